@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libmemoffline: take memory out of a running Linux machine, and say why when it can't go.
+ *
+ * This header is the manual. What holds for every call:
+ *
+ * Result.	0 or a count on success, a negative errno on failure. After a failure mo_ctx_error()
+ *		is one sentence that says what happened, to what, why, and what to do. A failed
+ *		call changes nothing that its arguments point to.
+ * Ownership.	_new, _read and _load give a new object, released by _unref (accepts NULL,
+ *		returns NULL). Getters lend: what they return belongs to the object asked
+ *		and lives as long as it does.
+ * Structs.	Objects are opaque. Plain structs that the library hands out are read only and may grow
+ *		at their end: reach them by their getters, never by array arithmetic. The caller's own
+ *		plain struct (mo_request) begins with its size.
+ * Units.	_bytes, _pages (of the base page size), _ms (milliseconds, monotonic clock). A page frame
+ *		number is _pfn. A range of frames is start_pfn and nr_pages.
+ * Threads.	No global state. A context and the objects made from it belong to one thread at a time.
+ * Signals.	The library installs no handlers. Long calls end early when mo_request.stop_fd
+ *		becomes readable (a signalfd, say).
+ * Source.	Everything is read below the context's sysroot: /sys/devices/system/memory and
+ *		/node, /sys/bus/acpi and /dax, /proc/iomem, /proc/kpageflags, /proc/kpagecount.
+ */
+#ifndef LIBMEMOFFLINE_H
+#define LIBMEMOFFLINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- context: where to look, whom to tell ------------------------------------------------ */
+
+struct mo_ctx;
+
+/* Severities of a log line, as in syslog(3). */
+enum mo_log_level { MO_LOG_ERR = 3, MO_LOG_WARNING = 4, MO_LOG_INFO = 6, MO_LOG_DEBUG = 7 };
+
+typedef void mo_log_fn(void *data, enum mo_log_level level, const char *line);
+
+/* A context on the running machine ("/"), run directory /run/memoffline, silent. -ENOMEM. */
+int mo_ctx_new(struct mo_ctx **ctx);
+struct mo_ctx *mo_ctx_ref(struct mo_ctx *ctx);
+struct mo_ctx *mo_ctx_unref(struct mo_ctx *ctx);
+
+/*
+ * Look below DIR instead of "/": a recorded tree of another machine. Calls that write then
+ * fail with -EROFS. -ENOENT, -ENOTDIR, -EACCES: DIR can't be opened; the old root stays.
+ */
+int mo_ctx_set_sysroot(struct mo_ctx *ctx, const char *dir);
+/* NULL on the running machine. */
+const char *mo_ctx_get_sysroot(const struct mo_ctx *ctx);
+
+/* Where lock, journal and reports live; copied. Made (0700) by the first call that needs it. */
+int mo_ctx_set_run_dir(struct mo_ctx *ctx, const char *dir);
+
+/* FN gets each line up to MAX_LEVEL, without a newline; NULL silences. */
+void mo_ctx_set_log(struct mo_ctx *ctx, mo_log_fn *fn, void *data, enum mo_log_level max_level);
+
+/* Why the last failing call on CTX or an object made from it failed; "" when none did. */
+const char *mo_ctx_error(const struct mo_ctx *ctx);
+
+/* ---- memory: blocks, devices and nodes at one moment ------------------------------------- */
+
+struct mo_memory;
+
+enum mo_state {
+	MO_STATE_UNKNOWN,	/* the state file held a word this library does not know */
+	MO_STATE_ONLINE,	/* in use */
+	MO_STATE_OFFLINE,	/* known to the kernel, not in use */
+	MO_STATE_GOING_OFFLINE,	/* somebody is taking it offline now */
+};
+
+enum mo_zone {
+	MO_ZONE_UNKNOWN,	/* not read, or a word this library does not know */
+	MO_ZONE_NONE,		/* the block spans zones or nodes, or has holes: it can never go offline */
+	MO_ZONE_DMA,
+	MO_ZONE_DMA32,
+	MO_ZONE_NORMAL,
+	MO_ZONE_MOVABLE,
+	MO_ZONE_DEVICE,
+};
+
+enum mo_device_kind {
+	MO_DEVICE_BOOT,		/* present at boot, or of no device that can be found */
+	MO_DEVICE_ACPI,		/* a memory module (PNP0C80) */
+	MO_DEVICE_DAX,		/* dax device driven by kmem: CXL, persistent memory */
+	MO_DEVICE_VIRTIO_MEM,	/* paravirtual memory */
+};
+
+/* One memory block: the unit that Linux takes online and offline. */
+struct mo_block {
+	uint32_t number;	/* N of memoryN; its memory starts at N * block_bytes */
+	int32_t node;		/* first node it belongs to, -1 when none is known */
+	uint32_t nr_nodes;	/* more than one: the block is mixed and can't go */
+	uint32_t device;	/* argument for mo_memory_device() */
+	enum mo_state state;
+	enum mo_zone zone;	/* online: the zone it is in; offline: where "online" would put it */
+	uint32_t zones;		/* bit 1 << enum mo_zone for each zone in valid_zones */
+};
+
+struct mo_device {
+	enum mo_device_kind kind;
+	const char *name;	/* "PNP0C80:00", "dax0.0", "virtio0", "boot" */
+	const char *path;	/* sysfs path of the device below the sysroot, "" for boot memory */
+	uint32_t nr_blocks;
+	uint32_t nr_online;	/* of them */
+	uint64_t len_bytes;
+};
+
+struct mo_node {
+	int32_t number;
+	bool has_memory;
+	bool has_cpus;
+	uint64_t total_bytes;	/* MemTotal of the node, 0 when not known */
+	uint64_t free_bytes;	/* MemFree */
+	uint64_t file_bytes;	/* clean and dirty page cache that could be reclaimed (FilePages - Shmem) */
+};
+
+/*
+ * Read all of it. -ENOENT: there is no memory folder in sysfs, and the error says whether the
+ * kernel lacks memory hotplug or the machine does. -EACCES, -ENOMEM. A block that vanishes
+ * meanwhile is left out.
+ */
+int mo_memory_read(struct mo_ctx *ctx, struct mo_memory **memory);
+struct mo_memory *mo_memory_ref(struct mo_memory *memory);
+struct mo_memory *mo_memory_unref(struct mo_memory *memory);
+struct mo_ctx *mo_memory_ctx(const struct mo_memory *memory);
+
+uint64_t mo_memory_block_bytes(const struct mo_memory *memory);
+uint64_t mo_memory_block_pages(const struct mo_memory *memory);
+uint64_t mo_memory_page_bytes(const struct mo_memory *memory);
+
+/* In ascending order of their numbers; NULL past the end. */
+size_t mo_memory_nr_blocks(const struct mo_memory *memory);
+const struct mo_block *mo_memory_block(const struct mo_memory *memory, size_t i);
+/* The block with that number, or NULL. */
+const struct mo_block *mo_memory_find(const struct mo_memory *memory, uint32_t number);
+/* Read state and zones of one block again. -ENOENT: it is gone. Never blocks on an offline in progress. */
+int mo_memory_refresh(struct mo_memory *memory, uint32_t number);
+
+/* Device 0 is the boot memory, also when it has no block. NULL past the end. */
+size_t mo_memory_nr_devices(const struct mo_memory *memory);
+const struct mo_device *mo_memory_device(const struct mo_memory *memory, size_t i);
+
+size_t mo_memory_nr_nodes(const struct mo_memory *memory);
+const struct mo_node *mo_memory_node(const struct mo_memory *memory, size_t i);
+/* NUMA distance of two nodes by number (10 = the same); -ENOENT when the machine does not say. */
+int mo_memory_distance(const struct mo_memory *memory, int from, int to);
+
+/* The words of sysfs: "online", "going-offline"; "Movable", "none"; "acpi"... Never NULL. */
+const char *mo_state_name(enum mo_state state);
+const char *mo_zone_name(enum mo_zone zone);
+const char *mo_device_kind_name(enum mo_device_kind kind);
+
+/* ---- content: what a range of memory holds ------------------------------------------------ */
+
+enum mo_kind {
+	MO_KIND_FREE,		/* in the buddy allocator */
+	MO_KIND_ANON,		/* anonymous, base pages; swap cache and KSM count here */
+	MO_KIND_THP,		/* part of a transparent huge page, anonymous or not */
+	MO_KIND_CACHE,		/* page cache */
+	MO_KIND_SHMEM,		/* shared memory, tmpfs, memfd */
+	MO_KIND_HUGETLB,
+	MO_KIND_SLAB,
+	MO_KIND_PGTABLE,
+	MO_KIND_RESERVED,	/* PG_reserved: firmware, kernel image, memmap */
+	MO_KIND_OFFLINE,	/* logically offline: balloon, virtio-mem; or no page at all */
+	MO_KIND_POISONED,	/* hardware poison */
+	MO_KIND_KERNEL,		/* any other allocation of the kernel */
+	MO_KIND_NR,
+};
+
+struct mo_content {
+	uint64_t nr_pages[MO_KIND_NR];	/* adds up to the length of the range */
+	uint64_t mapped_pages;		/* of them mapped at least once */
+	uint64_t dirty_pages;
+	uint64_t writeback_pages;
+	uint64_t unevictable_pages;	/* mlocked */
+	uint64_t locked_pages;
+	uint64_t unmovable_pages;	/* slab, page tables, reserved, other kernel */
+	uint64_t move_pages;		/* to move before the range can go: neither free, offline nor poisoned */
+};
+
+/* "free", "anonymous", "page cache"... and the word used in JSON: "free", "anon", "cache"... */
+const char *mo_kind_name(enum mo_kind kind);
+const char *mo_kind_key(enum mo_kind kind);
+
+/*
+ * Count a range. CONTENT is the caller's, cleared first. Takes no lock of memory hotplug, so it is safe
+ * while an offline runs. -EACCES or -EPERM: needs CAP_SYS_ADMIN; -ENOENT: the kernel
+ * lacks CONFIG_PROC_PAGE_MONITOR.
+ */
+int mo_content_read(struct mo_ctx *ctx, uint64_t start_pfn, uint64_t nr_pages, struct mo_content *content);
+
+/* ---- reasons and records: why a page stayed ----------------------------------------------- */
+
+enum mo_reason {
+	MO_REASON_NONE,
+	/* about pages */
+	MO_REASON_EXTRA_REFS,		/* somebody holds references beyond mappings and cache: a pin */
+	MO_REASON_DMA_PINNED,
+	MO_REASON_WRITEBACK,
+	MO_REASON_LOCKED,
+	MO_REASON_NO_TARGET,		/* no target memory */
+	MO_REASON_NO_MIGRATE,		/* the file system can't migrate it */
+	MO_REASON_VMA_REFUSED,		/* the VMA's hook refused */
+	MO_REASON_SLAB,
+	MO_REASON_PGTABLE,
+	MO_REASON_RESERVED,
+	MO_REASON_KERNEL,		/* other kernel allocation */
+	MO_REASON_GIGANTIC,
+	MO_REASON_HUGETLB_RESERVED,	/* free huge page promised to a reservation */
+	MO_REASON_PAGE_OFFLINE,		/* balloon, virtio-mem */
+	MO_REASON_POISONED,
+	MO_REASON_SPANS_EDGE,		/* compound page across the edge of the range */
+	MO_REASON_CMA,
+	MO_REASON_OFF_LRU,		/* in use, but on no list that migration looks at */
+	/* about the attempt */
+	MO_REASON_DEADLINE,
+	MO_REASON_STALL,
+	MO_REASON_INTERRUPTED,
+	MO_REASON_LOCK_WAIT,		/* another hotplug operation held the lock till the deadline */
+	/* about the block */
+	MO_REASON_ZONE_NONE,		/* spans zones or nodes */
+	MO_REASON_HOLES,		/* not all of it is System RAM */
+	MO_REASON_ISOLATION,		/* could not be isolated, the page is not known */
+	MO_REASON_NOTIFIER,		/* a driver or subsystem vetoed */
+	MO_REASON_VANISHED,		/* the block went away */
+	MO_REASON_NO_PERMISSION,
+	MO_REASON_UNKNOWN,
+	MO_REASON_NR,
+};
+
+/* "extra references"; "extra-refs" in JSON; one sentence on what it is; one on what can be done. Never NULL. */
+const char *mo_reason_name(enum mo_reason reason);
+const char *mo_reason_key(enum mo_reason reason);
+const char *mo_reason_text(enum mo_reason reason);
+const char *mo_reason_remedy(enum mo_reason reason);
+
+/* A process that maps a page. */
+struct mo_owner {
+	int32_t pid;
+	uint64_t addr;		/* virtual address of the page in it */
+	const char *comm;	/* as the kernel gives it: may hold any byte, escape before printing */
+	const char *vma;	/* name of the mapping: a path, "[heap]", "" for anonymous memory */
+};
+
+/* One page, or one run of equal pages, that stayed. */
+struct mo_record {
+	uint64_t start_pfn;
+	uint64_t nr_pages;
+	uint32_t block;		/* number */
+	enum mo_kind kind;
+	enum mo_reason reason;
+	uint64_t kpageflags;	/* of the first page, KPF_ bits of linux/kernel-page-flags.h */
+	int32_t refs;		/* references found, -1 when not known */
+	int32_t refs_expected;	/* references that mappings and caches explain, -1 when not known */
+	int32_t mapcount;	/* -1 when not known */
+	int32_t pincount;	/* -1 when not known */
+	uint64_t cgroup_inode;	/* 0 when none or not known */
+	uint64_t file_inode;	/* 0 when none or not known */
+	const char *file;	/* path or dentry name, "" when not known */
+	uint32_t nr_owners;	/* processes that map it, all of them */
+	uint32_t nr_owners_kept;/* how many mo_record_owner() can give */
+};
+
+/* ---- request: one plain struct that travels down ------------------------------------------ */
+
+enum mo_phase {
+	MO_PHASE_LOCK,		/* waits for another memoffline, or for the kernel's hotplug lock */
+	MO_PHASE_ISOLATE,	/* the kernel has begun on the block */
+	MO_PHASE_MIGRATE,	/* pages leave */
+	MO_PHASE_DONE,		/* this block ended, see error */
+	MO_PHASE_ROLLBACK,	/* this block is being put back */
+};
+
+struct mo_progress {
+	enum mo_phase phase;
+	uint32_t block;		/* number of the block that is being worked on */
+	uint32_t nr_done;	/* blocks ended */
+	uint32_t nr_blocks;	/* blocks in the plan */
+	uint64_t pages_left;	/* in use in blocks not yet gone; includes the one being worked on */
+	uint64_t pages_total;	/* in use in all blocks when the transaction began */
+	uint64_t elapsed_ms;	/* since the transaction began */
+	uint64_t eta_ms;	/* at the rate so far, UINT64_MAX when not known */
+	uint64_t stuck_pfn;	/* page that holds it up, UINT64_MAX when none is known */
+	int error;		/* MO_PHASE_DONE: 0 or negative errno */
+};
+
+/* Called from the caller's thread, at least at each change of phase and about five times a second. */
+typedef void mo_progress_fn(void *data, const struct mo_progress *progress);
+
+#define MO_REQUEST_PARTIAL	(1u << 0)  /* keep the blocks that went when others fail */
+#define MO_REQUEST_ALL_OR_NOTHING (1u << 1)/* roll back when one fails; the default unless len_bytes is set */
+#define MO_REQUEST_WAIT		(1u << 2)  /* wait for another memoffline till the deadline, rather than fail */
+#define MO_REQUEST_FORCE	(1u << 3)  /* try blocks whose verdict is "never", too */
+#define MO_REQUEST_KEEP_ORDER	(1u << 4)  /* the order as given, not the cheapest */
+#define MO_REQUEST_NO_CONTENT	(1u << 5)  /* plan without reading page flags */
+
+struct mo_request {
+	size_t size;		/* sizeof(struct mo_request) */
+	const char *target;	/* see mo_plan_new(); may be NULL when len_bytes is set */
+	uint64_t len_bytes;	/* take that much, from the cheapest blocks; 0: all of target */
+	int32_t node;		/* only blocks of this node; -1: any */
+	enum mo_zone zone;	/* only blocks in this zone; MO_ZONE_UNKNOWN: any */
+	uint32_t flags;		/* MO_REQUEST_; unknown bits are refused with -EINVAL */
+	uint32_t timeout_ms;	/* for the whole transaction without its rollback; 0: none */
+	uint32_t stall_ms;	/* for no page moved; 0: none */
+	int stop_fd;		/* readable: stop and roll back; -1: none */
+	mo_progress_fn *progress;
+	void *data;
+};
+#define MO_REQUEST_INIT { sizeof(struct mo_request), NULL, 0, -1, MO_ZONE_UNKNOWN, 0, 0, 0, -1, NULL, NULL }
+
+/* ---- plan: what would be done; reads, never writes ---------------------------------------- */
+
+struct mo_plan;
+
+enum mo_verdict {
+	MO_VERDICT_DONE,	/* already offline */
+	MO_VERDICT_FREE,	/* nothing to move */
+	MO_VERDICT_LIKELY,	/* everything in it can move */
+	MO_VERDICT_UNLIKELY,	/* something in it is known to resist, or targets are short */
+	MO_VERDICT_NEVER,	/* the kernel will refuse */
+};
+const char *mo_verdict_name(enum mo_verdict verdict);
+
+struct mo_step {
+	uint32_t block;			/* number */
+	enum mo_verdict verdict;
+	enum mo_reason reason;		/* why not FREE or LIKELY */
+	uint64_t reason_pfn;		/* first page concerned, UINT64_MAX when none */
+	uint64_t reason_pages;		/* how many of them */
+	bool content_known;
+	struct mo_content content;
+};
+
+/*
+ * Choose blocks and put them into the order that moves the fewest pages.
+ *
+ * request->target is a comma-separated list of
+ *	32, memory32, 32-35		blocks by number
+ *	0x100000000-0x107ffffff		bytes, aligned to blocks, the last byte included
+ *	node1				all blocks of a node
+ *	PNP0C80:00, dax0.0, virtio0	all blocks of a device
+ *	4g				a size (k m g t, powers of 1024): the same as len_bytes
+ * -EINVAL: not of this grammar, not aligned, a size that is no multiple of the block size, unknown flags;
+ * -ENOENT: no such block, node or device; -ENODATA: nothing matches (an empty target, or no
+ * block passes the filters); -ERANGE: less memory matches than len_bytes. Blocks that are offline already
+ * stay in the plan as MO_VERDICT_DONE, but never count for len_bytes.
+ */
+int mo_plan_new(struct mo_memory *memory, const struct mo_request *request, struct mo_plan **plan);
+struct mo_plan *mo_plan_unref(struct mo_plan *plan);
+
+struct mo_memory *mo_plan_memory(const struct mo_plan *plan);
+/* In the order in which they will be tried. NULL past the end. */
+size_t mo_plan_nr_steps(const struct mo_plan *plan);
+const struct mo_step *mo_plan_step(const struct mo_plan *plan, size_t i);
+/* Memory asked for; pages to move; room for them outside the plan: free, and free plus page cache. */
+uint64_t mo_plan_len_bytes(const struct mo_plan *plan);
+uint64_t mo_plan_move_bytes(const struct mo_plan *plan);
+uint64_t mo_plan_free_bytes(const struct mo_plan *plan);
+uint64_t mo_plan_room_bytes(const struct mo_plan *plan);
+/* The worst verdict that matters for the request as a whole. */
+enum mo_verdict mo_plan_verdict(const struct mo_plan *plan);
+/* Full sentences to warn of before it starts: zone ratio, room, cpuset. NULL past the end. */
+const char *mo_plan_note(const struct mo_plan *plan, size_t i);
+
+/* ---- transaction ---------------------------------------------------------------------------- */
+
+struct mo_report;
+
+/*
+ * Take the blocks of PLAN offline, in its order, as one transaction with a journal in the run directory.
+ * A worker process writes to sysfs, so that deadlines hold also where no signal is looked at; it runs in
+ * the root cpuset. On failure, stop or deadline the blocks that went come back online in the zone where they were, unless
+ * partial results are wanted. REPORT is set whenever the transaction began, also on failure.
+ * -EBUSY: a block could not go; -ETIMEDOUT: a deadline passed; -EINTR: stop_fd; -EALREADY:
+ * another memoffline is at work (the error names it); -EROFS: the context has a sysroot; -EACCES,
+ * -EPERM: not root; -ENOSPC: no room for the journal; -EUCLEAN: an unfinished journal is
+ * there, see mo_resume() and mo_undo(). 1: done in part.
+ */
+int mo_offline(struct mo_plan *plan, const struct mo_request *request, struct mo_report **report);
+
+/*
+ * Bring the blocks of PLAN online. Zone request->zone, or where the kernel's policy puts them.
+ * Blocks that are online already are fine. Errors as mo_offline().
+ */
+int mo_online(struct mo_plan *plan, enum mo_zone zone, const struct mo_request *request, struct mo_report **report);
+
+/* An unfinished journal: what a killed command left behind. */
+struct mo_journal_info {
+	int32_t pid;		/* of the command */
+	bool running;		/* it still is */
+	uint32_t nr_blocks;
+	uint32_t nr_done;	/* blocks that it took offline */
+	uint64_t start_time_s;	/* seconds since the epoch */
+	const char *target;
+};
+/* INFO lives as long as CTX or till the next call. -ENOENT: there is none. -EBADMSG: it is damaged. */
+int mo_journal_read(struct mo_ctx *ctx, const struct mo_journal_info **info);
+/* Finish, or take back, what the journal says. -ENOENT: there is none. Errors as mo_offline(). */
+int mo_resume(struct mo_ctx *ctx, const struct mo_request *request, struct mo_report **report);
+int mo_undo(struct mo_ctx *ctx, const struct mo_request *request, struct mo_report **report);
+
+/* ---- report: what was done, and each page that stayed -------------------------------------- */
+
+enum mo_outcome {
+	MO_OUTCOME_NOT_TRIED,
+	MO_OUTCOME_WAS_SO,	/* offline (online) already */
+	MO_OUTCOME_DONE,
+	MO_OUTCOME_FAILED,	/* the block is as it was */
+	MO_OUTCOME_ROLLED_BACK,	/* went, and came back to its zone */
+	MO_OUTCOME_ROLLBACK_FAILED, /* went, and could not come back: it is offline, or in another zone */
+	MO_OUTCOME_VANISHED,
+};
+const char *mo_outcome_name(enum mo_outcome outcome);
+
+struct mo_block_result {
+	uint32_t block;		/* number */
+	enum mo_outcome outcome;
+	int error;		/* 0 or negative errno of the last step */
+	enum mo_reason reason;
+	enum mo_zone zone;	/* where it was */
+	uint64_t pages_before;	/* in use when its turn came, 0 when not known */
+	uint64_t pages_left;	/* in use when it failed */
+	uint64_t elapsed_ms;
+	const char *detail;	/* what the kernel said, "" when nothing */
+};
+
+struct mo_report *mo_report_unref(struct mo_report *report);
+/* "offline" or "online"; the engine: "stock" or "core"; the request's target. */
+const char *mo_report_action(const struct mo_report *report);
+const char *mo_report_engine(const struct mo_report *report);
+const char *mo_report_target(const struct mo_report *report);
+/* 0, 1 (in part) or negative errno: as the transaction returned it. */
+int mo_report_result(const struct mo_report *report);
+/* Why the transaction as a whole did not succeed. */
+enum mo_reason mo_report_reason(const struct mo_report *report);
+uint64_t mo_report_start_time_s(const struct mo_report *report);	/* since the epoch */
+uint64_t mo_report_elapsed_ms(const struct mo_report *report);
+uint64_t mo_report_moved_pages(const struct mo_report *report);	/* pgmigrate_success of the machine */
+uint64_t mo_report_freed_bytes(const struct mo_report *report);	/* memory that is offline by this */
+
+size_t mo_report_nr_blocks(const struct mo_report *report);
+const struct mo_block_result *mo_report_block(const struct mo_report *report, size_t i);
+/* Bounded; nr_pages_kept counts beyond the bound. NULL past the end. */
+size_t mo_report_nr_records(const struct mo_report *report);
+const struct mo_record *mo_report_record(const struct mo_report *report, size_t i);
+const struct mo_owner *mo_record_owner(const struct mo_record *record, size_t i);
+uint64_t mo_report_nr_pages_kept(const struct mo_report *report);
+/* Sentences on what could not be done or seen (no dynamic debug, a limited cpuset). NULL past the end. */
+const char *mo_report_note(const struct mo_report *report, size_t i);
+
+/* The report as JSON text (docs/json.md); freed with free(3). -ENOMEM. */
+int mo_report_to_json(const struct mo_report *report, char **text);
+/* The last report that concerns the block; the last of all for UINT32_MAX. -ENOENT, -EBADMSG. */
+int mo_report_load(struct mo_ctx *ctx, uint32_t block, struct mo_report **report);
+
+/* ---- events ----------------------------------------------------------------------------------- */
+
+struct mo_monitor;
+
+struct mo_event {
+	const char *action;	/* "online", "offline", "add", "remove", "change" */
+	const char *subsystem;	/* "memory", "node", "acpi", "dax" */
+	const char *name;	/* "memory32", "node1", "PNP0C80:00", "dax0.0" */
+	const char *path;	/* below /sys */
+	const char *reason;	/* EVENT= or SYNTH_ARG_MEMOFFLINE=, "" when none */
+};
+
+/* Events of memory, nodes and their devices from now on. -EROFS with a sysroot. */
+int mo_monitor_new(struct mo_ctx *ctx, struct mo_monitor **monitor);
+struct mo_monitor *mo_monitor_unref(struct mo_monitor *monitor);
+/* Readable (poll(2)) when an event waits. Belongs to the monitor. */
+int mo_monitor_fd(const struct mo_monitor *monitor);
+/* 1 and an event that lives till the next call; 0: none waits. */
+int mo_monitor_next(struct mo_monitor *monitor, const struct mo_event **event);
+
+/* ---- doctor: what will get in the way --------------------------------------------------------- */
+
+struct mo_doctor;
+
+enum mo_health { MO_HEALTH_OK, MO_HEALTH_NOTE, MO_HEALTH_WARNING, MO_HEALTH_PROBLEM };
+const char *mo_health_name(enum mo_health health);
+
+struct mo_finding {
+	enum mo_health health;
+	const char *key;	/* stable word: "hotremove", "auto-online", "cpuset"... */
+	const char *text;	/* what was found */
+	const char *remedy;	/* what to do, "" when nothing is wrong */
+};
+
+/* Look at kernel configuration, boot options, udev rules and permissions. Writes nothing. */
+int mo_doctor_new(struct mo_ctx *ctx, struct mo_doctor **doctor);
+struct mo_doctor *mo_doctor_unref(struct mo_doctor *doctor);
+size_t mo_doctor_nr_findings(const struct mo_doctor *doctor);
+const struct mo_finding *mo_doctor_finding(const struct mo_doctor *doctor, size_t i);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the files of libmemoffline offer each other. Calls go down:
+ *	offline, online > plan, evidence, journal, worker > memory, pages, owner, report > sysfs > ctx
+ */
+#ifndef MEMOFFLINE_PRIVATE_H
+#define MEMOFFLINE_PRIVATE_H
+
+#include <dirent.h>
+#include <stdarg.h>
+#include <sys/types.h>
+
+#include "libmemoffline.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define NO_PFN UINT64_MAX
+
+/* ---- ctx.c ---- */
+/* Remember a full sentence for mo_ctx_error(), log it, return ERR (negative errno). */
+int mo_error(struct mo_ctx *ctx, int err, const char *fmt, ...) PRINTF(3, 4);
+void mo_log(struct mo_ctx *ctx, enum mo_log_level level, const char *fmt, ...) PRINTF(3, 4);
+const char *mo_run_dir(const struct mo_ctx *ctx);
+/* Directory handle of the sysroot; belongs to CTX. */
+int mo_root_fd(const struct mo_ctx *ctx);
+uint64_t mo_now_ms(void);	/* CLOCK_MONOTONIC */
+
+/* ---- sysfs.c: each access to sysfs and proc goes through the sysroot's handle ----
+ * Paths are absolute as on the running machine ("/sys/..."), built by printf.
+ * These return a negative errno and set no error text: only the caller knows what it was for.
+ */
+int mo_open(struct mo_ctx *ctx, int flags, const char *fmt, ...) PRINTF(3, 4);
+DIR *mo_opendir(struct mo_ctx *ctx, const char *fmt, ...) PRINTF(2, 3);	/* NULL and errno */
+bool mo_exists(struct mo_ctx *ctx, const char *fmt, ...) PRINTF(2, 3);
+/* Length of the text, cut to SIZE - 1, white space at its end removed. */
+ssize_t mo_read_text(struct mo_ctx *ctx, char *text, size_t size, const char *fmt, ...) PRINTF(4, 5);
+int mo_read_u64(struct mo_ctx *ctx, int base, uint64_t *value, const char *fmt, ...) PRINTF(4, 5);
+/* Whole file of any length, NUL-terminated; freed by the caller. */
+int mo_read_file(struct mo_ctx *ctx, char **text, size_t *len_bytes, const char *fmt, ...) PRINTF(4, 5);
+ssize_t mo_read_link(struct mo_ctx *ctx, char *text, size_t size, const char *fmt, ...) PRINTF(4, 5);
+/* One write(2). -EROFS with a sysroot. */
+int mo_write_text(struct mo_ctx *ctx, const char *text, const char *fmt, ...) PRINTF(3, 4);
+
+/* ---- memory.c, block.c, device.c, node.c: the snapshot ---- */
+struct mo_memory {
+	struct mo_ctx *ctx;
+	unsigned int nr_refs;
+	uint64_t block_bytes;
+	uint64_t page_bytes;
+	struct mo_block *blocks;
+	size_t nr_blocks;
+	struct mo_device *devices;
+	size_t nr_devices;
+	struct mo_node *nodes;
+	size_t nr_nodes;
+	void *distances;	/* node.c's own */
+};
+int mo_blocks_read(struct mo_memory *memory);	/* block.c: numbers, states, zones */
+int mo_nodes_read(struct mo_memory *memory);	/* node.c: nodes, and blocks[].node from nodeN/memoryM links */
+void mo_nodes_free(struct mo_memory *memory);
+int mo_devices_read(struct mo_memory *memory);	/* device.c: devices, and blocks[].device */
+void mo_devices_free(struct mo_memory *memory);
+/* Is [start_pfn, start_pfn + nr_pages) wholly System RAM in /proc/iomem? 1, 0, or -errno when hidden. */
+int mo_iomem_is_ram(struct mo_ctx *ctx, uint64_t start_addr, uint64_t len_bytes);
+
+/* ---- target.c: the grammar of targets ---- */
+struct mo_selection {
+	uint32_t *numbers;	/* of blocks, ascending, each once, unless KEEP_ORDER */
+	size_t nr_numbers;
+	uint64_t len_bytes;	/* from a size in the target or the request; 0: all of them */
+};
+/* Applies request->node and ->zone as well. Errors as mo_plan_new(). */
+int mo_target_select(struct mo_memory *memory, const struct mo_request *request, struct mo_selection *selection);
+void mo_selection_free(struct mo_selection *selection);
+
+/* ---- pages.c: kpageflags, kpagecount, kpagecgroup ---- */
+struct mo_pages;
+int mo_pages_open(struct mo_ctx *ctx, struct mo_pages **pages);	/* errors as mo_content_read() */
+void mo_pages_close(struct mo_pages *pages);
+enum mo_kind mo_page_kind(uint64_t kpageflags);			/* pure */
+bool mo_page_in_use(uint64_t kpageflags);			/* pure: has to move or go before the range can */
+/* Pages in use in the range, and the first of them (NO_PFN when none). Cheap: five times a second. */
+int mo_pages_left(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages, uint64_t *left, uint64_t *first_pfn);
+struct mo_page {
+	uint64_t pfn;
+	uint64_t flags;		/* kpageflags */
+	uint64_t count;		/* kpagecount: times mapped */
+	uint64_t cgroup_inode;
+};
+/* Calls FN for each page in use; stops at non-zero and returns it. */
+typedef int mo_page_fn(void *data, const struct mo_page *page);
+int mo_pages_each(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages, mo_page_fn *fn, void *data);
+
+/* ---- report.c ---- */
+#define MO_RECORDS_MAX 4096	/* records kept; pages beyond are counted only */
+#define MO_OWNERS_MAX 8		/* owners kept for a record */
+int mo_report_new(struct mo_ctx *ctx, const char *action, const char *target, struct mo_report **report);
+/* Pointers stay valid while the report lives. NULL: no memory. */
+struct mo_block_result *mo_report_add_block(struct mo_report *report, uint32_t block, enum mo_zone zone);
+int mo_report_set_detail(struct mo_report *report, struct mo_block_result *result, const char *detail);
+/* Copies strings of SRC; owners are added after. NULL: no memory, or the bound is reached (pages are counted). */
+struct mo_record *mo_report_add_record(struct mo_report *report, const struct mo_record *src);
+int mo_record_add_owner(struct mo_record *record, const struct mo_owner *owner);	/* copies; counts beyond the bound */
+struct mo_record *mo_report_record_mutable(struct mo_report *report, size_t i);
+int mo_report_add_note(struct mo_report *report, const char *fmt, ...) PRINTF(2, 3);
+void mo_report_set_moved(struct mo_report *report, uint64_t moved_pages);
+void mo_report_finish(struct mo_report *report, int result, enum mo_reason reason, uint64_t freed_bytes);
+/* Keep it in the run directory for mo_report_load(): as the last one, and for each of its blocks. */
+int mo_report_save(struct mo_report *report);
+
+/* ---- owner.c: which processes map a page, by one pass over /proc/PID/pagemap ---- */
+/*
+ * Add owners to the NR records that START names. Each process is looked at once. Counts what could not be seen
+ * (processes that exited are not counted) in *nr_hidden.
+ */
+int mo_owners_find(struct mo_ctx *ctx, struct mo_record **records, size_t nr, uint64_t *nr_hidden);
+
+/* ---- evidence.c: what the kernel says while it fails: log, dynamic debug, trace ---- */
+struct mo_evidence;
+/* Switch on what there is: dynamic debug of offline_pages, a private trace instance, a reader at the end of the kernel log.
+ * Never fails for lack of them: mo_evidence_missing() says what could not be had. */
+int mo_evidence_start(struct mo_ctx *ctx, struct mo_evidence **evidence);
+/* Switch off, remove the instance; also removes what a killed command left behind. */
+void mo_evidence_stop(struct mo_evidence *evidence);
+/* A sentence for the report's notes, "" when all could be had. */
+const char *mo_evidence_missing(const struct mo_evidence *evidence);
+/* Forget what was said so far: a new block begins. */
+void mo_evidence_reset(struct mo_evidence *evidence, uint64_t start_pfn, uint64_t nr_pages);
+/* Read on. Cheap, never blocks. */
+void mo_evidence_poll(struct mo_evidence *evidence);
+/* The page that holds it up now, NO_PFN when none is known. */
+uint64_t mo_evidence_stuck_pfn(const struct mo_evidence *evidence);
+/* The kernel's word for why ("failure to isolate range"), "" when none was said. */
+const char *mo_evidence_said(const struct mo_evidence *evidence);
+/* What dump_page() said of a page. -1 and "" for what it did not say. */
+struct mo_dump {
+	uint64_t pfn;
+	int32_t refs, mapcount, pincount;
+	uint64_t ino;
+	char aops[64];
+	char name[256];		/* dentry */
+	char cause[64];		/* "unmovable page", "migration failure", "isolation failed" */
+	bool movable_failed;	/* migration was tried and failed */
+};
+const struct mo_dump *mo_evidence_dump(const struct mo_evidence *evidence, uint64_t pfn);	/* NULL: none */
+const struct mo_dump *mo_evidence_dump_at(const struct mo_evidence *evidence, size_t i);	/* NULL past the end */
+
+/* ---- reason.c: names and texts; facts about one page -> its reason (pure) ---- */
+struct mo_page_facts {
+	uint64_t flags;		/* kpageflags */
+	uint64_t count;		/* times mapped */
+	const struct mo_dump *dump;	/* or NULL */
+	bool zone_movable;
+};
+/* Fills refs_expected when it can be known. */
+enum mo_reason mo_reason_of_page(const struct mo_page_facts *facts, int32_t *refs_expected);
+/* Facts about a block that failed -> its reason. SAID as mo_evidence_said(). */
+enum mo_reason mo_reason_of_block(int error, const char *said, const struct mo_block *before, int is_ram);
+
+/* ---- worker.c: one write to sysfs in a process that can be killed ---- */
+struct mo_worker;
+/* Fork a process, in the root cpuset where it can, that writes TEXT to PATH. */
+int mo_worker_start(struct mo_ctx *ctx, const char *text, const char *path, struct mo_worker **worker);
+/* Readable when it ended. Belongs to the worker. */
+int mo_worker_fd(const struct mo_worker *worker);
+/* SIGKILL: the only signal that ends also the wait for the hotplug lock. Returns at once. */
+void mo_worker_kill(struct mo_worker *worker);
+/* Waits for the end and frees. 0, the write's negative errno, -EINTR when it was killed. */
+int mo_worker_finish(struct mo_worker *worker);
+/* Nodes with memory that a worker may not use, "" when none: why the root cpuset could not be entered. */
+const char *mo_worker_cpuset_problem(struct mo_ctx *ctx);
+
+/* ---- journal.c: lock and journal in the run directory ---- */
+struct mo_lock;
+/* One memoffline at a time. -EALREADY: the error names who. WAIT_MS: UINT32_MAX for ever, 0 not at all. */
+int mo_lock_take(struct mo_ctx *ctx, const char *what, uint32_t wait_ms, int stop_fd, struct mo_lock **lock);
+void mo_lock_drop(struct mo_lock *lock);
+struct mo_journal;
+enum mo_journal_mark { MO_MARK_TODO = '.', MO_MARK_BEGUN = 'b', MO_MARK_DONE = 'd', MO_MARK_FAILED = 'f', MO_MARK_UNDONE = 'u' };
+struct mo_journal_entry { uint32_t block; enum mo_zone zone; int32_t node; enum mo_journal_mark mark; };
+int mo_journal_create(struct mo_ctx *ctx, const char *target, const struct mo_journal_entry *entries, size_t nr,
+		      struct mo_journal **journal);
+int mo_journal_load(struct mo_ctx *ctx, struct mo_journal **journal);
+size_t mo_journal_nr(const struct mo_journal *journal);
+const struct mo_journal_entry *mo_journal_entry(const struct mo_journal *journal, size_t i);
+const char *mo_journal_target(const struct mo_journal *journal);
+int mo_journal_set(struct mo_journal *journal, size_t i, enum mo_journal_mark mark);
+/* The transaction is complete: remove the journal. */
+int mo_journal_end(struct mo_journal *journal);
+/* Free memory, leave the file. */
+void mo_journal_close(struct mo_journal *journal);
+
+#endif

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Access to sysfs and proc below the sysroot. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "private.h"
+
+/* Relative to the root's handle: a path that begins with "/" would leave the sysroot. */
+static int format_path(char path[PATH_MAX], const char *fmt, va_list args)
+{
+	char absolute[PATH_MAX];
+	int len = vsnprintf(absolute, sizeof(absolute), fmt, args);
+
+	if (len < 0 || len >= PATH_MAX)
+		return -ENAMETOOLONG;
+	memcpy(path, absolute + strspn(absolute, "/"), (size_t)len + 1 - strspn(absolute, "/"));
+	return 0;
+}
+
+static int open_path(struct mo_ctx *ctx, int flags, const char *fmt, va_list args)
+{
+	char path[PATH_MAX];
+	int err = format_path(path, fmt, args);
+	int fd;
+
+	if (err)
+		return err;
+	fd = openat(mo_root_fd(ctx), path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int mo_open(struct mo_ctx *ctx, int flags, const char *fmt, ...)
+{
+	va_list args;
+	int fd;
+
+	va_start(args, fmt);
+	fd = open_path(ctx, flags, fmt, args);
+	va_end(args);
+	return fd;
+}
+
+DIR *mo_opendir(struct mo_ctx *ctx, const char *fmt, ...)
+{
+	va_list args;
+	DIR *dir;
+	int fd;
+
+	va_start(args, fmt);
+	fd = open_path(ctx, O_RDONLY | O_DIRECTORY, fmt, args);
+	va_end(args);
+	if (fd < 0) {
+		errno = -fd;
+		return NULL;
+	}
+	dir = fdopendir(fd);
+	if (!dir)
+		close(fd);
+	return dir;
+}
+
+bool mo_exists(struct mo_ctx *ctx, const char *fmt, ...)
+{
+	char path[PATH_MAX];
+	va_list args;
+	int err;
+
+	va_start(args, fmt);
+	err = format_path(path, fmt, args);
+	va_end(args);
+	return !err && !faccessat(mo_root_fd(ctx), path, F_OK, 0);
+}
+
+static ssize_t read_all(int fd, char *buf, size_t size)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while (len < size) {
+		n = read(fd, buf + len, size - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			break;
+		len += (size_t)n;
+	}
+	return (ssize_t)len;
+}
+
+static ssize_t read_text(struct mo_ctx *ctx, char *text, size_t size, const char *fmt, va_list args)
+{
+	int fd = open_path(ctx, O_RDONLY, fmt, args);
+	ssize_t len;
+
+	if (fd < 0)
+		return fd;
+	len = read_all(fd, text, size - 1);
+	close(fd);
+	if (len < 0)
+		return len;
+	while (len && strchr(" \t\n", text[len - 1]))
+		len--;
+	text[len] = '\0';
+	return len;
+}
+
+ssize_t mo_read_text(struct mo_ctx *ctx, char *text, size_t size, const char *fmt, ...)
+{
+	va_list args;
+	ssize_t len;
+
+	va_start(args, fmt);
+	len = read_text(ctx, text, size, fmt, args);
+	va_end(args);
+	return len;
+}
+
+int mo_read_u64(struct mo_ctx *ctx, int base, uint64_t *value, const char *fmt, ...)
+{
+	char text[32], *end;
+	va_list args;
+	ssize_t len;
+	uint64_t v;
+
+	va_start(args, fmt);
+	len = read_text(ctx, text, sizeof(text), fmt, args);
+	va_end(args);
+	if (len < 0)
+		return (int)len;
+	errno = 0;
+	v = strtoull(text, &end, base);
+	if (errno || end == text || *end)
+		return -EBADMSG;
+	*value = v;
+	return 0;
+}
+
+/* proc files have no size: grow until the end is seen. */
+static int read_whole(int fd, char **text, size_t *len_bytes)
+{
+	size_t size = 4096, len = 0;
+	char *buf = NULL, *more;
+	ssize_t n;
+
+	for (;;) {
+		more = realloc(buf, size);
+		if (!more) {
+			free(buf);
+			return -ENOMEM;
+		}
+		buf = more;
+		n = read_all(fd, buf + len, size - 1 - len);
+		if (n < 0) {
+			free(buf);
+			return (int)n;
+		}
+		len += (size_t)n;
+		if (len < size - 1)
+			break;
+		size *= 2;
+	}
+	buf[len] = '\0';
+	*text = buf;
+	if (len_bytes)
+		*len_bytes = len;
+	return 0;
+}
+
+int mo_read_file(struct mo_ctx *ctx, char **text, size_t *len_bytes, const char *fmt, ...)
+{
+	va_list args;
+	int fd, err;
+
+	va_start(args, fmt);
+	fd = open_path(ctx, O_RDONLY, fmt, args);
+	va_end(args);
+	if (fd < 0)
+		return fd;
+	err = read_whole(fd, text, len_bytes);
+	close(fd);
+	return err;
+}
+
+ssize_t mo_read_link(struct mo_ctx *ctx, char *text, size_t size, const char *fmt, ...)
+{
+	char path[PATH_MAX];
+	va_list args;
+	ssize_t len;
+	int err;
+
+	va_start(args, fmt);
+	err = format_path(path, fmt, args);
+	va_end(args);
+	if (err)
+		return err;
+	len = readlinkat(mo_root_fd(ctx), path, text, size - 1);
+	if (len < 0)
+		return -errno;
+	text[len] = '\0';
+	return len;
+}
+
+int mo_write_text(struct mo_ctx *ctx, const char *text, const char *fmt, ...)
+{
+	va_list args;
+	ssize_t n;
+	int fd, err;
+
+	if (mo_ctx_get_sysroot(ctx))
+		return -EROFS;
+	va_start(args, fmt);
+	fd = open_path(ctx, O_WRONLY, fmt, args);
+	va_end(args);
+	if (fd < 0)
+		return fd;
+	n = write(fd, text, strlen(text));
+	err = n < 0 ? -errno : 0;
+	close(fd);
+	return err;
+}
