@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <net/if.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,7 +23,7 @@
 #include "frame.h"
 #include "guest.h"
 
-#define PORT "/dev/vport0p1"
+#define PORT "/dev/vport*p1"
 #define PORT_WAIT_MS 20000
 
 void lab_poweroff(void)
@@ -105,20 +106,28 @@ static void load_modules(void)
 	fclose(list);
 }
 
-/* The port turns up in /dev some time after the driver: a worker adds it. */
+/*
+ * The port turns up in /dev some time after the driver: a worker adds it. Its
+ * name has the number of the virtio device, which depends on the others.
+ */
 static int await_port(void)
 {
-	int watch = inotify_init1(IN_CLOEXEC), fd;
+	int watch = inotify_init1(IN_CLOEXEC), fd = -1;
 	struct pollfd pfd = { .fd = watch, .events = POLLIN };
 	char events[4096];
+	glob_t found;
 
 	inotify_add_watch(watch, "/dev", IN_CREATE);
-	while ((fd = open(PORT, O_RDWR | O_CLOEXEC)) < 0) {
+	while (glob(PORT, 0, NULL, &found)) {
 		if (poll(&pfd, 1, PORT_WAIT_MS) <= 0)
-			lab_fail(-1, "no %s: %s", PORT, strerror(errno));
+			lab_fail(-1, "no %s turned up", PORT);
 		if (read(watch, events, sizeof(events)) < 0)
 			lab_fail(-1, "inotify: %s", strerror(errno));
 	}
+	fd = open(found.gl_pathv[0], O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		lab_fail(-1, "cannot open %s: %s", found.gl_pathv[0], strerror(errno));
+	globfree(&found);
 	close(watch);
 	return fd;
 }
