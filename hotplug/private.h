@@ -55,13 +55,32 @@ struct mo_memory {
 	size_t nr_nodes;
 	void *distances;	/* node.c's own */
 };
+/* Index of the first block with that number or a higher one. */
+size_t mo_memory_lower_bound(const struct mo_memory *memory, uint64_t number);
 int mo_blocks_read(struct mo_memory *memory);	/* block.c: numbers, states, zones */
+int mo_block_refresh(struct mo_memory *memory, struct mo_block *block);	/* sets no error text; -ENOENT: gone */
+/* NAME is PREFIX and a decimal number as the kernel writes it ("memory32"). */
+bool mo_name_number(const char *name, const char *prefix, uint32_t *number);
 int mo_nodes_read(struct mo_memory *memory);	/* node.c: nodes, and blocks[].node from nodeN/memoryM links */
 void mo_nodes_free(struct mo_memory *memory);
 int mo_devices_read(struct mo_memory *memory);	/* device.c: devices, and blocks[].device */
 void mo_devices_free(struct mo_memory *memory);
-/* Is [start_pfn, start_pfn + nr_pages) wholly System RAM in /proc/iomem? 1, 0, or -errno when hidden. */
+
+/* ---- iomem.c: /proc/iomem; -EACCES when it shows zeros only ---- */
+struct mo_iomem {
+	uint64_t start_addr, last_addr;
+	unsigned int depth;
+	const char *name;
+};
+/* Calls FN for each line, parents before children; stops at non-zero and returns it. */
+typedef int mo_iomem_fn(void *data, const struct mo_iomem *range);
+int mo_iomem_each(struct mo_ctx *ctx, mo_iomem_fn *fn, void *data);
+bool mo_iomem_is_system_ram(const char *name);
+/* Is [start_addr, start_addr + len_bytes) wholly System RAM in /proc/iomem? 1, 0, or -errno when hidden. */
 int mo_iomem_is_ram(struct mo_ctx *ctx, uint64_t start_addr, uint64_t len_bytes);
+
+/* ---- kconfig.c: the option CONFIG_NAME of the kernel: "y", "m", "n" (not set), another first letter, or 0 when not known ---- */
+char mo_kernel_option(struct mo_ctx *ctx, const char *name);
 
 /* ---- target.c: the grammar of targets ---- */
 struct mo_selection {
@@ -107,6 +126,18 @@ void mo_report_set_moved(struct mo_report *report, uint64_t moved_pages);
 void mo_report_finish(struct mo_report *report, int result, enum mo_reason reason, uint64_t freed_bytes);
 /* Keep it in the run directory for mo_report_load(): as the last one, and for each of its blocks. */
 int mo_report_save(struct mo_report *report);
+/* What a report that was read back knows and a new one would measure. */
+struct mo_report_totals {
+	const char *engine;
+	int result;
+	enum mo_reason reason;
+	uint64_t start_time_s, elapsed_ms, moved_pages, freed_bytes, nr_pages_kept;
+};
+int mo_report_restore(struct mo_report *report, const struct mo_report_totals *totals);
+
+/* ---- json.c: the report as JSON and back ---- */
+/* -EBADMSG: WHY is the rest of a sentence ("it ends too early"). Sets no error text then. */
+int mo_report_parse(struct mo_ctx *ctx, const char *text, struct mo_report **report, char *why, size_t size);
 
 /* ---- owner.c: which processes map a page, by one pass over /proc/PID/pagemap ---- */
 /*
@@ -167,14 +198,21 @@ int mo_worker_fd(const struct mo_worker *worker);
 void mo_worker_kill(struct mo_worker *worker);
 /* Waits for the end and frees. 0, the write's negative errno, -EINTR when it was killed. */
 int mo_worker_finish(struct mo_worker *worker);
+/* Frees without waiting: the kernel does not let go of the process. */
+void mo_worker_abandon(struct mo_worker *worker);
 /* Nodes with memory that a worker may not use, "" when none: why the root cpuset could not be entered. */
 const char *mo_worker_cpuset_problem(struct mo_ctx *ctx);
 
-/* ---- journal.c: lock and journal in the run directory ---- */
+/* ---- lock.c: the run directory, one memoffline at a time ---- */
+int mo_run_dir_make(struct mo_ctx *ctx);
+int mo_run_path(struct mo_ctx *ctx, char *path, size_t size, const char *name);
+bool mo_lock_is_held(struct mo_ctx *ctx);
 struct mo_lock;
 /* One memoffline at a time. -EALREADY: the error names who. WAIT_MS: UINT32_MAX for ever, 0 not at all. */
 int mo_lock_take(struct mo_ctx *ctx, const char *what, uint32_t wait_ms, int stop_fd, struct mo_lock **lock);
 void mo_lock_drop(struct mo_lock *lock);
+
+/* ---- journal.c ---- */
 struct mo_journal;
 enum mo_journal_mark { MO_MARK_TODO = '.', MO_MARK_BEGUN = 'b', MO_MARK_DONE = 'd', MO_MARK_FAILED = 'f', MO_MARK_UNDONE = 'u' };
 struct mo_journal_entry { uint32_t block; enum mo_zone zone; int32_t node; enum mo_journal_mark mark; };
@@ -189,5 +227,64 @@ int mo_journal_set(struct mo_journal *journal, size_t i, enum mo_journal_mark ma
 int mo_journal_end(struct mo_journal *journal);
 /* Free memory, leave the file. */
 void mo_journal_close(struct mo_journal *journal);
+
+
+/* ---- verdict.c, foresight.c, plan.c ---- */
+struct mo_plan {
+	struct mo_memory *memory;
+	struct mo_step *steps;
+	size_t nr_candidates;	/* steps that may be tried when others fail */
+	size_t nr_steps;	/* steps wanted */
+	uint64_t len_bytes;
+	uint64_t move_bytes;
+	uint64_t free_bytes;
+	uint64_t room_bytes;
+	enum mo_verdict verdict;
+	char **notes;
+	size_t nr_notes;
+};
+/* Judge one block. PAGES may be NULL: then its content stays unknown. */
+void mo_step_judge(const struct mo_memory *memory, struct mo_pages *pages, struct mo_step *step);
+/* Sum up the room and add the notes. PAGES_ERR: why content could not be read, -ECANCELED: it was not wanted. */
+int mo_plan_foresee(struct mo_plan *plan, int pages_err);
+int mo_request_check(struct mo_ctx *ctx, const struct mo_request *request);
+/* The steps wanted, and behind them those to try instead of one that fails. */
+size_t mo_plan_nr_candidates(const struct mo_plan *plan);
+const struct mo_step *mo_plan_candidate(const struct mo_plan *plan, size_t i);
+
+/* ---- attempt.c: one write to the state of one block, watched ---- */
+struct mo_kept_pages {
+	struct mo_page *pages;
+	size_t nr_pages;
+};
+struct mo_attempt {
+	/* in */
+	struct mo_memory *memory;
+	struct mo_pages *pages;		/* NULL: content can't be seen */
+	struct mo_evidence *evidence;	/* or NULL */
+	uint32_t block;			/* number */
+	const char *word;		/* what to write */
+	uint64_t deadline_ms;		/* on mo_now_ms()'s clock; 0: none */
+	uint32_t stall_ms;		/* 0: none */
+	int stop_fd;			/* -1: none */
+	void (*tick)(void *data, const struct mo_attempt *attempt);	/* at each change, and five times a second */
+	void *data;
+	/* out */
+	enum mo_phase phase;
+	int error;			/* 0, or negative errno: of the write, -ETIMEDOUT, -EINTR */
+	enum mo_reason ended_by;	/* DEADLINE, STALL, INTERRUPTED, LOCK_WAIT, or NONE when the kernel answered */
+	bool abandoned;			/* the kernel holds the worker in a wait that no signal ends */
+	uint64_t pages_before;
+	uint64_t pages_left;
+	uint64_t stuck_pfn;
+	uint64_t elapsed_ms;
+	struct mo_kept_pages kept;	/* in use when it was given up or failed */
+};
+void mo_attempt_run(struct mo_attempt *attempt);
+void mo_attempt_clear(struct mo_attempt *attempt);	/* frees what is kept */
+
+/* ---- kept.c: the pages that an attempt left behind, and why -> records, result ---- */
+void mo_kept_report(struct mo_report *report, struct mo_block_result *result, const struct mo_block *before,
+		    const struct mo_attempt *attempt);
 
 #endif
