@@ -1,0 +1,587 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The report as JSON and back: docs/json.md. Only this file knows the keys. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "private.h"
+
+#define SCHEMA 1
+#define DEPTH_MAX 16
+#define REPLACEMENT "\xef\xbf\xbd"	/* U+FFFD */
+
+/* ---- writing: an object under construction; what fails is remembered until the end ---- */
+
+struct writer {
+	bool no_memory;
+};
+
+/* Length of the UTF-8 sequence at S as RFC 3629 has it (shortest form, no surrogates, up to U+10FFFF), 0 when it is none. */
+static size_t utf8_len(const unsigned char *s)
+{
+	unsigned char low = 0x80, high = 0xbf;
+	size_t len, i;
+
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return 0;
+	len = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+	if (s[0] == 0xe0)
+		low = 0xa0;
+	if (s[0] == 0xed)
+		high = 0x9f;
+	if (s[0] == 0xf0)
+		low = 0x90;
+	if (s[0] == 0xf4)
+		high = 0x8f;
+	for (i = 1; i < len; i++, low = 0x80, high = 0xbf)
+		if (s[i] < low || s[i] > high)
+			return 0;
+	return len;
+}
+
+/* Names of processes and files hold any byte, JSON only text: json-c hands on what it gets. */
+static struct json_object *new_text(const char *bytes)
+{
+	char *text = malloc(strlen(bytes) * strlen(REPLACEMENT) + 1), *end = text;
+	struct json_object *value;
+	size_t len;
+
+	if (!text)
+		return NULL;
+	while (*bytes) {
+		len = utf8_len((const unsigned char *)bytes);
+		end = mempcpy(end, len ? bytes : REPLACEMENT, len ? len : strlen(REPLACEMENT));
+		bytes += len ? len : 1;
+	}
+	*end = '\0';
+	value = json_object_new_string(text);
+	free(text);
+	return value;
+}
+
+/* Takes VALUE. */
+static void put(struct writer *w, struct json_object *object, const char *key, struct json_object *value)
+{
+	if (value && object && !json_object_object_add(object, key, value))
+		return;
+	json_object_put(value);
+	w->no_memory = true;
+}
+
+static void put_text(struct writer *w, struct json_object *object, const char *key, const char *bytes)
+{
+	put(w, object, key, new_text(bytes ? bytes : ""));
+}
+
+static void put_u64(struct writer *w, struct json_object *object, const char *key, uint64_t value)
+{
+	put(w, object, key, json_object_new_uint64(value));
+}
+
+/* "Not known" is null. */
+static void put_known(struct writer *w, struct json_object *object, const char *key, bool known, uint64_t value)
+{
+	if (known)
+		put_u64(w, object, key, value);
+	else if (!object || json_object_object_add(object, key, NULL))
+		w->no_memory = true;
+}
+
+/* Takes VALUE. */
+static void append(struct writer *w, struct json_object *array, struct json_object *value)
+{
+	if (value && array && !json_object_array_add(array, value))
+		return;
+	json_object_put(value);
+	w->no_memory = true;
+}
+
+static void put_error(struct writer *w, struct json_object *object, int error)
+{
+	const char *name = error < 0 ? strerrorname_np(-error) : "";
+
+	put_u64(w, object, "errno", error < 0 ? (uint64_t)-(int64_t)error : 0);
+	put_text(w, object, "error", name);
+}
+
+static struct json_object *new_block(struct writer *w, const struct mo_block_result *result)
+{
+	struct json_object *object = json_object_new_object();
+
+	put_u64(w, object, "block", result->block);
+	put_text(w, object, "outcome", mo_outcome_name(result->outcome));
+	put_error(w, object, result->error);
+	put_text(w, object, "reason", mo_reason_key(result->reason));
+	put_text(w, object, "zone", mo_zone_name(result->zone));
+	put_u64(w, object, "pages_before", result->pages_before);
+	put_u64(w, object, "pages_left", result->pages_left);
+	put_u64(w, object, "elapsed_ms", result->elapsed_ms);
+	put_text(w, object, "detail", result->detail);
+	return object;
+}
+
+static struct json_object *new_owner(struct writer *w, const struct mo_owner *owner)
+{
+	struct json_object *object = json_object_new_object();
+
+	put(w, object, "pid", json_object_new_int(owner->pid));
+	put_u64(w, object, "addr", owner->addr);
+	put_text(w, object, "comm", owner->comm);
+	put_text(w, object, "vma", owner->vma);
+	return object;
+}
+
+static struct json_object *new_owners(struct writer *w, const struct mo_record *record)
+{
+	struct json_object *array = json_object_new_array();
+	const struct mo_owner *owner;
+	size_t i;
+
+	for (i = 0; (owner = mo_record_owner(record, i)); i++)
+		append(w, array, new_owner(w, owner));
+	return array;
+}
+
+static void put_count(struct writer *w, struct json_object *object, const char *key, int32_t count)
+{
+	put_known(w, object, key, count >= 0, (uint64_t)count);
+}
+
+static struct json_object *new_record(struct writer *w, const struct mo_record *record)
+{
+	struct json_object *object = json_object_new_object();
+
+	put_u64(w, object, "start_pfn", record->start_pfn);
+	put_u64(w, object, "nr_pages", record->nr_pages);
+	put_u64(w, object, "block", record->block);
+	put_text(w, object, "kind", mo_kind_key(record->kind));
+	put_text(w, object, "reason", mo_reason_key(record->reason));
+	put_u64(w, object, "kpageflags", record->kpageflags);
+	put_count(w, object, "refs", record->refs);
+	put_count(w, object, "refs_expected", record->refs_expected);
+	put_count(w, object, "mapcount", record->mapcount);
+	put_count(w, object, "pincount", record->pincount);
+	put_known(w, object, "cgroup_inode", record->cgroup_inode, record->cgroup_inode);
+	put_known(w, object, "file_inode", record->file_inode, record->file_inode);
+	put_text(w, object, "file", record->file);
+	put_u64(w, object, "nr_owners", record->nr_owners);
+	put(w, object, "owners", new_owners(w, record));
+	return object;
+}
+
+static struct json_object *new_blocks(struct writer *w, const struct mo_report *report)
+{
+	struct json_object *array = json_object_new_array();
+	const struct mo_block_result *result;
+	size_t i;
+
+	for (i = 0; (result = mo_report_block(report, i)); i++)
+		append(w, array, new_block(w, result));
+	return array;
+}
+
+static struct json_object *new_records(struct writer *w, const struct mo_report *report)
+{
+	struct json_object *array = json_object_new_array();
+	const struct mo_record *record;
+	size_t i;
+
+	for (i = 0; (record = mo_report_record(report, i)); i++)
+		append(w, array, new_record(w, record));
+	return array;
+}
+
+static struct json_object *new_notes(struct writer *w, const struct mo_report *report)
+{
+	struct json_object *array = json_object_new_array();
+	const char *note;
+	size_t i;
+
+	for (i = 0; (note = mo_report_note(report, i)); i++)
+		append(w, array, new_text(note));
+	return array;
+}
+
+/* The sentences for each reason that occurs, so that a reader of the JSON needs no table of his own. */
+static void explain(struct writer *w, struct json_object *reasons, enum mo_reason reason)
+{
+	struct json_object *object;
+
+	if (reason == MO_REASON_NONE || json_object_object_get_ex(reasons, mo_reason_key(reason), NULL))
+		return;
+	object = json_object_new_object();
+	put_text(w, object, "name", mo_reason_name(reason));
+	put_text(w, object, "text", mo_reason_text(reason));
+	put_text(w, object, "remedy", mo_reason_remedy(reason));
+	put(w, reasons, mo_reason_key(reason), object);
+}
+
+static struct json_object *new_reasons(struct writer *w, const struct mo_report *report)
+{
+	struct json_object *reasons = json_object_new_object();
+	const struct mo_block_result *result;
+	const struct mo_record *record;
+	size_t i;
+
+	explain(w, reasons, mo_report_reason(report));
+	for (i = 0; (result = mo_report_block(report, i)); i++)
+		explain(w, reasons, result->reason);
+	for (i = 0; (record = mo_report_record(report, i)); i++)
+		explain(w, reasons, record->reason);
+	return reasons;
+}
+
+static const char *status_of(int result)
+{
+	return result < 0 ? "failed" : result ? "partial" : "done";
+}
+
+static struct json_object *new_report(struct writer *w, const struct mo_report *report)
+{
+	struct json_object *object = json_object_new_object();
+
+	put_u64(w, object, "schema", SCHEMA);
+	put_text(w, object, "action", mo_report_action(report));
+	put_text(w, object, "engine", mo_report_engine(report));
+	put_text(w, object, "target", mo_report_target(report));
+	put_text(w, object, "status", status_of(mo_report_result(report)));
+	put_error(w, object, mo_report_result(report));
+	put_text(w, object, "reason", mo_reason_key(mo_report_reason(report)));
+	put_u64(w, object, "start_time_s", mo_report_start_time_s(report));
+	put_u64(w, object, "elapsed_ms", mo_report_elapsed_ms(report));
+	put_u64(w, object, "moved_pages", mo_report_moved_pages(report));
+	put_u64(w, object, "freed_bytes", mo_report_freed_bytes(report));
+	put(w, object, "blocks", new_blocks(w, report));
+	put_u64(w, object, "nr_pages_kept", mo_report_nr_pages_kept(report));
+	put(w, object, "records", new_records(w, report));
+	put(w, object, "reasons", new_reasons(w, report));
+	put(w, object, "notes", new_notes(w, report));
+	return object;
+}
+
+int mo_report_to_json(const struct mo_report *report, char **text)
+{
+	struct writer w = { false };
+	struct json_object *object = new_report(&w, report);
+	const char *lent = NULL;
+	char *copy = NULL;
+
+	if (object && !w.no_memory)
+		lent = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+						      JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (lent)
+		copy = strdup(lent);
+	json_object_put(object);
+	if (!copy)
+		return -ENOMEM;
+	*text = copy;
+	return 0;
+}
+
+/* ---- reading: the first key that is missing or wrong is remembered; what is not known is skipped ---- */
+
+struct reader {
+	const char *bad;
+	int err;
+};
+
+static struct json_object *get(struct reader *r, struct json_object *object, const char *key, enum json_type type)
+{
+	struct json_object *value;
+
+	if (json_object_object_get_ex(object, key, &value) && json_object_is_type(value, type))
+		return value;
+	if (!r->bad)
+		r->bad = key;
+	return NULL;
+}
+
+static uint64_t get_u64(struct reader *r, struct json_object *object, const char *key, uint64_t max)
+{
+	struct json_object *value = get(r, object, key, json_type_int);
+	uint64_t number;
+
+	if (!value)
+		return 0;
+	number = json_object_get_uint64(value);
+	if (json_object_get_int64(value) >= 0 && number <= max)
+		return number;
+	if (!r->bad)
+		r->bad = key;
+	return 0;
+}
+
+static bool is_null(struct json_object *object, const char *key)
+{
+	struct json_object *value;
+
+	return json_object_object_get_ex(object, key, &value) && !value;
+}
+
+static uint64_t get_inode(struct reader *r, struct json_object *object, const char *key)
+{
+	return is_null(object, key) ? 0 : get_u64(r, object, key, UINT64_MAX);
+}
+
+static int32_t get_count(struct reader *r, struct json_object *object, const char *key)
+{
+	return is_null(object, key) ? -1 : (int32_t)get_u64(r, object, key, INT32_MAX);
+}
+
+/* Belongs to OBJECT; never NULL. */
+static const char *get_text(struct reader *r, struct json_object *object, const char *key)
+{
+	struct json_object *value = get(r, object, key, json_type_string);
+
+	return value ? json_object_get_string(value) : "";
+}
+
+typedef const char *name_fn(unsigned int i);
+
+static int find_name(name_fn *name_of, unsigned int nr, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (!strcmp(name_of(i), name))
+			return (int)i;
+	return -ENOENT;
+}
+
+static const char *reason_at(unsigned int i)
+{
+	return mo_reason_key((enum mo_reason)i);
+}
+
+static const char *kind_at(unsigned int i)
+{
+	return mo_kind_key((enum mo_kind)i);
+}
+
+static const char *zone_at(unsigned int i)
+{
+	return mo_zone_name((enum mo_zone)i);
+}
+
+static const char *outcome_at(unsigned int i)
+{
+	return mo_outcome_name((enum mo_outcome)i);
+}
+
+/* A later version may know more reasons and zones; kinds and outcomes change what a record says, so they must be known. */
+static enum mo_reason get_reason(struct reader *r, struct json_object *object)
+{
+	int i = find_name(reason_at, MO_REASON_NR, get_text(r, object, "reason"));
+
+	return i < 0 ? MO_REASON_UNKNOWN : (enum mo_reason)i;
+}
+
+static enum mo_zone get_zone(struct reader *r, struct json_object *object)
+{
+	int i = find_name(zone_at, MO_ZONE_DEVICE + 1, get_text(r, object, "zone"));
+
+	return i < 0 ? MO_ZONE_UNKNOWN : (enum mo_zone)i;
+}
+
+static unsigned int get_known(struct reader *r, struct json_object *object, const char *key, name_fn *name_of, unsigned int nr)
+{
+	int i = find_name(name_of, nr, get_text(r, object, key));
+
+	if (i >= 0)
+		return (unsigned int)i;
+	if (!r->bad)
+		r->bad = key;
+	return 0;
+}
+
+static void read_block(struct reader *r, struct json_object *object, struct mo_report *report)
+{
+	uint32_t number = (uint32_t)get_u64(r, object, "block", UINT32_MAX);
+	struct mo_block_result *result = mo_report_add_block(report, number, get_zone(r, object));
+
+	if (!result) {
+		r->err = -ENOMEM;
+		return;
+	}
+	result->outcome = (enum mo_outcome)get_known(r, object, "outcome", outcome_at, MO_OUTCOME_VANISHED + 1);
+	result->error = -(int)get_u64(r, object, "errno", INT32_MAX);
+	result->reason = get_reason(r, object);
+	result->pages_before = get_u64(r, object, "pages_before", UINT64_MAX);
+	result->pages_left = get_u64(r, object, "pages_left", UINT64_MAX);
+	result->elapsed_ms = get_u64(r, object, "elapsed_ms", UINT64_MAX);
+	if (mo_report_set_detail(report, result, get_text(r, object, "detail")))
+		r->err = -ENOMEM;
+}
+
+static void read_owner(struct reader *r, struct json_object *object, struct mo_record *record)
+{
+	struct mo_owner owner = {
+		.pid = (int32_t)get_u64(r, object, "pid", INT32_MAX),
+		.addr = get_u64(r, object, "addr", UINT64_MAX),
+		.comm = get_text(r, object, "comm"),
+		.vma = get_text(r, object, "vma"),
+	};
+
+	if (mo_record_add_owner(record, &owner))
+		r->err = -ENOMEM;
+}
+
+static void read_owners(struct reader *r, struct json_object *object, struct mo_record *record)
+{
+	struct json_object *array = get(r, object, "owners", json_type_array);
+	size_t nr = array ? json_object_array_length(array) : 0, i;
+
+	for (i = 0; i < nr && !r->bad && !r->err; i++)
+		read_owner(r, json_object_array_get_idx(array, i), record);
+	record->nr_owners = (uint32_t)get_u64(r, object, "nr_owners", UINT32_MAX);
+	if (!r->bad && record->nr_owners < nr)
+		r->bad = "nr_owners";
+}
+
+static void read_record(struct reader *r, struct json_object *object, struct mo_report *report)
+{
+	struct mo_record *record, facts = {
+		.start_pfn = get_u64(r, object, "start_pfn", UINT64_MAX),
+		.nr_pages = get_u64(r, object, "nr_pages", UINT64_MAX),
+		.block = (uint32_t)get_u64(r, object, "block", UINT32_MAX),
+		.kind = (enum mo_kind)get_known(r, object, "kind", kind_at, MO_KIND_NR),
+		.reason = get_reason(r, object),
+		.kpageflags = get_u64(r, object, "kpageflags", UINT64_MAX),
+		.refs = get_count(r, object, "refs"),
+		.refs_expected = get_count(r, object, "refs_expected"),
+		.mapcount = get_count(r, object, "mapcount"),
+		.pincount = get_count(r, object, "pincount"),
+		.cgroup_inode = get_inode(r, object, "cgroup_inode"),
+		.file_inode = get_inode(r, object, "file_inode"),
+		.file = get_text(r, object, "file"),
+	};
+
+	if (r->bad)
+		return;
+	record = mo_report_add_record(report, &facts);
+	if (record)
+		read_owners(r, object, record);
+	else
+		r->err = -ENOMEM;
+}
+
+static void read_note(struct reader *r, struct json_object *value, struct mo_report *report)
+{
+	if (!json_object_is_type(value, json_type_string))
+		r->bad = "notes";
+	else if (mo_report_add_note(report, "%s", json_object_get_string(value)))
+		r->err = -ENOMEM;
+}
+
+typedef void item_fn(struct reader *r, struct json_object *item, struct mo_report *report);
+
+static void read_array(struct reader *r, struct json_object *object, const char *key, size_t max, item_fn *fn,
+		       struct mo_report *report)
+{
+	struct json_object *array = get(r, object, key, json_type_array);
+	size_t nr = array ? json_object_array_length(array) : 0, i;
+
+	if (nr > max)
+		r->bad = key;
+	for (i = 0; i < nr && !r->bad && !r->err; i++)
+		fn(r, json_object_array_get_idx(array, i), report);
+}
+
+static int get_result(struct reader *r, struct json_object *object)
+{
+	const char *status = get_text(r, object, "status");
+	int error = (int)get_u64(r, object, "errno", INT32_MAX);
+
+	if (!strcmp(status, "failed") && error)
+		return -error;
+	if (!strcmp(status, "partial") && !error)
+		return 1;
+	if (!r->bad && (strcmp(status, "done") || error))
+		r->bad = "status";
+	return 0;
+}
+
+static void read_totals(struct reader *r, struct json_object *object, struct mo_report *report)
+{
+	struct mo_report_totals totals = {
+		.engine = get_text(r, object, "engine"),
+		.result = get_result(r, object),
+		.reason = get_reason(r, object),
+		.start_time_s = get_u64(r, object, "start_time_s", UINT64_MAX),
+		.elapsed_ms = get_u64(r, object, "elapsed_ms", UINT64_MAX),
+		.moved_pages = get_u64(r, object, "moved_pages", UINT64_MAX),
+		.freed_bytes = get_u64(r, object, "freed_bytes", UINT64_MAX),
+		.nr_pages_kept = get_u64(r, object, "nr_pages_kept", UINT64_MAX),
+	};
+
+	if (mo_report_restore(report, &totals))
+		r->err = -ENOMEM;
+}
+
+static int read_report(struct mo_ctx *ctx, struct json_object *object, struct mo_report **out, char *why, size_t size)
+{
+	struct reader r = { NULL, 0 };
+	struct mo_report *report;
+	uint64_t schema = get_u64(&r, object, "schema", UINT64_MAX);
+	int err;
+
+	if (!r.bad && schema != SCHEMA) {
+		snprintf(why, size, "it is of schema %llu and this version reads schema %d", (unsigned long long)schema, SCHEMA);
+		return -EBADMSG;
+	}
+	err = mo_report_new(ctx, get_text(&r, object, "action"), get_text(&r, object, "target"), &report);
+	if (err)
+		return err;
+	read_array(&r, object, "blocks", SIZE_MAX, read_block, report);
+	read_array(&r, object, "records", MO_RECORDS_MAX, read_record, report);
+	read_array(&r, object, "notes", SIZE_MAX, read_note, report);
+	read_totals(&r, object, report);
+	if (!r.bad && !r.err) {
+		*out = report;
+		return 0;
+	}
+	mo_report_unref(report);
+	if (r.err)
+		return r.err;
+	snprintf(why, size, "its \"%s\" is missing or wrong", r.bad);
+	return -EBADMSG;
+}
+
+static struct json_object *parse(const char *text, char *why, size_t size)
+{
+	struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
+	struct json_object *object;
+	enum json_tokener_error error;
+
+	if (!tokener) {
+		snprintf(why, size, "there is no memory for it");
+		return NULL;
+	}
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	/* The NUL is part of it: a number at the end would go on without it. */
+	object = json_tokener_parse_ex(tokener, text, (int)strnlen(text, INT_MAX - 1) + 1);
+	error = json_tokener_get_error(tokener);
+	json_tokener_free(tokener);
+	if (!object)
+		snprintf(why, size, "%s", error == json_tokener_continue ? "it ends too early" : json_tokener_error_desc(error));
+	return object;
+}
+
+int mo_report_parse(struct mo_ctx *ctx, const char *text, struct mo_report **report, char *why, size_t size)
+{
+	struct json_object *object = parse(text, why, size);
+	int err = -EBADMSG;
+
+	if (json_object_is_type(object, json_type_object))
+		err = read_report(ctx, object, report, why, size);
+	else if (object)
+		snprintf(why, size, "it is no JSON object");
+	json_object_put(object);
+	return err;
+}

@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The report: what a transaction did to each block, and each page that stayed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "private.h"
+
+static const char *const outcome_names[] = {
+	[MO_OUTCOME_NOT_TRIED] = "not-tried",
+	[MO_OUTCOME_WAS_SO] = "was-so",
+	[MO_OUTCOME_DONE] = "done",
+	[MO_OUTCOME_FAILED] = "failed",
+	[MO_OUTCOME_ROLLED_BACK] = "rolled-back",
+	[MO_OUTCOME_ROLLBACK_FAILED] = "rollback-failed",
+	[MO_OUTCOME_VANISHED] = "vanished",
+};
+
+/* A record as the library's users see it is the head of what is kept. */
+struct kept_record {
+	struct mo_record record;
+	struct mo_owner *owners;	/* MO_OWNERS_MAX of them from the first owner on: lent pointers must stay */
+};
+
+struct mo_report {
+	struct mo_ctx *ctx;
+	char *action, *engine, *target;
+	int result;
+	enum mo_reason reason;
+	uint64_t start_time_s;
+	uint64_t start_ms;
+	uint64_t elapsed_ms;
+	uint64_t moved_pages;
+	uint64_t freed_bytes;
+	uint64_t nr_pages_kept;
+	struct mo_block_result **blocks;
+	size_t nr_blocks;
+	struct kept_record **records;
+	size_t nr_records;
+	char **notes;
+	size_t nr_notes;
+};
+
+const char *mo_outcome_name(enum mo_outcome outcome)
+{
+	return (size_t)outcome < ARRAY_SIZE(outcome_names) ? outcome_names[outcome] : "unknown";
+}
+
+int mo_report_new(struct mo_ctx *ctx, const char *action, const char *target, struct mo_report **out)
+{
+	struct mo_report *report = calloc(1, sizeof(*report));
+
+	if (!report)
+		return mo_error(ctx, -ENOMEM, "no memory for a report; free some and try again");
+	report->ctx = mo_ctx_ref(ctx);
+	report->action = strdup(action);
+	report->engine = strdup("stock");
+	report->target = strdup(target ? target : "");
+	report->start_time_s = (uint64_t)time(NULL);
+	report->start_ms = mo_now_ms();
+	if (!report->action || !report->engine || !report->target) {
+		mo_report_unref(report);
+		return mo_error(ctx, -ENOMEM, "no memory for a report; free some and try again");
+	}
+	*out = report;
+	return 0;
+}
+
+static void free_block(struct mo_block_result *result)
+{
+	free((char *)result->detail);
+	free(result);
+}
+
+static void free_record(struct kept_record *kept)
+{
+	uint32_t i;
+
+	if (!kept)
+		return;
+	for (i = 0; i < kept->record.nr_owners_kept; i++) {
+		free((char *)kept->owners[i].comm);
+		free((char *)kept->owners[i].vma);
+	}
+	free(kept->owners);
+	free((char *)kept->record.file);
+	free(kept);
+}
+
+struct mo_report *mo_report_unref(struct mo_report *report)
+{
+	size_t i;
+
+	if (!report)
+		return NULL;
+	for (i = 0; i < report->nr_blocks; i++)
+		free_block(report->blocks[i]);
+	for (i = 0; i < report->nr_records; i++)
+		free_record(report->records[i]);
+	for (i = 0; i < report->nr_notes; i++)
+		free(report->notes[i]);
+	free(report->blocks);
+	free(report->records);
+	free(report->notes);
+	free(report->action);
+	free(report->engine);
+	free(report->target);
+	mo_ctx_unref(report->ctx);
+	free(report);
+	return NULL;
+}
+
+/* Room for one more pointer after NR of them; grows at powers of two. The array itself moves, what it points to never does. */
+static bool make_room(void *array, size_t nr)
+{
+	void **old, *more;
+
+	if (nr & (nr - 1))
+		return true;
+	memcpy(&old, array, sizeof(old));
+	more = reallocarray(old, nr ? 2 * nr : 1, sizeof(void *));
+	if (!more)
+		return false;
+	memcpy(array, &more, sizeof(more));
+	return true;
+}
+
+/* ---- what the transaction puts in ---- */
+
+struct mo_block_result *mo_report_add_block(struct mo_report *report, uint32_t block, enum mo_zone zone)
+{
+	struct mo_block_result *result = calloc(1, sizeof(*result));
+
+	if (!result || !make_room(&report->blocks, report->nr_blocks)) {
+		free(result);
+		return NULL;
+	}
+	result->detail = strdup("");
+	if (!result->detail) {
+		free(result);
+		return NULL;
+	}
+	result->block = block;
+	result->zone = zone;
+	report->blocks[report->nr_blocks++] = result;
+	return result;
+}
+
+int mo_report_set_detail(struct mo_report *report, struct mo_block_result *result, const char *detail)
+{
+	char *copy = strdup(detail);
+
+	if (!copy)
+		return mo_error(report->ctx, -ENOMEM, "no memory for a detail of memory%u", result->block);
+	free((char *)result->detail);
+	result->detail = copy;
+	return 0;
+}
+
+struct mo_record *mo_report_add_record(struct mo_report *report, const struct mo_record *src)
+{
+	struct kept_record *kept;
+
+	report->nr_pages_kept += src->nr_pages;
+	if (report->nr_records >= MO_RECORDS_MAX || !make_room(&report->records, report->nr_records))
+		return NULL;
+	kept = calloc(1, sizeof(*kept));
+	if (!kept)
+		return NULL;
+	kept->record = *src;
+	kept->record.nr_owners = 0;
+	kept->record.nr_owners_kept = 0;
+	kept->record.file = strdup(src->file ? src->file : "");
+	if (!kept->record.file) {
+		free(kept);
+		return NULL;
+	}
+	report->records[report->nr_records++] = kept;
+	return &kept->record;
+}
+
+int mo_record_add_owner(struct mo_record *record, const struct mo_owner *owner)
+{
+	struct kept_record *kept = (struct kept_record *)record;
+	struct mo_owner *copy;
+
+	record->nr_owners++;
+	if (record->nr_owners_kept == MO_OWNERS_MAX)
+		return 0;
+	if (!kept->owners)
+		kept->owners = calloc(MO_OWNERS_MAX, sizeof(*kept->owners));
+	if (!kept->owners)
+		return -ENOMEM;
+	copy = &kept->owners[record->nr_owners_kept];
+	*copy = *owner;
+	copy->comm = strdup(owner->comm ? owner->comm : "");
+	copy->vma = strdup(owner->vma ? owner->vma : "");
+	if (!copy->comm || !copy->vma) {
+		free((char *)copy->comm);
+		free((char *)copy->vma);
+		return -ENOMEM;
+	}
+	record->nr_owners_kept++;
+	return 0;
+}
+
+int mo_report_add_note(struct mo_report *report, const char *fmt, ...)
+{
+	va_list args;
+	char *note;
+	int len;
+
+	va_start(args, fmt);
+	len = vasprintf(&note, fmt, args);
+	va_end(args);
+	if (len < 0)
+		return -ENOMEM;
+	if (!make_room(&report->notes, report->nr_notes)) {
+		free(note);
+		return -ENOMEM;
+	}
+	report->notes[report->nr_notes++] = note;
+	return 0;
+}
+
+void mo_report_set_moved(struct mo_report *report, uint64_t moved_pages)
+{
+	report->moved_pages = moved_pages;
+}
+
+void mo_report_finish(struct mo_report *report, int result, enum mo_reason reason, uint64_t freed_bytes)
+{
+	report->result = result;
+	report->reason = reason;
+	report->freed_bytes = freed_bytes;
+	report->elapsed_ms = mo_now_ms() - report->start_ms;
+}
+
+int mo_report_restore(struct mo_report *report, const struct mo_report_totals *totals)
+{
+	char *engine = strdup(totals->engine);
+
+	if (!engine)
+		return -ENOMEM;
+	free(report->engine);
+	report->engine = engine;
+	report->result = totals->result;
+	report->reason = totals->reason;
+	report->start_time_s = totals->start_time_s;
+	report->elapsed_ms = totals->elapsed_ms;
+	report->moved_pages = totals->moved_pages;
+	report->freed_bytes = totals->freed_bytes;
+	report->nr_pages_kept = totals->nr_pages_kept;
+	return 0;
+}
+
+/* ---- what can be asked ---- */
+
+const char *mo_report_action(const struct mo_report *report)
+{
+	return report->action;
+}
+
+const char *mo_report_engine(const struct mo_report *report)
+{
+	return report->engine;
+}
+
+const char *mo_report_target(const struct mo_report *report)
+{
+	return report->target;
+}
+
+int mo_report_result(const struct mo_report *report)
+{
+	return report->result;
+}
+
+enum mo_reason mo_report_reason(const struct mo_report *report)
+{
+	return report->reason;
+}
+
+uint64_t mo_report_start_time_s(const struct mo_report *report)
+{
+	return report->start_time_s;
+}
+
+uint64_t mo_report_elapsed_ms(const struct mo_report *report)
+{
+	return report->elapsed_ms;
+}
+
+uint64_t mo_report_moved_pages(const struct mo_report *report)
+{
+	return report->moved_pages;
+}
+
+uint64_t mo_report_freed_bytes(const struct mo_report *report)
+{
+	return report->freed_bytes;
+}
+
+size_t mo_report_nr_blocks(const struct mo_report *report)
+{
+	return report->nr_blocks;
+}
+
+const struct mo_block_result *mo_report_block(const struct mo_report *report, size_t i)
+{
+	return i < report->nr_blocks ? report->blocks[i] : NULL;
+}
+
+size_t mo_report_nr_records(const struct mo_report *report)
+{
+	return report->nr_records;
+}
+
+struct mo_record *mo_report_record_mutable(struct mo_report *report, size_t i)
+{
+	return i < report->nr_records ? &report->records[i]->record : NULL;
+}
+
+const struct mo_record *mo_report_record(const struct mo_report *report, size_t i)
+{
+	return i < report->nr_records ? &report->records[i]->record : NULL;
+}
+
+const struct mo_owner *mo_record_owner(const struct mo_record *record, size_t i)
+{
+	return i < record->nr_owners_kept ? &((const struct kept_record *)record)->owners[i] : NULL;
+}
+
+uint64_t mo_report_nr_pages_kept(const struct mo_report *report)
+{
+	return report->nr_pages_kept;
+}
+
+const char *mo_report_note(const struct mo_report *report, size_t i)
+{
+	return i < report->nr_notes ? report->notes[i] : NULL;
+}
+
+/* ---- the run directory: last.json, and memoryN.json for each block; one inode, many names ---- */
+
+static int open_reports_dir(struct mo_ctx *ctx)
+{
+	char dir[PATH_MAX];
+	int fd, err = mo_run_dir_make(ctx);
+
+	if (err)
+		return err;
+	if (snprintf(dir, sizeof(dir), "%s/reports", mo_run_dir(ctx)) >= (int)sizeof(dir))
+		return -ENAMETOOLONG;
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return -errno;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int write_all(int fd, const char *text, size_t len)
+{
+	ssize_t n;
+
+	while (len) {
+		n = write(fd, text, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		text += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int write_file(int dir_fd, const char *name, const char *text)
+{
+	int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = write_all(fd, text, strlen(text));
+	if (close(fd) && !err)
+		err = -errno;
+	return err;
+}
+
+/* Give the file NEW one more name at once: a reader sees the old report or the new one, never half of one. */
+static int name_file(int dir_fd, const char *new, const char *name)
+{
+	char link_name[64];
+
+	snprintf(link_name, sizeof(link_name), ".%s.%d", name, getpid());
+	unlinkat(dir_fd, link_name, 0);
+	if (linkat(dir_fd, new, dir_fd, link_name, 0))
+		return -errno;
+	if (renameat(dir_fd, link_name, dir_fd, name)) {
+		int err = -errno;
+
+		unlinkat(dir_fd, link_name, 0);
+		return err;
+	}
+	return 0;
+}
+
+static int name_all(const struct mo_report *report, int dir_fd, const char *new)
+{
+	char name[32];
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < report->nr_blocks && !err; i++) {
+		snprintf(name, sizeof(name), "memory%u.json", report->blocks[i]->block);
+		err = name_file(dir_fd, new, name);
+	}
+	return err ? err : name_file(dir_fd, new, "last.json");
+}
+
+static int save_text(const struct mo_report *report, const char *text)
+{
+	int dir_fd = open_reports_dir(report->ctx);
+	char new[32];
+	int err;
+
+	if (dir_fd < 0)
+		return dir_fd;
+	snprintf(new, sizeof(new), ".new.%d", getpid());
+	err = write_file(dir_fd, new, text);
+	if (!err)
+		err = name_all(report, dir_fd, new);
+	unlinkat(dir_fd, new, 0);
+	close(dir_fd);
+	return err;
+}
+
+int mo_report_save(struct mo_report *report)
+{
+	char *text;
+	int err = mo_report_to_json(report, &text);
+
+	if (err)
+		return err;
+	err = save_text(report, text);
+	free(text);
+	if (err)
+		return mo_error(report->ctx, err,
+				"can't keep the report in %s/reports: %s; make room there, or name another run directory",
+				mo_run_dir(report->ctx), strerror(-err));
+	return 0;
+}
+
+/* Up to the first NUL byte, which no report holds. */
+static int read_path(const char *path, char **text)
+{
+	FILE *file = fopen(path, "re");
+	size_t size = 0;
+	int err = 0;
+
+	*text = NULL;
+	if (!file)
+		return -errno;
+	errno = 0;
+	if (getdelim(text, &size, '\0', file) < 0)
+		err = errno ? -errno : -EBADMSG;
+	fclose(file);
+	if (err)
+		free(*text);
+	return err;
+}
+
+static int no_report(struct mo_ctx *ctx, uint32_t block, const char *path)
+{
+	if (block == UINT32_MAX)
+		return mo_error(ctx, -ENOENT, "there is no report yet: %s does not exist; \"memoffline offline\" and "
+				"\"memoffline online\" leave one, and it is lost when the machine restarts", path);
+	return mo_error(ctx, -ENOENT, "there is no report on memory%u: %s does not exist; \"memoffline report\" without a "
+			"block shows the last one of all", block, path);
+}
+
+int mo_report_load(struct mo_ctx *ctx, uint32_t block, struct mo_report **report)
+{
+	char path[PATH_MAX], why[256] = "it is empty", *text;
+	int err;
+
+	if (block == UINT32_MAX)
+		err = snprintf(path, sizeof(path), "%s/reports/last.json", mo_run_dir(ctx));
+	else
+		err = snprintf(path, sizeof(path), "%s/reports/memory%u.json", mo_run_dir(ctx), block);
+	if (err >= (int)sizeof(path))
+		return mo_error(ctx, -ENAMETOOLONG, "the name of the run directory is too long; choose a shorter one");
+	err = read_path(path, &text);
+	if (err == -ENOENT)
+		return no_report(ctx, block, path);
+	if (!err) {
+		err = mo_report_parse(ctx, text, report, why, sizeof(why));
+		free(text);
+	}
+	if (err == -EBADMSG)
+		return mo_error(ctx, err, "can't read the report %s: %s; remove the file, the next attempt writes a new one",
+				path, why);
+	if (err)
+		return mo_error(ctx, err, "can't read the report %s: %s; %s", path, strerror(-err),
+				err == -EACCES || err == -EPERM ? "run this as root" : "check the run directory");
+	return 0;
+}
