@@ -161,9 +161,9 @@ const char *mo_device_kind_name(enum mo_device_kind kind);
 enum mo_kind {
 	MO_KIND_FREE,		/* in the buddy allocator */
 	MO_KIND_ANON,		/* anonymous, base pages; swap cache and KSM count here */
-	MO_KIND_THP,		/* part of a transparent huge page, anonymous or not */
-	MO_KIND_CACHE,		/* page cache */
-	MO_KIND_SHMEM,		/* shared memory, tmpfs, memfd */
+	MO_KIND_THP,		/* part of an anonymous transparent huge page */
+	MO_KIND_CACHE,		/* page cache, in folios of any size */
+	MO_KIND_SHMEM,		/* shared memory, tmpfs, memfd, in folios of any size */
 	MO_KIND_HUGETLB,
 	MO_KIND_SLAB,
 	MO_KIND_PGTABLE,
@@ -183,6 +183,7 @@ struct mo_content {
 	uint64_t locked_pages;
 	uint64_t unmovable_pages;	/* slab, page tables, reserved, other kernel */
 	uint64_t move_pages;		/* to move before the range can go: neither free, offline nor poisoned */
+	uint64_t flagless_pages;		/* of the kernel's: free on a per-cpu list, or allocated; in zone Movable the former */
 };
 
 /* "free", "anonymous", "page cache"... and the word used in JSON: "free", "anon", "cache"... */
@@ -399,10 +400,10 @@ struct mo_journal_info {
 	uint32_t nr_blocks;
 	uint32_t nr_done;	/* blocks that it took offline */
 	uint64_t start_time_s;	/* seconds since the epoch */
-	const char *target;
+	char target[256];
 };
-/* INFO lives as long as CTX or till the next call. -ENOENT: there is none. -EBADMSG: it is damaged. */
-int mo_journal_read(struct mo_ctx *ctx, const struct mo_journal_info **info);
+/* INFO is the caller's. -ENOENT: there is none. -EBADMSG: it is damaged. */
+int mo_journal_read(struct mo_ctx *ctx, struct mo_journal_info *info);
 /* Finish, or take back, what the journal says. -ENOENT: there is none. Errors as mo_offline(). */
 int mo_resume(struct mo_ctx *ctx, const struct mo_request *request, struct mo_report **report);
 int mo_undo(struct mo_ctx *ctx, const struct mo_request *request, struct mo_report **report);

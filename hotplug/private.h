@@ -16,6 +16,10 @@
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define NO_PFN UINT64_MAX
 
+/* Bits of /proc/kpageflags that linux/kernel-page-flags.h does not name; the same since Linux 2.6.31. */
+#define MO_KPF_RESERVED (1ULL << 32)
+#define MO_KPF_PRIVATE (1ULL << 35)
+
 /* ---- ctx.c ---- */
 /* Remember a full sentence for mo_ctx_error(), log it, return ERR (negative errno). */
 int mo_error(struct mo_ctx *ctx, int err, const char *fmt, ...) PRINTF(3, 4);
@@ -98,6 +102,8 @@ int mo_pages_open(struct mo_ctx *ctx, struct mo_pages **pages);	/* errors as mo_
 void mo_pages_close(struct mo_pages *pages);
 enum mo_kind mo_page_kind(uint64_t kpageflags);			/* pure */
 bool mo_page_in_use(uint64_t kpageflags);			/* pure: has to move or go before the range can */
+/* mo_content_read() for many ranges. */
+int mo_pages_content(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages, struct mo_content *content);
 /* Pages in use in the range, and the first of them (NO_PFN when none). Cheap: five times a second. */
 int mo_pages_left(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages, uint64_t *left, uint64_t *first_pfn);
 struct mo_page {
@@ -167,11 +173,15 @@ const char *mo_evidence_said(const struct mo_evidence *evidence);
 struct mo_dump {
 	uint64_t pfn;
 	int32_t refs, mapcount, pincount;
+	int32_t order;		/* of a compound page, else 0 */
+	int32_t folio_mapcount;	/* of all parts of a compound page together */
+	int32_t ret;		/* what migration returned for the batch: an errno, or how many failed; 0 when not said */
 	uint64_t ino;
 	char aops[64];
 	char name[256];		/* dentry */
 	char cause[64];		/* "unmovable page", "migration failure", "isolation failed" */
 	bool movable_failed;	/* migration was tried and failed */
+	bool cma;
 };
 const struct mo_dump *mo_evidence_dump(const struct mo_evidence *evidence, uint64_t pfn);	/* NULL: none */
 const struct mo_dump *mo_evidence_dump_at(const struct mo_evidence *evidence, size_t i);	/* NULL past the end */
@@ -217,9 +227,10 @@ struct mo_journal;
 enum mo_journal_mark { MO_MARK_TODO = '.', MO_MARK_BEGUN = 'b', MO_MARK_DONE = 'd', MO_MARK_FAILED = 'f', MO_MARK_UNDONE = 'u' };
 struct mo_journal_entry { uint32_t block; enum mo_zone zone; int32_t node; enum mo_journal_mark mark; };
 int mo_journal_create(struct mo_ctx *ctx, const char *target, const struct mo_journal_entry *entries, size_t nr,
-		      struct mo_journal **journal);
+		      size_t nr_wanted, struct mo_journal **journal);
 int mo_journal_load(struct mo_ctx *ctx, struct mo_journal **journal);
 size_t mo_journal_nr(const struct mo_journal *journal);
+size_t mo_journal_nr_wanted(const struct mo_journal *journal);	/* the first ones; the others are second choice */
 const struct mo_journal_entry *mo_journal_entry(const struct mo_journal *journal, size_t i);
 const char *mo_journal_target(const struct mo_journal *journal);
 int mo_journal_set(struct mo_journal *journal, size_t i, enum mo_journal_mark mark);
@@ -281,6 +292,8 @@ struct mo_attempt {
 	struct mo_kept_pages kept;	/* in use when it was given up or failed */
 };
 void mo_attempt_run(struct mo_attempt *attempt);
+/* Fill the pages kept of a block that is not even tried. */
+void mo_attempt_look(struct mo_attempt *attempt);
 void mo_attempt_clear(struct mo_attempt *attempt);	/* frees what is kept */
 
 /* ---- kept.c: the pages that an attempt left behind, and why -> records, result ---- */

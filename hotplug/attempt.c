@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* One write to the state of one block: started in a worker, watched, and ended when it takes too long. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "private.h"
+
+#define TICK_MS 200	/* the kernel has no event for progress: look at the pages */
+#define STUCK_MS 1000	/* no page left for so long: name the first one */
+#define LET_GO_MS 10000	/* for the kernel to end a worker that was killed */
+
+struct watch {
+	struct mo_attempt *attempt;
+	struct mo_worker *worker;
+	uint64_t start_pfn;
+	uint64_t nr_pages;
+	uint64_t start_ms;
+	uint64_t moved_ms;	/* when a page last left */
+	uint64_t fewest_pages;	/* left so far */
+};
+
+/* Returns the first page in use. */
+static uint64_t count_pages(struct watch *watch)
+{
+	struct mo_attempt *attempt = watch->attempt;
+	uint64_t first_pfn = NO_PFN;
+
+	if (!attempt->pages ||
+	    mo_pages_left(attempt->pages, watch->start_pfn, watch->nr_pages, &attempt->pages_left, &first_pfn))
+		attempt->pages_left = 0;
+	return first_pfn;
+}
+
+/* The state file alone can be read at any time; a block that vanished ends the write, too. */
+static enum mo_phase current_phase(const struct mo_attempt *attempt)
+{
+	const struct mo_block *block;
+
+	if (mo_memory_refresh(attempt->memory, attempt->block))
+		return attempt->phase;
+	block = mo_memory_find(attempt->memory, attempt->block);
+	return block && block->state == MO_STATE_GOING_OFFLINE ? MO_PHASE_MIGRATE : attempt->phase;
+}
+
+static void look(struct watch *watch)
+{
+	struct mo_attempt *attempt = watch->attempt;
+	enum mo_phase phase = current_phase(attempt);
+	uint64_t first_pfn = count_pages(watch);
+
+	if (phase != attempt->phase || attempt->pages_left < watch->fewest_pages) {
+		watch->moved_ms = mo_now_ms();
+		watch->fewest_pages = attempt->pages_left;
+	}
+	attempt->stuck_pfn = mo_now_ms() - watch->moved_ms > STUCK_MS ? first_pfn : NO_PFN;
+	if (attempt->evidence) {
+		mo_evidence_poll(attempt->evidence);
+		if (mo_evidence_stuck_pfn(attempt->evidence) != NO_PFN)
+			attempt->stuck_pfn = mo_evidence_stuck_pfn(attempt->evidence);
+	}
+	attempt->phase = phase;
+	attempt->elapsed_ms = mo_now_ms() - watch->start_ms;
+}
+
+static void tell(const struct mo_attempt *attempt)
+{
+	if (attempt->tick)
+		attempt->tick(attempt->data, attempt);
+}
+
+/* Milliseconds till the next look: the tick, or a limit that comes first. */
+static int wait_ms(const struct watch *watch)
+{
+	const struct mo_attempt *attempt = watch->attempt;
+	uint64_t now = mo_now_ms(), wait = TICK_MS, limit;
+
+	if (attempt->deadline_ms) {
+		limit = attempt->deadline_ms > now ? attempt->deadline_ms - now : 0;
+		wait = limit < wait ? limit : wait;
+	}
+	if (attempt->stall_ms) {
+		limit = watch->moved_ms + attempt->stall_ms;
+		limit = limit > now ? limit - now : 0;
+		wait = limit < wait ? limit : wait;
+	}
+	return (int)wait;
+}
+
+static enum mo_reason limit_passed(const struct watch *watch)
+{
+	const struct mo_attempt *attempt = watch->attempt;
+	uint64_t now = mo_now_ms();
+	bool stalled = attempt->stall_ms && now >= watch->moved_ms + attempt->stall_ms;
+	bool late = attempt->deadline_ms && now >= attempt->deadline_ms;
+
+	if (!stalled && !late)
+		return MO_REASON_NONE;
+	if (attempt->phase == MO_PHASE_LOCK)
+		return MO_REASON_LOCK_WAIT;
+	return late ? MO_REASON_DEADLINE : MO_REASON_STALL;
+}
+
+/* Till the worker ends (NONE), or why it has to be ended. */
+static enum mo_reason watch_worker(struct watch *watch)
+{
+	struct mo_attempt *attempt = watch->attempt;
+	struct pollfd fds[2] = {
+		{ .fd = mo_worker_fd(watch->worker), .events = POLLIN },
+		{ .fd = attempt->stop_fd, .events = POLLIN },
+	};
+	enum mo_reason reason;
+
+	for (;;) {
+		if (poll(fds, 2, wait_ms(watch)) < 0 && errno != EINTR)
+			return MO_REASON_INTERRUPTED;
+		if (fds[0].revents)
+			return MO_REASON_NONE;
+		look(watch);
+		if (fds[1].revents)
+			return MO_REASON_INTERRUPTED;
+		reason = limit_passed(watch);
+		if (reason != MO_REASON_NONE)
+			return reason;
+		tell(attempt);
+	}
+}
+
+static int keep_page(void *data, const struct mo_page *page)
+{
+	struct mo_kept_pages *kept = data;
+	struct mo_page *more;
+
+	if (!(kept->nr_pages & (kept->nr_pages - 1))) {	/* 0 or a power of two: full */
+		more = realloc(kept->pages, (kept->nr_pages ? kept->nr_pages * 2 : 1) * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		kept->pages = more;
+	}
+	kept->pages[kept->nr_pages++] = *page;
+	return 0;
+}
+
+static void keep_pages(struct watch *watch)
+{
+	struct mo_attempt *attempt = watch->attempt;
+
+	if (attempt->pages)
+		mo_pages_each(attempt->pages, watch->start_pfn, watch->nr_pages, keep_page, &attempt->kept);
+}
+
+static int end_worker(struct watch *watch)
+{
+	struct pollfd ended = { .fd = mo_worker_fd(watch->worker), .events = POLLIN };
+	uint64_t until_ms = mo_now_ms() + LET_GO_MS;
+	int n;
+
+	mo_worker_kill(watch->worker);
+	do
+		n = poll(&ended, 1, (int)(until_ms - mo_now_ms()));
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return mo_worker_finish(watch->worker);
+	watch->attempt->abandoned = true;
+	mo_worker_abandon(watch->worker);
+	return -EINTR;
+}
+
+static void run_worker(struct watch *watch)
+{
+	struct mo_attempt *attempt = watch->attempt;
+	enum mo_reason reason = watch_worker(watch);
+
+	if (reason == MO_REASON_NONE) {
+		attempt->error = mo_worker_finish(watch->worker);
+		if (attempt->error)
+			keep_pages(watch);
+		return;
+	}
+	/* While the block is still isolated, what is in use is what could not leave. */
+	keep_pages(watch);
+	attempt->error = end_worker(watch);
+	if (!attempt->error)
+		return;		/* it succeeded at the last moment */
+	attempt->ended_by = reason;
+	attempt->error = reason == MO_REASON_INTERRUPTED ? -EINTR : -ETIMEDOUT;
+}
+
+static struct watch watch_begin(struct mo_attempt *attempt)
+{
+	struct watch watch = { .attempt = attempt, .start_ms = mo_now_ms() };
+
+	watch.nr_pages = mo_memory_block_pages(attempt->memory);
+	watch.start_pfn = attempt->block * watch.nr_pages;
+	watch.moved_ms = watch.start_ms;
+	attempt->phase = MO_PHASE_LOCK;
+	attempt->stuck_pfn = NO_PFN;
+	count_pages(&watch);
+	attempt->pages_before = attempt->pages_left;
+	watch.fewest_pages = attempt->pages_left;
+	return watch;
+}
+
+void mo_attempt_look(struct mo_attempt *attempt)
+{
+	struct watch watch = watch_begin(attempt);
+
+	keep_pages(&watch);
+}
+
+void mo_attempt_run(struct mo_attempt *attempt)
+{
+	struct watch watch = watch_begin(attempt);
+	char path[64];
+
+	if (attempt->evidence)
+		mo_evidence_reset(attempt->evidence, watch.start_pfn, watch.nr_pages);
+	tell(attempt);
+	snprintf(path, sizeof(path), "/sys/devices/system/memory/memory%u/state", attempt->block);
+	attempt->error = mo_worker_start(mo_memory_ctx(attempt->memory), attempt->word, path, &watch.worker);
+	if (!attempt->error)
+		run_worker(&watch);
+	mo_memory_refresh(attempt->memory, attempt->block);
+	count_pages(&watch);
+	if (attempt->evidence)
+		mo_evidence_poll(attempt->evidence);
+	attempt->elapsed_ms = mo_now_ms() - watch.start_ms;
+}
+
+void mo_attempt_clear(struct mo_attempt *attempt)
+{
+	free(attempt->kept.pages);
+	attempt->kept = (struct mo_kept_pages){ 0 };
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The pages that an attempt left behind, and why: facts of many kinds become records of a report. */
+#include <errno.h>
+#include <string.h>
+
+#include "private.h"
+
+struct sorter {
+	struct mo_report *report;
+	const struct mo_block *before;
+	const struct mo_attempt *attempt;
+	struct mo_record run;		/* pages in a row that are alike */
+	uint64_t nr_pages[MO_REASON_NR];
+};
+
+/* Nothing was said about it, and migration was still at work on the block. */
+static bool is_unexplained(enum mo_reason reason)
+{
+	return reason == MO_REASON_NONE || reason == MO_REASON_UNKNOWN;
+}
+
+static enum mo_reason judge_page(const struct sorter *sorter, const struct mo_page *page, const struct mo_dump *dump,
+				 int32_t *refs_expected)
+{
+	struct mo_page_facts facts = {
+		.flags = page->flags,
+		.count = page->count,
+		.dump = dump,
+		.zone_movable = sorter->before->zone == MO_ZONE_MOVABLE,
+	};
+	enum mo_reason reason = mo_reason_of_page(&facts, refs_expected);
+
+	return is_unexplained(reason) ? sorter->attempt->ended_by : reason;
+}
+
+/* When the kernel refused before it moved anything, a page that could have moved is not to blame. */
+static bool is_to_blame(const struct sorter *sorter, enum mo_reason reason, const struct mo_dump *dump)
+{
+	if (dump || sorter->attempt->ended_by != MO_REASON_NONE)
+		return true;
+	return !is_unexplained(reason);
+}
+
+static void flush_run(struct sorter *sorter)
+{
+	if (sorter->run.nr_pages)
+		mo_report_add_record(sorter->report, &sorter->run);
+	sorter->run.nr_pages = 0;
+}
+
+static bool continues_run(const struct mo_record *run, const struct mo_record *next)
+{
+	return run->nr_pages && run->start_pfn + run->nr_pages == next->start_pfn && run->kind == next->kind &&
+	       run->reason == next->reason && run->refs < 0 && next->refs < 0 && run->cgroup_inode == next->cgroup_inode;
+}
+
+static void sort_page(struct sorter *sorter, const struct mo_page *page)
+{
+	const struct mo_evidence *evidence = sorter->attempt->evidence;
+	const struct mo_dump *dump = evidence ? mo_evidence_dump(evidence, page->pfn) : NULL;
+	struct mo_record record = {
+		.start_pfn = page->pfn,
+		.nr_pages = 1,
+		.block = sorter->attempt->block,
+		.kind = mo_page_kind(page->flags),
+		.kpageflags = page->flags,
+		.refs = dump ? dump->refs : -1,
+		.refs_expected = -1,
+		.mapcount = dump ? dump->mapcount : (int32_t)page->count,
+		.pincount = dump ? dump->pincount : -1,
+		.cgroup_inode = page->cgroup_inode,
+		.file_inode = dump ? dump->ino : 0,
+		.file = dump ? dump->name : "",
+	};
+
+	record.reason = judge_page(sorter, page, dump, &record.refs_expected);
+	if (!is_to_blame(sorter, record.reason, dump))
+		return;
+	sorter->nr_pages[record.reason]++;
+	if (continues_run(&sorter->run, &record)) {
+		sorter->run.nr_pages++;
+		return;
+	}
+	flush_run(sorter);
+	sorter->run = record;
+}
+
+/* What holds most pages, but never the limit itself where a page's own reason is known. */
+static enum mo_reason main_reason(const struct sorter *sorter)
+{
+	enum mo_reason best = MO_REASON_NONE, reason;
+
+	for (reason = MO_REASON_NONE + 1; reason < MO_REASON_NR; reason++)
+		if (reason != sorter->attempt->ended_by && sorter->nr_pages[reason] > sorter->nr_pages[best])
+			best = reason;
+	return best;
+}
+
+static enum mo_reason block_reason(const struct sorter *sorter, const char *said)
+{
+	const struct mo_attempt *attempt = sorter->attempt;
+	struct mo_ctx *ctx = mo_memory_ctx(attempt->memory);
+	uint64_t block_bytes = mo_memory_block_bytes(attempt->memory);
+	enum mo_reason reason = main_reason(sorter), by_block;
+
+	if (attempt->ended_by != MO_REASON_NONE)
+		return reason != MO_REASON_NONE ? reason : attempt->ended_by;
+	by_block = mo_reason_of_block(attempt->error, said, sorter->before,
+				      mo_iomem_is_ram(ctx, attempt->block * block_bytes, block_bytes));
+	/* A page explains why isolation failed, and nothing else. */
+	if (reason != MO_REASON_NONE && (by_block == MO_REASON_ISOLATION || is_unexplained(by_block)))
+		return reason;
+	return by_block;
+}
+
+void mo_kept_report(struct mo_report *report, struct mo_block_result *result, const struct mo_block *before,
+		    const struct mo_attempt *attempt)
+{
+	struct sorter sorter = { .report = report, .before = before, .attempt = attempt };
+	const char *said = attempt->evidence ? mo_evidence_said(attempt->evidence) : "";
+	size_t i;
+
+	for (i = 0; i < attempt->kept.nr_pages; i++)
+		sort_page(&sorter, &attempt->kept.pages[i]);
+	flush_run(&sorter);
+	result->reason = block_reason(&sorter, said);
+	result->pages_left = attempt->pages_left;
+	mo_report_set_detail(report, result, attempt->abandoned ?
+			     "the kernel waits where no signal reaches it, and still works on the block" : said);
+}

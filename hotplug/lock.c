@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The run directory, and the lock in it: one memoffline at a time. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "private.h"
+
+int mo_run_dir_make(struct mo_ctx *ctx)
+{
+	const char *dir = mo_run_dir(ctx);
+	int err;
+
+	if (!mkdir(dir, 0700) || errno == EEXIST)
+		return 0;
+	err = -errno;
+	if (err == -EACCES || err == -EPERM)
+		return mo_error(ctx, err, "can't make %s: changing memory needs root; run it as root", dir);
+	return mo_error(ctx, err, "can't make %s for lock and journal: %s; make room there and try again", dir,
+			strerror(-err));
+}
+
+int mo_run_path(struct mo_ctx *ctx, char *path, size_t size, const char *name)
+{
+	return snprintf(path, size, "%s/%s", mo_run_dir(ctx), name) < (int)size ? 0 : -ENAMETOOLONG;
+}
+
+struct mo_lock {
+	int fd;
+};
+
+/* The lock file says "PID WHAT"; a text that can't be read is no reason to fail. */
+static int busy_error(struct mo_ctx *ctx, int fd)
+{
+	char holder[256];
+	ssize_t len = pread(fd, holder, sizeof(holder) - 1, 0);
+	char *what;
+
+	holder[len > 0 ? len : 0] = '\0';
+	holder[strcspn(holder, "\n")] = '\0';
+	what = strchr(holder, ' ');
+	if (!what)
+		return mo_error(ctx, -EALREADY, "another memoffline is at work; wait for it (--wait) or stop it");
+	*what++ = '\0';
+	return mo_error(ctx, -EALREADY, "another memoffline is at work: process %s, %s; wait for it (--wait) or stop it "
+			"(kill %s)", holder, what, holder);
+}
+
+/*
+ * A lock of flock(2) belongs to the open file, which a child shares: a child that blocks in flock() for us can be
+ * waited for by poll(2), together with stop_fd and the deadline.
+ */
+static int wait_for_lock(int fd, uint32_t wait_ms, int stop_fd)
+{
+	struct pollfd fds[2] = { { .events = POLLIN }, { .fd = stop_fd, .events = POLLIN } };
+	int status = 0, n, err = 0;
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		_exit(flock(fd, LOCK_EX) ? 1 : 0);
+	}
+	fds[0].fd = pidfd_open(pid, 0);
+	do
+		n = poll(fds, 2, wait_ms == UINT32_MAX ? -1 : (int)wait_ms);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		err = -EALREADY;
+	else if (fds[1].revents)
+		err = -EINTR;
+	if (err)
+		kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	close(fds[0].fd);
+	if (!err && (!WIFEXITED(status) || WEXITSTATUS(status)))
+		err = -EALREADY;
+	return err;
+}
+
+static void name_holder(int fd, const char *what)
+{
+	char line[256];
+	int len = snprintf(line, sizeof(line), "%d %s\n", getpid(), what);
+
+	/* Only for messages: a full file system must not stop us here. */
+	if (ftruncate(fd, 0) || pwrite(fd, line, (size_t)(len < (int)sizeof(line) ? len : (int)sizeof(line) - 1), 0) < 0)
+		return;
+}
+
+int mo_lock_take(struct mo_ctx *ctx, const char *what, uint32_t wait_ms, int stop_fd, struct mo_lock **out)
+{
+	struct mo_lock *lock;
+	char path[512];
+	int err = mo_run_dir_make(ctx);
+
+	if (err)
+		return err;
+	if (mo_run_path(ctx, path, sizeof(path), "lock"))
+		return mo_error(ctx, -ENAMETOOLONG, "the run directory's name is too long: %s", mo_run_dir(ctx));
+	lock = malloc(sizeof(*lock));
+	if (!lock)
+		return mo_error(ctx, -ENOMEM, "no memory for the lock");
+	lock->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (lock->fd < 0) {
+		err = mo_error(ctx, -errno, "can't open the lock %s: %s; run it as root and make room there", path,
+			       strerror(errno));
+		goto free_lock;
+	}
+	err = flock(lock->fd, LOCK_EX | LOCK_NB) ? -EALREADY : 0;
+	if (err && wait_ms)
+		err = wait_for_lock(lock->fd, wait_ms, stop_fd);
+	if (err) {
+		err = err == -EINTR ? mo_error(ctx, err, "stopped while waiting for another memoffline; nothing was changed")
+				    : busy_error(ctx, lock->fd);
+		goto close_fd;
+	}
+	name_holder(lock->fd, what);
+	*out = lock;
+	return 0;
+
+close_fd:
+	close(lock->fd);
+free_lock:
+	free(lock);
+	return err;
+}
+
+void mo_lock_drop(struct mo_lock *lock)
+{
+	if (!lock)
+		return;
+	/* Explicitly, since a worker that the kernel does not let go of still shares the open file. */
+	flock(lock->fd, LOCK_UN);
+	close(lock->fd);
+	free(lock);
+}
+
+bool mo_lock_is_held(struct mo_ctx *ctx)
+{
+	char path[512];
+	bool held;
+	int fd;
+
+	if (mo_run_path(ctx, path, sizeof(path), "lock"))
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	held = flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+	close(fd);
+	return held;
+}

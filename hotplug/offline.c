@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Take blocks offline as one transaction; finish one that was cut short. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "transaction.h"
+
+static bool keeps_part(const struct mo_transaction *txn)
+{
+	if (txn->ended_by == MO_REASON_INTERRUPTED)
+		return false;
+	if (txn->request->flags & MO_REQUEST_PARTIAL)
+		return true;
+	return txn->request->len_bytes && !(txn->request->flags & MO_REQUEST_ALL_OR_NOTHING);
+}
+
+/* A limit on the whole, a stop, or a worker that is held: further blocks would fare no better. */
+static bool is_over(const struct mo_transaction *txn)
+{
+	return txn->abandoned || txn->ended_by == MO_REASON_INTERRUPTED || txn->ended_by == MO_REASON_LOCK_WAIT ||
+	       (txn->deadline_ms && mo_now_ms() >= txn->deadline_ms);
+}
+
+/* The kernel would refuse it: say which pages are why, and leave the kernel alone. */
+static int refuse(struct mo_transaction *txn, size_t i)
+{
+	struct mo_item *item = &txn->items[i];
+	struct mo_attempt attempt = {
+		.memory = txn->memory, .pages = txn->pages, .block = item->block, .word = "offline",
+		.error = item->before.zone == MO_ZONE_NONE ? -EINVAL : -EBUSY,
+	};
+
+	mo_attempt_look(&attempt);
+	item->result->outcome = MO_OUTCOME_FAILED;
+	item->result->error = attempt.error;
+	item->result->pages_before = attempt.pages_before;
+	mo_kept_report(txn->report, item->result, &item->before, &attempt);
+	mo_attempt_clear(&attempt);
+	mo_transaction_mark(txn, i, MO_MARK_FAILED);
+	return item->result->error;
+}
+
+static int take_block(struct mo_transaction *txn, size_t i)
+{
+	struct mo_item *item = &txn->items[i];
+	struct mo_step_limits limits = { txn->deadline_ms, txn->request->stall_ms, txn->request->stop_fd };
+	int err;
+
+	if (item->verdict == MO_VERDICT_DONE) {
+		item->result->outcome = MO_OUTCOME_WAS_SO;
+		txn->nr_done++;
+		return 0;
+	}
+	if (item->verdict == MO_VERDICT_NEVER && !(txn->request->flags & MO_REQUEST_FORCE))
+		return refuse(txn, i);
+	mo_transaction_mark(txn, i, MO_MARK_BEGUN);
+	err = mo_transaction_write(txn, i, "offline", &limits);
+	if (item->result->outcome == MO_OUTCOME_VANISHED) {
+		mo_report_add_note(txn->report, "memory%u was removed by somebody else meanwhile", item->block);
+		txn->nr_done++;
+		err = 0;
+	}
+	if (item->result->outcome == MO_OUTCOME_DONE)
+		mo_transaction_mark(txn, i, MO_MARK_DONE);
+	else if (!txn->abandoned)
+		mo_transaction_mark(txn, i, MO_MARK_FAILED);
+	return err;
+}
+
+/* Blocks that can't go are found before the first one changes, unless a part will do. */
+static int refuse_hopeless(struct mo_transaction *txn)
+{
+	size_t i;
+	int err = 0;
+
+	if (keeps_part(txn) || txn->request->flags & MO_REQUEST_FORCE)
+		return 0;
+	for (i = 0; i < txn->nr_wanted; i++)
+		if (txn->items[i].verdict == MO_VERDICT_NEVER)
+			err = refuse(txn, i);
+	return err;
+}
+
+static int take_blocks(struct mo_transaction *txn)
+{
+	int first_err = refuse_hopeless(txn), err;
+	size_t i;
+
+	if (first_err)
+		return first_err;
+	for (i = 0; i < txn->nr_items && txn->nr_done < txn->nr_wanted; i++) {
+		if (txn->items[i].mark == MO_MARK_DONE)
+			continue;	/* before the interruption that is being resumed */
+		err = take_block(txn, i);
+		if (err && !first_err)
+			first_err = err;
+		if (is_over(txn) || (err && !keeps_part(txn)))
+			break;
+	}
+	if (txn->nr_done >= txn->nr_wanted)
+		return 0;
+	return first_err ? first_err : -ETIMEDOUT;
+}
+
+static size_t count_done(const struct mo_transaction *txn)
+{
+	size_t nr = 0, i;
+
+	for (i = 0; i < txn->nr_items; i++)
+		nr += txn->items[i].mark == MO_MARK_DONE;
+	return nr;
+}
+
+/* Returns 0 when every block is back. */
+static int roll_back(struct mo_transaction *txn)
+{
+	int first_err = 0, err;
+	size_t i;
+
+	txn->nr_wanted = count_done(txn);
+	txn->nr_done = 0;
+	for (i = txn->nr_items; i-- > 0; ) {
+		if (txn->items[i].mark != MO_MARK_DONE)
+			continue;
+		if (txn->abandoned) {
+			txn->items[i].result->outcome = MO_OUTCOME_ROLLBACK_FAILED;
+			first_err = -EBUSY;
+			continue;
+		}
+		err = mo_transaction_restore(txn, i);
+		if (err && !first_err)
+			first_err = err;
+	}
+	return first_err;
+}
+
+static uint64_t freed_bytes(const struct mo_transaction *txn)
+{
+	return count_done(txn) * mo_memory_block_bytes(txn->memory);
+}
+
+static uint32_t first_failed(const struct mo_transaction *txn)
+{
+	size_t i;
+
+	for (i = 0; i < txn->nr_items; i++)
+		if (txn->items[i].result->outcome == MO_OUTCOME_FAILED)
+			return txn->items[i].block;
+	return 0;
+}
+
+/* The sentence for a transaction that did not do all that was asked. */
+static int explain(const struct mo_transaction *txn, int err, bool rolled_back)
+{
+	const char *after = rolled_back ? "every block is as it was" :
+			    "see 'memoffline report' for what was kept and 'memoffline list' for the blocks";
+
+	if (txn->abandoned)
+		return mo_error(txn->ctx, err, "the kernel waits on memory%u where no signal reaches it (a hung file system?); "
+				"when it lets go, run 'memoffline offline --undo' or '--resume'", first_failed(txn));
+	switch (txn->ended_by) {
+	case MO_REASON_INTERRUPTED:
+		return mo_error(txn->ctx, err, "stopped on request; %s", after);
+	case MO_REASON_LOCK_WAIT:
+		return mo_error(txn->ctx, err, "the kernel's hotplug lock was held by somebody else till the deadline; %s; "
+				"try again later or with a longer --timeout", after);
+	case MO_REASON_DEADLINE:
+		return mo_error(txn->ctx, err, "memory%u did not become free before the deadline; %s", first_failed(txn), after);
+	case MO_REASON_STALL:
+		return mo_error(txn->ctx, err, "no page of memory%u could be moved for %u ms; %s", first_failed(txn),
+				txn->request->stall_ms, after);
+	default:
+		return mo_error(txn->ctx, err, "memory%u can't go offline (%s); %s", first_failed(txn), strerror(-err), after);
+	}
+}
+
+static int open_journal(struct mo_transaction *txn)
+{
+	struct mo_journal_entry *entries = calloc(txn->nr_items ? txn->nr_items : 1, sizeof(*entries));
+	size_t i;
+	int err;
+
+	if (!entries)
+		return mo_error(txn->ctx, -ENOMEM, "no memory for the journal");
+	for (i = 0; i < txn->nr_items; i++)
+		entries[i] = (struct mo_journal_entry){ txn->items[i].block, txn->items[i].before.zone,
+							txn->items[i].before.node, MO_MARK_TODO };
+	err = mo_journal_create(txn->ctx, mo_report_target(txn->report), entries, txn->nr_items, txn->nr_wanted,
+				&txn->journal);
+	free(entries);
+	return err;
+}
+
+/* The journal stays only when something is left to undo. */
+static void close_journal(struct mo_transaction *txn, bool complete)
+{
+	if (!txn->journal)
+		return;
+	if (!complete)
+		mo_journal_close(txn->journal);
+	else if (mo_journal_end(txn->journal))
+		mo_report_add_note(txn->report, "%s", mo_ctx_error(txn->ctx));
+	txn->journal = NULL;
+}
+
+static int run(struct mo_transaction *txn, struct mo_report **report)
+{
+	bool rolled_back = false, complete = true;
+	enum mo_reason ended_by;
+	int err, result;
+
+	if (mo_evidence_start(txn->ctx, &txn->evidence))
+		txn->evidence = NULL;
+	err = take_blocks(txn);
+	result = err;
+	if (err && keeps_part(txn) && freed_bytes(txn)) {
+		result = 1;
+	} else if (err) {
+		ended_by = txn->ended_by;
+		rolled_back = !roll_back(txn);
+		txn->ended_by = ended_by;
+		complete = rolled_back && !txn->abandoned;
+	}
+	close_journal(txn, complete);
+	if (err)
+		explain(txn, result, rolled_back);
+	return mo_transaction_end(txn, result, freed_bytes(txn), report);
+}
+
+/* What a killed command left behind comes first: its blocks are offline without anybody's wish. */
+static int check_leftover(struct mo_transaction *txn)
+{
+	struct mo_journal_info info;
+	const struct mo_journal_entry *entry;
+	const struct mo_block *block;
+	struct mo_journal *journal;
+	int err = mo_journal_load(txn->ctx, &journal);
+	size_t i;
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	for (i = 0; (entry = mo_journal_entry(journal, i)); i++) {
+		block = mo_memory_find(txn->memory, entry->block);
+		if (block && block->state != MO_STATE_ONLINE && strchr("bd", entry->mark))
+			break;
+	}
+	if (!entry)
+		return mo_journal_end(journal);	/* nothing of it is left to undo */
+	mo_journal_close(journal);
+	err = mo_journal_read(txn->ctx, &info);
+	if (err)
+		return err;
+	return mo_error(txn->ctx, -EUCLEAN, "process %d was killed while it took %s offline, %u of %u blocks went; finish it "
+			"('memoffline offline --resume') or take it back ('memoffline offline --undo')",
+			info.pid, info.target, info.nr_done, info.nr_blocks);
+}
+
+static const char *target_name(const struct mo_request *request, char size[32])
+{
+	if (request->target)
+		return request->target;
+	snprintf(size, 32, "%llum", (unsigned long long)request->len_bytes >> 20);
+	return size;
+}
+
+static int fill_from_plan(struct mo_transaction *txn, const struct mo_plan *plan)
+{
+	const struct mo_step *step;
+	size_t nr = mo_plan_nr_candidates(plan), i;
+	int err = mo_transaction_alloc(txn, nr);
+
+	for (i = 0; i < nr && !err; i++) {
+		step = mo_plan_candidate(plan, i);
+		err = mo_transaction_fill(txn, i, step->block, step->verdict, step->content.move_pages);
+	}
+	txn->nr_wanted = mo_plan_nr_steps(plan);
+	return err;
+}
+
+int mo_offline(struct mo_plan *plan, const struct mo_request *request, struct mo_report **report)
+{
+	struct mo_transaction txn;
+	char size[32];
+	int err = mo_transaction_begin(&txn, mo_plan_memory(plan), request, "offline", target_name(request, size));
+
+	if (err)
+		return err;
+	err = check_leftover(&txn);
+	if (!err)
+		err = fill_from_plan(&txn, plan);
+	if (!err)
+		err = open_journal(&txn);
+	return err ? mo_transaction_abort(&txn, err) : run(&txn, report);
+}
+
+/* Items of a journal, with what is known of them now; where they were is what the journal says. */
+static int fill_from_journal(struct mo_transaction *txn)
+{
+	const struct mo_journal_entry *entry;
+	const struct mo_block *block;
+	struct mo_step step;
+	size_t i;
+	int err = mo_transaction_alloc(txn, mo_journal_nr(txn->journal));
+
+	txn->nr_wanted = mo_journal_nr_wanted(txn->journal);
+	for (i = 0; !err && (entry = mo_journal_entry(txn->journal, i)); i++) {
+		memset(&step, 0, sizeof(step));
+		step.block = entry->block;
+		block = mo_memory_find(txn->memory, entry->block);
+		if (block)
+			mo_step_judge(txn->memory, txn->pages, &step);
+		err = mo_transaction_fill(txn, i, entry->block, step.verdict, step.content.move_pages);
+		if (err)
+			break;
+		txn->items[i].before.zone = entry->zone;
+		txn->items[i].result->zone = entry->zone;
+		if (block && block->state == MO_STATE_OFFLINE && strchr("bd", entry->mark)) {
+			mo_transaction_mark(txn, i, MO_MARK_DONE);
+			txn->items[i].result->outcome = MO_OUTCOME_DONE;
+			txn->nr_done++;
+		}
+	}
+	return err;
+}
+
+static int begin_from_journal(struct mo_transaction *txn, struct mo_ctx *ctx, const struct mo_request *request,
+			      const char *action)
+{
+	struct mo_journal_info info;
+	struct mo_memory *memory;
+	int err = mo_journal_read(ctx, &info);
+
+	if (!err)
+		err = mo_memory_read(ctx, &memory);
+	if (err)
+		return err;
+	err = mo_transaction_begin(txn, memory, request, action, info.target);
+	mo_memory_unref(memory);
+	if (err)
+		return err;
+	err = mo_journal_load(ctx, &txn->journal);
+	if (!err)
+		err = fill_from_journal(txn);
+	return err ? mo_transaction_abort(txn, err) : 0;
+}
+
+int mo_resume(struct mo_ctx *ctx, const struct mo_request *request, struct mo_report **report)
+{
+	struct mo_transaction txn;
+	int err = begin_from_journal(&txn, ctx, request, "offline");
+
+	return err ? err : run(&txn, report);
+}
+
+int mo_undo(struct mo_ctx *ctx, const struct mo_request *request, struct mo_report **report)
+{
+	struct mo_transaction txn;
+	int err = begin_from_journal(&txn, ctx, request, "undo");
+
+	if (err)
+		return err;
+	err = roll_back(&txn);
+	close_journal(&txn, !err);
+	if (err)
+		mo_error(ctx, err, "not every block could be brought back (%s); see 'memoffline report', then try --undo again",
+			 strerror(-err));
+	return mo_transaction_end(&txn, err, 0, report);
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What would be done: which blocks, in which order, with what chance and at what cost. Reads only. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "private.h"
+
+#define KNOWN_FLAGS (MO_REQUEST_PARTIAL | MO_REQUEST_ALL_OR_NOTHING | MO_REQUEST_WAIT | MO_REQUEST_FORCE | \
+		     MO_REQUEST_KEEP_ORDER | MO_REQUEST_NO_CONTENT)
+
+int mo_request_check(struct mo_ctx *ctx, const struct mo_request *request)
+{
+	if (request->size != sizeof(*request))
+		return mo_error(ctx, -EINVAL, "the request is %zu bytes long, this library knows %zu; rebuild the program against it",
+				request->size, sizeof(*request));
+	if (request->flags & ~KNOWN_FLAGS)
+		return mo_error(ctx, -EINVAL, "unknown flags %#x in the request; this library knows %#x", request->flags,
+				KNOWN_FLAGS);
+	if ((request->flags & MO_REQUEST_PARTIAL) && (request->flags & MO_REQUEST_ALL_OR_NOTHING))
+		return mo_error(ctx, -EINVAL, "partial results and all-or-nothing exclude each other; ask for one of them");
+	return 0;
+}
+
+/* ---- order ---- */
+
+static uint64_t cost_pages(const struct mo_step *step)
+{
+	return step->content_known ? step->content.move_pages : 0;
+}
+
+/*
+ * The emptiest block first: what it holds may land in a block that goes later, so the full ones, which cost most to
+ * move twice, come last, when no block of the plan can take their pages. Among equals the highest first, since
+ * the kernel fills low addresses first.
+ */
+static int compare_cost(const void *a, const void *b)
+{
+	const struct mo_step *x = a, *y = b;
+
+	if (cost_pages(x) != cost_pages(y))
+		return cost_pages(x) < cost_pages(y) ? -1 : 1;
+	return x->block > y->block ? -1 : x->block < y->block;
+}
+
+/* For a size: what is sure comes before what is cheap. */
+static int compare_chance(const void *a, const void *b)
+{
+	const struct mo_step *x = a, *y = b;
+	int rank_x = x->verdict <= MO_VERDICT_LIKELY ? 0 : (int)x->verdict;
+	int rank_y = y->verdict <= MO_VERDICT_LIKELY ? 0 : (int)y->verdict;
+
+	return rank_x != rank_y ? rank_x - rank_y : compare_cost(a, b);
+}
+
+/* ---- the plan ---- */
+
+static void sum_steps(struct mo_plan *plan)
+{
+	const struct mo_step *step;
+	size_t i;
+
+	plan->verdict = MO_VERDICT_DONE;
+	for (i = 0; i < plan->nr_steps; i++) {
+		step = &plan->steps[i];
+		if (step->verdict > plan->verdict)
+			plan->verdict = step->verdict;
+		plan->len_bytes += plan->memory->block_bytes;
+		plan->move_bytes += step->content.move_pages * plan->memory->page_bytes;
+	}
+}
+
+static int fill_steps(struct mo_plan *plan, const struct mo_selection *selection, struct mo_pages *pages)
+{
+	const struct mo_block *block;
+	size_t i;
+
+	plan->steps = calloc(selection->nr_numbers, sizeof(*plan->steps));
+	if (!plan->steps)
+		return mo_error(plan->memory->ctx, -ENOMEM, "no memory for a plan of %zu blocks", selection->nr_numbers);
+	for (i = 0; i < selection->nr_numbers; i++) {
+		block = mo_memory_find(plan->memory, selection->numbers[i]);
+		if (selection->len_bytes && block->state == MO_STATE_OFFLINE)
+			continue;
+		plan->steps[plan->nr_candidates].block = selection->numbers[i];
+		mo_step_judge(plan->memory, pages, &plan->steps[plan->nr_candidates++]);
+	}
+	return 0;
+}
+
+static int choose_steps(struct mo_plan *plan, const struct mo_selection *selection, uint32_t flags)
+{
+	uint64_t nr_wanted = selection->len_bytes / plan->memory->block_bytes;
+
+	if (!(flags & MO_REQUEST_KEEP_ORDER))
+		qsort(plan->steps, plan->nr_candidates, sizeof(*plan->steps), selection->len_bytes ? compare_chance : compare_cost);
+	plan->nr_steps = plan->nr_candidates;
+	if (!selection->len_bytes)
+		return 0;
+	if (nr_wanted > plan->nr_candidates)
+		return mo_error(plan->memory->ctx, -ERANGE, "only %llu MiB match that are online, %llu MiB were asked for; "
+				"take less, or widen node, zone or target", (unsigned long long)(plan->nr_candidates * plan->memory->block_bytes >> 20),
+				(unsigned long long)selection->len_bytes >> 20);
+	plan->nr_steps = nr_wanted;
+	/* The last ones chosen were the least sure; what is done is done in the cheapest order. */
+	if (!(flags & MO_REQUEST_KEEP_ORDER))
+		qsort(plan->steps, plan->nr_steps, sizeof(*plan->steps), compare_cost);
+	return 0;
+}
+
+static int complete_plan(struct mo_plan *plan, const struct mo_selection *selection, const struct mo_request *request)
+{
+	struct mo_pages *pages = NULL;
+	int pages_err = request->flags & MO_REQUEST_NO_CONTENT ? -ECANCELED : mo_pages_open(plan->memory->ctx, &pages);
+	int err = fill_steps(plan, selection, pages);
+
+	mo_pages_close(pages);
+	if (!err)
+		err = choose_steps(plan, selection, request->flags);
+	if (err)
+		return err;
+	sum_steps(plan);
+	return mo_plan_foresee(plan, pages_err);
+}
+
+int mo_plan_new(struct mo_memory *memory, const struct mo_request *request, struct mo_plan **out)
+{
+	struct mo_selection selection = { 0 };
+	struct mo_plan *plan;
+	int err = mo_request_check(memory->ctx, request);
+
+	if (!err)
+		err = mo_target_select(memory, request, &selection);
+	if (err)
+		return err;
+	plan = calloc(1, sizeof(*plan));
+	if (!plan) {
+		mo_selection_free(&selection);
+		return mo_error(memory->ctx, -ENOMEM, "no memory for the plan");
+	}
+	plan->memory = mo_memory_ref(memory);
+	err = complete_plan(plan, &selection, request);
+	mo_selection_free(&selection);
+	if (err) {
+		mo_plan_unref(plan);
+		return err;
+	}
+	*out = plan;
+	return 0;
+}
+
+struct mo_plan *mo_plan_unref(struct mo_plan *plan)
+{
+	if (!plan)
+		return NULL;
+	while (plan->nr_notes)
+		free(plan->notes[--plan->nr_notes]);
+	free(plan->notes);
+	free(plan->steps);
+	mo_memory_unref(plan->memory);
+	free(plan);
+	return NULL;
+}
+
+struct mo_memory *mo_plan_memory(const struct mo_plan *plan)
+{
+	return plan->memory;
+}
+
+size_t mo_plan_nr_steps(const struct mo_plan *plan)
+{
+	return plan->nr_steps;
+}
+
+const struct mo_step *mo_plan_step(const struct mo_plan *plan, size_t i)
+{
+	return i < plan->nr_steps ? &plan->steps[i] : NULL;
+}
+
+size_t mo_plan_nr_candidates(const struct mo_plan *plan)
+{
+	return plan->nr_candidates;
+}
+
+const struct mo_step *mo_plan_candidate(const struct mo_plan *plan, size_t i)
+{
+	return i < plan->nr_candidates ? &plan->steps[i] : NULL;
+}
+
+uint64_t mo_plan_len_bytes(const struct mo_plan *plan)
+{
+	return plan->len_bytes;
+}
+
+uint64_t mo_plan_move_bytes(const struct mo_plan *plan)
+{
+	return plan->move_bytes;
+}
+
+uint64_t mo_plan_free_bytes(const struct mo_plan *plan)
+{
+	return plan->free_bytes;
+}
+
+uint64_t mo_plan_room_bytes(const struct mo_plan *plan)
+{
+	return plan->room_bytes;
+}
+
+enum mo_verdict mo_plan_verdict(const struct mo_plan *plan)
+{
+	return plan->verdict;
+}
+
+const char *mo_plan_note(const struct mo_plan *plan, size_t i)
+{
+	return i < plan->nr_notes ? plan->notes[i] : NULL;
+}

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Common ground of all that changes blocks: lock, deadlines, progress, results, report. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "transaction.h"
+
+#define RESTORE_MS 30000	/* for the kernel to bring one block back */
+
+const char *mo_online_word(enum mo_zone zone)
+{
+	switch (zone) {
+	case MO_ZONE_MOVABLE: return "online_movable";
+	case MO_ZONE_DMA:
+	case MO_ZONE_DMA32:
+	case MO_ZONE_NORMAL: return "online_kernel";
+	default: return "online";
+	}
+}
+
+static int check_rights(struct mo_ctx *ctx)
+{
+	if (mo_ctx_get_sysroot(ctx))
+		return mo_error(ctx, -EROFS, "%s is a copy of another machine's files: nothing can change there; "
+				"leave --sysroot out to change this machine", mo_ctx_get_sysroot(ctx));
+	if (!faccessat(mo_root_fd(ctx), "sys/devices/system/memory/uevent", W_OK, AT_EACCESS))
+		return 0;
+	if (errno == EROFS)
+		return mo_error(ctx, -EROFS, "sysfs is mounted read-only, as in a container: nothing can change; run it on the host");
+	return mo_error(ctx, -EACCES, "no permission to change memory blocks; run it as root");
+}
+
+static uint64_t vmstat(struct mo_ctx *ctx, const char *name)
+{
+	unsigned long long value = 0;
+	char *text, *line;
+	size_t len = strlen(name);
+
+	if (mo_read_file(ctx, &text, NULL, "/proc/vmstat"))
+		return 0;
+	for (line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (!strncmp(line, name, len) && sscanf(line + len, " %llu", &value) == 1)
+			break;
+	}
+	free(text);
+	return value;
+}
+
+static int take_lock(struct mo_transaction *txn, const char *action, const char *target)
+{
+	const struct mo_request *request = txn->request;
+	uint32_t wait_ms = request->timeout_ms ? request->timeout_ms : UINT32_MAX;
+	char what[256];
+
+	snprintf(what, sizeof(what), "%s %s", action, target);
+	return mo_lock_take(txn->ctx, what, request->flags & MO_REQUEST_WAIT ? wait_ms : 0, request->stop_fd, &txn->lock);
+}
+
+int mo_transaction_begin(struct mo_transaction *txn, struct mo_memory *memory, const struct mo_request *request,
+			 const char *action, const char *target)
+{
+	struct mo_ctx *ctx = mo_memory_ctx(memory);
+	int err = mo_request_check(ctx, request);
+
+	memset(txn, 0, sizeof(*txn));
+	if (!err)
+		err = check_rights(ctx);
+	if (err)
+		return err;
+	txn->ctx = ctx;
+	txn->request = request;
+	txn->start_ms = mo_now_ms();
+	txn->deadline_ms = request->timeout_ms ? txn->start_ms + request->timeout_ms : 0;
+	err = take_lock(txn, action, target);
+	if (err)
+		return err;
+	err = mo_report_new(ctx, action, target, &txn->report);
+	if (err) {
+		mo_lock_drop(txn->lock);
+		return err;
+	}
+	txn->memory = mo_memory_ref(memory);
+	txn->vmstat_moved = vmstat(ctx, "pgmigrate_success");
+	if (mo_pages_open(ctx, &txn->pages))
+		txn->pages = NULL;
+	return 0;
+}
+
+int mo_transaction_alloc(struct mo_transaction *txn, size_t nr)
+{
+	txn->items = calloc(nr ? nr : 1, sizeof(*txn->items));
+	if (!txn->items)
+		return mo_error(txn->ctx, -ENOMEM, "no memory for a transaction of %zu blocks", nr);
+	txn->nr_items = nr;
+	return 0;
+}
+
+int mo_transaction_fill(struct mo_transaction *txn, size_t i, uint32_t block, enum mo_verdict verdict, uint64_t pages)
+{
+	struct mo_item *item = &txn->items[i];
+	const struct mo_block *before = mo_memory_find(txn->memory, block);
+
+	item->block = block;
+	if (before)
+		item->before = *before;
+	item->verdict = verdict;
+	item->pages = pages;
+	item->mark = MO_MARK_TODO;
+	item->result = mo_report_add_block(txn->report, block, item->before.zone);
+	return item->result ? 0 : mo_error(txn->ctx, -ENOMEM, "no memory for the report");
+}
+
+/* ---- progress ---- */
+
+static uint64_t pages_waiting(const struct mo_transaction *txn)
+{
+	uint64_t pages = 0;
+	size_t i;
+
+	for (i = 0; i < txn->nr_wanted; i++)
+		if (txn->items[i].mark == MO_MARK_TODO)
+			pages += txn->items[i].pages;
+	return pages;
+}
+
+static uint64_t remaining_ms(const struct mo_progress *progress)
+{
+	uint64_t moved = progress->pages_total - progress->pages_left;
+
+	return moved ? progress->elapsed_ms * progress->pages_left / moved : UINT64_MAX;
+}
+
+static void tell(void *data, const struct mo_attempt *attempt)
+{
+	struct mo_transaction *txn = data;
+	struct mo_progress *progress = &txn->progress;
+
+	if (!txn->request->progress)
+		return;
+	if (progress->phase != MO_PHASE_ROLLBACK && progress->phase != MO_PHASE_DONE)
+		progress->phase = attempt->phase;
+	progress->block = attempt->block;
+	progress->nr_done = (uint32_t)txn->nr_done;
+	progress->nr_blocks = (uint32_t)txn->nr_wanted;
+	progress->pages_left = pages_waiting(txn) + attempt->pages_left;
+	if (progress->pages_left > progress->pages_total)
+		progress->pages_total = progress->pages_left;
+	progress->elapsed_ms = mo_now_ms() - txn->start_ms;
+	progress->eta_ms = remaining_ms(progress);
+	progress->stuck_pfn = attempt->stuck_pfn;
+	txn->request->progress(txn->request->data, progress);
+}
+
+static void tell_done(struct mo_transaction *txn, const struct mo_attempt *attempt)
+{
+	enum mo_phase phase = txn->progress.phase;
+
+	txn->progress.error = attempt->error;
+	txn->progress.phase = phase == MO_PHASE_ROLLBACK ? phase : MO_PHASE_DONE;
+	tell(txn, attempt);
+	txn->progress.phase = phase;
+	txn->progress.error = 0;
+}
+
+/* ---- one block ---- */
+
+static bool is_wanted_state(const struct mo_block *block, const char *word)
+{
+	return block->state == (strcmp(word, "offline") ? MO_STATE_ONLINE : MO_STATE_OFFLINE);
+}
+
+/* What came of the write, seen from the block itself: another process may have been faster than we. */
+static enum mo_outcome find_outcome(struct mo_transaction *txn, struct mo_attempt *attempt)
+{
+	const struct mo_block *block;
+
+	if (mo_memory_refresh(txn->memory, attempt->block) == -ENOENT) {
+		attempt->error = -ENODEV;
+		return MO_OUTCOME_VANISHED;
+	}
+	block = mo_memory_find(txn->memory, attempt->block);
+	if (block && is_wanted_state(block, attempt->word)) {
+		enum mo_outcome outcome = attempt->error ? MO_OUTCOME_WAS_SO : MO_OUTCOME_DONE;
+
+		attempt->error = 0;
+		return outcome;
+	}
+	if (!attempt->error)
+		attempt->error = -EIO;	/* the write succeeded, but somebody undid it at once */
+	return MO_OUTCOME_FAILED;
+}
+
+void mo_transaction_mark(struct mo_transaction *txn, size_t i, enum mo_journal_mark mark)
+{
+	txn->items[i].mark = mark;
+	if (txn->journal && mo_journal_set(txn->journal, i, mark))
+		mo_report_add_note(txn->report, "%s", mo_ctx_error(txn->ctx));
+}
+
+int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word, const struct mo_step_limits *limits)
+{
+	struct mo_item *item = &txn->items[i];
+	struct mo_attempt attempt = {
+		.memory = txn->memory, .pages = txn->pages, .evidence = txn->evidence,
+		.block = item->block, .word = word,
+		.deadline_ms = limits->deadline_ms, .stall_ms = limits->stall_ms, .stop_fd = limits->stop_fd,
+		.tick = tell, .data = txn,
+	};
+	struct mo_block_result *result = item->result;
+
+	mo_attempt_run(&attempt);
+	result->outcome = find_outcome(txn, &attempt);
+	result->error = attempt.error;
+	result->elapsed_ms += attempt.elapsed_ms;
+	if (!result->pages_before)
+		result->pages_before = attempt.pages_before;
+	if (attempt.error && txn->evidence)
+		mo_kept_report(txn->report, result, &item->before, &attempt);
+	txn->abandoned |= attempt.abandoned;
+	if (attempt.error)
+		txn->ended_by = attempt.ended_by;
+	else
+		txn->nr_done++;
+	tell_done(txn, &attempt);
+	mo_attempt_clear(&attempt);
+	return attempt.error;
+}
+
+int mo_transaction_restore(struct mo_transaction *txn, size_t i)
+{
+	struct mo_step_limits limits = { mo_now_ms() + RESTORE_MS, 0, -1 };
+	struct mo_item *item = &txn->items[i];
+	const struct mo_block *block;
+	int err;
+
+	txn->progress.phase = MO_PHASE_ROLLBACK;
+	err = mo_transaction_write(txn, i, mo_online_word(item->before.zone), &limits);
+	/* A zone that the kernel no longer accepts there: better online elsewhere than lost. */
+	if (err == -EINVAL)
+		err = mo_transaction_write(txn, i, "online", &limits);
+	block = mo_memory_find(txn->memory, item->block);
+	if (!err && block && item->before.zone != MO_ZONE_UNKNOWN && block->zone != item->before.zone)
+		err = -EXDEV;
+	item->result->outcome = err ? MO_OUTCOME_ROLLBACK_FAILED : MO_OUTCOME_ROLLED_BACK;
+	item->result->error = err;
+	if (!err)
+		mo_transaction_mark(txn, i, MO_MARK_UNDONE);
+	return err;
+}
+
+/* ---- end ---- */
+
+/* One pass over all processes for all records, after the blocks are back: nobody waits for names. */
+static void find_owners(struct mo_transaction *txn)
+{
+	size_t nr = mo_report_nr_records(txn->report), i;
+	struct mo_record **records;
+	uint64_t nr_hidden = 0;
+
+	if (!nr)
+		return;
+	records = calloc(nr, sizeof(*records));
+	if (!records)
+		return;
+	for (i = 0; i < nr; i++)
+		records[i] = mo_report_record_mutable(txn->report, i);
+	if (!mo_owners_find(txn->ctx, records, nr, &nr_hidden) && nr_hidden)
+		mo_report_add_note(txn->report, "%llu processes could not be looked into, owners among them are missing",
+				   (unsigned long long)nr_hidden);
+	free(records);
+}
+
+static void release(struct mo_transaction *txn)
+{
+	mo_journal_close(txn->journal);
+	mo_pages_close(txn->pages);
+	mo_lock_drop(txn->lock);
+	free(txn->items);
+	mo_memory_unref(txn->memory);
+}
+
+int mo_transaction_abort(struct mo_transaction *txn, int err)
+{
+	mo_report_unref(txn->report);
+	release(txn);
+	return err;
+}
+
+static enum mo_reason main_reason(const struct mo_transaction *txn)
+{
+	size_t i;
+
+	if (txn->ended_by != MO_REASON_NONE)
+		return txn->ended_by;
+	for (i = 0; i < txn->nr_items; i++)
+		if (txn->items[i].result->reason != MO_REASON_NONE)
+			return txn->items[i].result->reason;
+	return MO_REASON_NONE;
+}
+
+int mo_transaction_end(struct mo_transaction *txn, int result, uint64_t freed_bytes, struct mo_report **report)
+{
+	struct mo_ctx *ctx = txn->ctx;
+	char *error = strdup(mo_ctx_error(ctx));	/* why it failed must outlive what fails from here on */
+
+	if (txn->evidence && *mo_evidence_missing(txn->evidence))
+		mo_report_add_note(txn->report, "%s", mo_evidence_missing(txn->evidence));
+	mo_evidence_stop(txn->evidence);
+	find_owners(txn);
+	mo_report_set_moved(txn->report, vmstat(ctx, "pgmigrate_success") - txn->vmstat_moved);
+	mo_report_finish(txn->report, result, result ? main_reason(txn) : MO_REASON_NONE, freed_bytes);
+	if (mo_report_save(txn->report))
+		mo_report_add_note(txn->report, "this report can't be shown again later: %s", mo_ctx_error(ctx));
+	*report = txn->report;
+	release(txn);
+	if (result && error)
+		mo_error(ctx, result, "%s", error);
+	free(error);
+	return result;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a change of several blocks consists of; shared by offline.c, online.c and undo.c.
+ *
+ * Order: lock, then journal, then evidence, then blocks; the end goes backwards. The lock is held throughout.
+ */
+#ifndef MEMOFFLINE_TRANSACTION_H
+#define MEMOFFLINE_TRANSACTION_H
+
+#include "private.h"
+
+/* A block that is to change, in the order of its turn. */
+struct mo_item {
+	uint32_t block;			/* number */
+	struct mo_block before;		/* as it was when the transaction began */
+	enum mo_verdict verdict;
+	uint64_t pages;			/* in use, as far as known */
+	enum mo_journal_mark mark;
+	struct mo_block_result *result;	/* belongs to the report */
+};
+
+struct mo_transaction {
+	struct mo_ctx *ctx;
+	struct mo_memory *memory;
+	const struct mo_request *request;
+	struct mo_item *items;
+	size_t nr_items;
+	size_t nr_wanted;		/* so many have to change */
+	size_t nr_done;
+	struct mo_lock *lock;
+	struct mo_journal *journal;	/* NULL: none is kept */
+	struct mo_evidence *evidence;	/* NULL: none is wanted */
+	struct mo_pages *pages;		/* NULL: content can't be seen */
+	struct mo_report *report;
+	struct mo_progress progress;
+	uint64_t start_ms;
+	uint64_t deadline_ms;		/* 0: none */
+	uint64_t vmstat_moved;		/* pgmigrate_success when it began */
+	enum mo_reason ended_by;	/* a limit or a stop ended it as a whole */
+	bool abandoned;			/* the kernel holds a worker: no other block can change now */
+};
+
+/* Checks request and rights, takes the lock. After a failure there is nothing to end. WHAT: for others who wait. */
+int mo_transaction_begin(struct mo_transaction *txn, struct mo_memory *memory, const struct mo_request *request,
+			 const char *action, const char *target);
+/* Room for NR items; the caller fills them. */
+int mo_transaction_alloc(struct mo_transaction *txn, size_t nr);
+int mo_transaction_fill(struct mo_transaction *txn, size_t i, uint32_t block, enum mo_verdict verdict, uint64_t pages);
+/* Write WORD to one block and put what came of it into its result. EVIDENCE: on failure say which pages stayed. */
+struct mo_step_limits { uint64_t deadline_ms; uint32_t stall_ms; int stop_fd; };
+int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word, const struct mo_step_limits *limits);
+/* Set mark in item and journal. */
+void mo_transaction_mark(struct mo_transaction *txn, size_t i, enum mo_journal_mark mark);
+/* Put a block back into the zone where it was. */
+int mo_transaction_restore(struct mo_transaction *txn, size_t i);
+/* Nothing has changed: release everything, no report. Returns ERR. */
+int mo_transaction_abort(struct mo_transaction *txn, int err);
+/* Finish the report with RESULT, save it, hand it out, release everything. Returns RESULT. */
+int mo_transaction_end(struct mo_transaction *txn, int result, uint64_t freed_bytes, struct mo_report **report);
+
+/* The word for state that brings a block online in ZONE. */
+const char *mo_online_word(enum mo_zone zone);
+
+#endif

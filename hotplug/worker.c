@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * One write to sysfs in a process of its own. The kernel may loop in that write for ever, and while it waits for
+ * the hotplug lock it looks at no signal but SIGKILL: only a process that can be killed makes a deadline hold.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "private.h"
+
+struct mo_worker {
+	pid_t pid;
+	int pidfd;
+};
+
+/* Nodes of a list such as "0-1,3"; nodes beyond 1023 do not exist in Linux. */
+static void parse_nodes(const char *list, bool nodes[1024])
+{
+	unsigned int first, last;
+	int used;
+
+	memset(nodes, 0, 1024 * sizeof(*nodes));
+	while (sscanf(list, "%u%n", &first, &used) == 1) {
+		list += used;
+		last = first;
+		if (*list == '-' && sscanf(list + 1, "%u%n", &last, &used) == 1)
+			list += used + 1;
+		for (; first <= last && first < 1024; first++)
+			nodes[first] = true;
+		if (*list++ != ',')
+			break;
+	}
+}
+
+/* Our cpuset limits the targets of migration, since the kernel allocates them in the writer's name. */
+static bool cpuset_is_limited(struct mo_ctx *ctx)
+{
+	bool allowed[1024], present[1024];
+	char list[4096], *status, *line;
+	size_t i;
+
+	if (mo_read_text(ctx, list, sizeof(list), "/sys/devices/system/node/has_memory") < 0)
+		return false;
+	parse_nodes(list, present);
+	if (mo_read_file(ctx, &status, NULL, "/proc/self/status"))
+		return false;
+	line = strstr(status, "Mems_allowed_list:");
+	if (line)
+		parse_nodes(line + strcspn(line, "0123456789\n"), allowed);
+	free(status);
+	if (!line)
+		return false;
+	for (i = 0; i < ARRAY_SIZE(present); i++)
+		if (present[i] && !allowed[i])
+			return true;
+	return false;
+}
+
+/* Writing "0" there moves the writer into the root cgroup; version 2, then version 1. */
+static int open_root_cgroup(struct mo_ctx *ctx)
+{
+	int fd = mo_open(ctx, O_WRONLY, "/sys/fs/cgroup/cgroup.procs");
+
+	return fd >= 0 ? fd : mo_open(ctx, O_WRONLY, "/sys/fs/cgroup/cpuset/tasks");
+}
+
+const char *mo_worker_cpuset_problem(struct mo_ctx *ctx)
+{
+	int fd;
+
+	if (!cpuset_is_limited(ctx))
+		return "";
+	fd = open_root_cgroup(ctx);
+	if (fd < 0)
+		return "the cpuset of this process leaves out nodes with memory, and the root cpuset can't be entered: "
+		       "pages may find no target; run it from the root cpuset";
+	close(fd);
+	return "";
+}
+
+/* Only async-signal-safe calls: the caller may have threads. */
+static void __attribute__((noreturn)) run_worker(pid_t parent, int state_fd, int cgroup_fd, const char *text)
+{
+	sigset_t all;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EINTR);
+	/* Any signal that is not blocked would end the kernel's loop: only the deadline's SIGKILL shall. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	if (cgroup_fd >= 0 && write(cgroup_fd, "0", 1) < 0)
+		_exit(EPERM);
+	if (write(state_fd, text, strlen(text)) < 0)
+		_exit(errno);
+	_exit(0);
+}
+
+static int fork_worker(struct mo_worker *worker, int state_fd, int cgroup_fd, const char *text)
+{
+	pid_t parent = getpid();
+
+	worker->pid = fork();
+	if (worker->pid < 0)
+		return -errno;
+	if (!worker->pid)
+		run_worker(parent, state_fd, cgroup_fd, text);
+	worker->pidfd = pidfd_open(worker->pid, 0);
+	if (worker->pidfd >= 0)
+		return 0;
+	kill(worker->pid, SIGKILL);
+	waitpid(worker->pid, NULL, 0);
+	return -errno;
+}
+
+int mo_worker_start(struct mo_ctx *ctx, const char *text, const char *path, struct mo_worker **out)
+{
+	struct mo_worker *worker;
+	int state_fd, cgroup_fd, err;
+
+	if (mo_ctx_get_sysroot(ctx))
+		return -EROFS;
+	worker = malloc(sizeof(*worker));
+	if (!worker)
+		return -ENOMEM;
+	state_fd = mo_open(ctx, O_WRONLY, "%s", path);
+	if (state_fd < 0) {
+		err = state_fd;
+		goto free_worker;
+	}
+	cgroup_fd = cpuset_is_limited(ctx) ? open_root_cgroup(ctx) : -1;
+	err = fork_worker(worker, state_fd, cgroup_fd, text);
+	if (cgroup_fd >= 0)
+		close(cgroup_fd);
+	close(state_fd);
+	if (err)
+		goto free_worker;
+	*out = worker;
+	return 0;
+
+free_worker:
+	free(worker);
+	return err;
+}
+
+int mo_worker_fd(const struct mo_worker *worker)
+{
+	return worker->pidfd;
+}
+
+void mo_worker_kill(struct mo_worker *worker)
+{
+	kill(worker->pid, SIGKILL);
+}
+
+int mo_worker_finish(struct mo_worker *worker)
+{
+	int status = 0, err;
+
+	while (waitpid(worker->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	err = WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
+	close(worker->pidfd);
+	free(worker);
+	return err;
+}
+
+void mo_worker_abandon(struct mo_worker *worker)
+{
+	close(worker->pidfd);
+	free(worker);
+}
