@@ -12,7 +12,7 @@ function fail(text)
 /^1\.\.[0-9]+/ {
 	plans++
 	planned += substr($1, 4)
-	if ($1 == "1..0")
+	if ($1 == "1..0" && tolower($0) ~ /skip/)
 		skipped++
 	next
 }
@@ -56,6 +56,8 @@ END {
 		fail("ended without a plan, with status " status)
 	else if (seen != planned)
 		fail("ended with status " status " after " seen + 0 " of " planned " tests")
+	else if (!planned && !skipped)
+		fail("has no tests")
 	else if (status && !failed)
 		fail("all tests passed, but it ended with status " status)
 	if (failed)
