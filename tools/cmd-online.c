@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* memoffline online: the way back. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "out.h"
+
+#define TIMEOUT_MS 300000
+
+enum { OPTION_WAIT = OPTION_FIRST };
+
+static const struct option_text options[] = {
+	{ OPTION_SIZE, "size", "SIZE", "only as much (4g, 512m)" },
+	{ OPTION_NODE, "node", "N", "only blocks of NUMA node N" },
+	{ 'z', "zone", "ZONE", "movable: it can go again; kernel: for any use; auto, the usual: as the kernel decides" },
+	{ 't', "timeout", "SECONDS", "give up after that long; 0: never; the usual: 300" },
+	{ OPTION_WAIT, "wait", NULL, "wait for another memoffline till the timeout, rather than fail" },
+	{ 0 }
+};
+
+struct online {
+	struct mo_plan *plan;
+	enum mo_zone zone;
+};
+
+static enum mo_zone parse_zone(const struct call *call, const char *text)
+{
+	if (!strcmp(text, "movable"))
+		return MO_ZONE_MOVABLE;
+	if (!strcmp(text, "kernel"))
+		return MO_ZONE_NORMAL;
+	if (!strcmp(text, "auto"))
+		return MO_ZONE_UNKNOWN;
+	usage_error(call, "--zone takes movable, kernel or auto, not '%s'", text);
+}
+
+static int go_online(void *data, const struct mo_request *request, struct mo_report **report)
+{
+	struct online *online = data;
+
+	return mo_online(online->plan, online->zone, request, report);
+}
+
+static void parse_options(struct call *call, struct mo_request *request, struct online *online)
+{
+	int id;
+
+	while ((id = call_option(call)) != -1) {
+		switch (id) {
+		case 'z':
+			online->zone = parse_zone(call, optarg);
+			break;
+		case 't':
+			request->timeout_ms = parse_seconds(call, "timeout", optarg);
+			break;
+		case OPTION_WAIT:
+			request->flags |= MO_REQUEST_WAIT;
+			break;
+		default:
+			request_option(call, request, id, optarg);
+		}
+	}
+}
+
+static int run(struct call *call)
+{
+	struct mo_request request = MO_REQUEST_INIT;
+	struct online online = { NULL, MO_ZONE_UNKNOWN };
+	char *target;
+	int status;
+
+	request.timeout_ms = TIMEOUT_MS;
+	request.flags = MO_REQUEST_NO_CONTENT;
+	parse_options(call, &request, &online);
+	target = request_target(call, &request);
+	status = request_plan(call, &request, &online.plan);
+	if (status == EXIT_SUCCESS) {
+		status = transaction_run(call, &request, go_online, &online,
+					 mo_memory_page_bytes(mo_plan_memory(online.plan)));
+		mo_plan_unref(online.plan);
+	}
+	free(target);
+	return status;
+}
+
+const struct command cmd_online = {
+	.name = "online",
+	.summary = "bring memory online, into the zone that you name",
+	.args = "TARGET...",
+	.about = "Brings blocks of memory online. What is online already counts as done. Memory that shall be able to go "
+		 "again belongs into zone movable.",
+	.options = options,
+	.help = print_targets,
+	.exits = "  0   done\n  1   failed; what came went back\n  2   wrong options or target\n  64  done in part\n",
+	.examples = "  memoffline online 32-35 --zone movable\n  memoffline online node1\n",
+	.run = run,
+};

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a command is, how it gets its options, and how options become a request to the library. */
+#ifndef TOOLS_COMMAND_H
+#define TOOLS_COMMAND_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>	/* EXIT_SUCCESS, EXIT_FAILURE */
+
+#include "libmemoffline.h"
+
+/* Besides EXIT_SUCCESS and EXIT_FAILURE; 64 is what chmem uses. */
+#define EXIT_USAGE 2
+#define EXIT_PARTLY 64
+
+#define OPTIONS_MAX 40
+
+/* One option: getopt's tables and the help are made from it. */
+struct option_text {
+	int id;			/* its letter, or a number from OPTION_FIRST when it has none */
+	const char *name;
+	const char *arg;	/* "SECONDS"; "[WHEN]" when it may be left out; NULL when it takes none */
+	const char *text;
+};
+
+enum {
+	OPTION_RUN_DIR = 256,
+	OPTION_SIZE,
+	OPTION_NODE,
+	OPTION_FIRST,		/* for a command's own */
+};
+
+struct call;
+
+/* A command: each cmd-*.c ends with its own. */
+struct command {
+	const char *name;
+	const char *summary;	/* one line for the list of commands */
+	const char *args;	/* for the usage line, "" when there are none */
+	const char *about;	/* paragraphs for the help */
+	const struct option_text *options;	/* ends with a NULL name */
+	void (*help)(void);	/* prints more sections of the help, NULL when there are none */
+	const char *exits;	/* exit status */
+	const char *examples;
+	int (*run)(struct call *call);	/* returns the exit status */
+};
+
+extern const struct command cmd_list, cmd_show, cmd_plan, cmd_offline, cmd_online, cmd_report, cmd_monitor, cmd_doctor;
+
+/* One run of a command. */
+struct call {
+	const struct command *command;	/* NULL before it is known */
+	struct mo_ctx *ctx;
+	int argc;		/* what is left after the options */
+	char **argv;
+	bool json;
+	bool quiet;
+	unsigned int verbose;	/* how often -v was given */
+	struct option longs[OPTIONS_MAX];
+	char shorts[3 * OPTIONS_MAX];
+};
+
+/* ---- options.c ---- */
+/* Ready to scan ARGV, whose first word is skipped. */
+void call_begin(struct call *call, const struct command *command, int argc, char **argv);
+/* The id of the next option of the command's own (its argument is in optarg), or -1. Global ones are done here. */
+int call_option(struct call *call);
+/* The only argument left; NULL when there is none. */
+const char *call_one_arg(struct call *call, const char *what);
+void call_no_args(struct call *call);
+void print_options(const struct option_text *options);
+void print_global_options(void);
+/* The help of the whole: commands and global options. */
+_Noreturn void cmd_help(void);
+_Noreturn void print_help(const struct call *call);
+/* "memoffline: MESSAGE; try 'memoffline CMD --help'" and exit status 2. */
+_Noreturn void usage_error(const struct call *call, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Usage errors when TEXT is not one. NAME is the option's. */
+uint64_t parse_size(const struct call *call, const char *name, const char *text);
+uint32_t parse_seconds(const struct call *call, const char *name, const char *text);	/* in milliseconds */
+uint32_t parse_number(const struct call *call, const char *name, const char *text, uint32_t max);
+
+/* ---- request.c ---- */
+#define REQUEST_OPTIONS \
+	{ OPTION_SIZE, "size", "SIZE", "take SIZE (4g, 512m) from the blocks that cost least" }, \
+	{ OPTION_NODE, "node", "N", "only blocks of NUMA node N" }, \
+	{ 'z', "zone", "ZONE", "only blocks in ZONE: Movable, Normal, DMA32, DMA, Device" }
+
+/* One of REQUEST_OPTIONS? Then it is stored. */
+bool request_option(const struct call *call, struct mo_request *request, int id, const char *arg);
+/* The help on targets. */
+void print_targets(void);
+/* Arguments joined to one target; it must be there unless a size is. Freed by the caller after the request. */
+char *request_target(const struct call *call, struct mo_request *request);
+/* Memory and plan for the request. 0, or the exit status after the error was told. */
+int request_plan(struct call *call, const struct mo_request *request, struct mo_plan **plan);
+
+/* ---- transaction.c ---- */
+typedef int transaction_fn(void *data, const struct mo_request *request, struct mo_report **report);
+/* Run FN with progress shown and signals turned into a stop, tell its result. Returns the exit status. */
+int transaction_run(struct call *call, struct mo_request *request, transaction_fn *fn, void *data, uint64_t page_bytes);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Output of the command. Results go to standard output; errors, warnings and progress to standard error.
+ * Whatever is printed as text is escaped here: names from kernel and files may hold any byte.
+ */
+#ifndef TOOLS_OUT_H
+#define TOOLS_OUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "libmemoffline.h"
+
+struct call;
+struct json_object;
+struct libscols_line;
+struct libscols_table;
+
+#define OUT_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+
+/* ---- out.c: lines ---- */
+/* One line, escaped; on a terminal broken at its width, at spaces. */
+void say(const char *fmt, ...) OUT_PRINTF(1, 2);
+/* The same for a paragraph that begins with LABEL; further lines are indented below its text. */
+void say_item(const char *label, const char *fmt, ...) OUT_PRINTF(2, 3);
+/* "memoffline: LINE" on standard error. */
+void tell(const char *fmt, ...) OUT_PRINTF(1, 2);
+/* Why the last call of the library failed, also as JSON where that was asked for. ERR is negative. Returns 1. */
+int tell_error(const struct call *call, int err);
+_Noreturn void out_of_memory(void);
+/* For mo_ctx_set_log(). */
+void out_log(void *data, enum mo_log_level level, const char *line);
+/* A function that takes its own line off the terminal before a message is written; NULL: none. */
+void out_set_eraser(void (*erase)(void));
+/* Write all out. The exit status STATUS, or 1 with a message when it could not be written. */
+int out_close(int status);
+
+/* Standard output or error: a terminal? its width; may colours be used? */
+bool out_is_terminal(FILE *file);
+size_t out_width(FILE *file);
+bool out_colours(FILE *file);
+/* Escape sequences, "" where there are no colours. */
+enum out_colour { OUT_PLAIN, OUT_GREEN, OUT_YELLOW, OUT_RED, OUT_BOLD };
+const char *out_colour(FILE *file, enum out_colour colour);
+
+/* ---- text.c: numbers and names as text ---- */
+struct text { char text[64]; };
+struct text text_bytes(uint64_t len_bytes);	/* "128M", "1.5G" */
+struct text text_count(uint64_t count);		/* "47,001" */
+struct text text_seconds(uint64_t ms);		/* "0.8 s", "2 min 5 s" */
+struct text text_blocks(uint64_t count);	/* "1 block", "4 blocks" */
+struct text text_pages(uint64_t count);
+struct text text_time(uint64_t time_s);		/* local time */
+/* Control characters, bytes that are no UTF-8 and characters that turn text around become \xHH. Freed by the caller. */
+char *text_escape(const char *text);
+/* Bytes that are no UTF-8 become U+FFFD. Freed by the caller. */
+char *text_utf8(const char *text);
+/* Columns that TEXT takes. */
+size_t text_width(const char *text);
+
+/* ---- table.c: tables by libsmartcols ---- */
+struct column {
+	const char *name;
+	const char *text;	/* for the help */
+	int flags;		/* COLUMN_ */
+};
+#define COLUMN_RIGHT	(1 << 0)
+#define COLUMN_NUMBER	(1 << 1)	/* no quotes in JSON */
+#define COLUMN_TRUNCATE	(1 << 2)	/* may be cut when the terminal is narrow */
+#define COLUMN_WRAP	(1 << 3)	/* may be wrapped */
+
+enum table_format { TABLE_TEXT, TABLE_JSON, TABLE_PAIRS, TABLE_RAW };
+
+struct libscols_table *table_new(enum table_format format, bool headings, const char *json_name);
+void table_add_column(struct libscols_table *table, const struct column *column);
+struct libscols_line *table_line(struct libscols_table *table);
+/* Escaped as the table's format needs it. */
+void table_cell(struct libscols_line *line, size_t i, const char *fmt, ...) OUT_PRINTF(3, 4);
+/* Prints and frees. */
+void table_print(struct libscols_table *table);
+void print_columns(const struct column *columns, size_t nr);
+/*
+ * "BLOCK,node" (or "+DEVICE": besides the NR_IDS that are there) to indices into COLUMNS. Room for MAX. Returns how many;
+ * usage errors as usage_error().
+ */
+size_t columns_parse(const struct call *call, const struct column *columns, size_t nr, const char *list, size_t *ids,
+		     size_t nr_ids, size_t max);
+
+/* ---- json.c: nested JSON by json-c ---- */
+struct json_object *json_new(void);
+struct json_object *json_list(struct json_object *parent, const char *key);
+struct json_object *json_sub(struct json_object *parent, const char *key);	/* an object inside */
+struct json_object *json_item(struct json_object *list);			/* an object at its end */
+void json_text(struct json_object *object, const char *key, const char *text);
+void json_number(struct json_object *object, const char *key, int64_t number);
+void json_null(struct json_object *object, const char *key);
+void json_flag(struct json_object *object, const char *key, bool value);
+void json_append_text(struct json_object *list, const char *text);
+/* Prints and frees; on one line for JSON lines. */
+void json_print(struct json_object *object, bool one_line);
+
+/* ---- progress.c ---- */
+/* One line redrawn on a terminal; a line for each step elsewhere; nothing when quiet. */
+void progress_begin(const struct call *call, int stop_fd, uint64_t page_bytes);
+mo_progress_fn progress_show;
+void progress_end(void);
+
+/* ---- verdict.c: a plan ---- */
+void verdict_print(const struct call *call, const struct mo_plan *plan, const struct mo_request *request);
+void verdict_json(const struct mo_plan *plan, const struct mo_request *request);
+/* One sentence on one step: "likely: everything in it can move". */
+struct verdict_text { char text[512]; } verdict_text(const struct mo_step *step);
+void content_json(struct json_object *object, const struct mo_step *step);
+
+/* ---- result.c: a report ---- */
+void result_print(const struct call *call, const struct mo_report *report);
+int result_json(const struct call *call, const struct mo_report *report);
+
+/* ---- records.c: the pages that stayed ---- */
+void records_print(const struct call *call, const struct mo_report *report);
+
+#endif

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* How far it is, on standard error: one line redrawn on a terminal, a line for each step elsewhere. */
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "command.h"
+#include "out.h"
+
+#define WIDTH_MAX 512
+#define BAR_MAX 30
+#define BAR_MIN 6
+
+static struct {
+	const struct call *call;
+	int stop_fd;
+	uint64_t page_bytes;
+	bool terminal;
+	bool drawn;		/* a line stands on the terminal that has to go before other output */
+	enum mo_phase told;	/* last phase that got a line of its own */
+	uint32_t told_block;
+	bool begun;
+} progress;
+
+static void erase_line(void)
+{
+	if (!progress.drawn)
+		return;
+	fputs("\r\033[K", stderr);
+	progress.drawn = false;
+}
+
+/* ---- one line, redrawn ---- */
+
+struct line {
+	char text[WIDTH_MAX];
+	size_t len, width;
+};
+
+/* Only if all of it fits and BAR_MIN columns are left for the bar. */
+static void line_add(struct line *line, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void line_add(struct line *line, const char *fmt, ...)
+{
+	char part[128];
+	va_list args;
+	int len;
+
+	va_start(args, fmt);
+	len = vsnprintf(part, sizeof(part), fmt, args);
+	va_end(args);
+	if (len < 0 || line->len + (size_t)len + 1 + BAR_MIN > line->width)
+		return;
+	line->text[line->len++] = ' ';
+	memcpy(line->text + line->len, part, (size_t)len);
+	line->len += (size_t)len;
+}
+
+static double share_done(const struct mo_progress *now)
+{
+	double share = now->nr_blocks ? (double)now->nr_done / now->nr_blocks : 1;
+
+	if (now->pages_total && now->pages_left <= now->pages_total)
+		share = 1 - (double)now->pages_left / (double)now->pages_total;
+	return share;
+}
+
+static void draw_bar(double share, size_t width)
+{
+	size_t inner = width > BAR_MAX ? BAR_MAX - 2 : width - 2;
+	size_t full = (size_t)(share * (double)inner);
+
+	fputc('[', stderr);
+	for (size_t i = 0; i < inner; i++)
+		fputc(i < full ? '#' : '-', stderr);
+	fputc(']', stderr);
+}
+
+static void add_rate(struct line *line, const struct mo_progress *now)
+{
+	uint64_t moved = now->pages_total > now->pages_left ? now->pages_total - now->pages_left : 0;
+
+	if (moved && now->elapsed_ms)
+		line_add(line, "%s/s", text_bytes(moved * progress.page_bytes * 1000 / now->elapsed_ms).text);
+}
+
+/* Most important first: what does not fit is left out. */
+static void draw(const struct mo_progress *now)
+{
+	size_t width = out_width(stderr);
+	struct line line = { .width = width < WIDTH_MAX ? width - 1 : WIDTH_MAX - 1 };
+
+	line_add(&line, "%" PRIu32 "/%" PRIu32, now->nr_done, now->nr_blocks);
+	if (now->phase == MO_PHASE_LOCK)
+		line_add(&line, "waits for lock");
+	if (now->phase == MO_PHASE_ROLLBACK)
+		line_add(&line, "rolling back");
+	if (now->pages_total)
+		line_add(&line, "%s left", text_bytes(now->pages_left * progress.page_bytes).text);
+	if (now->stuck_pfn != UINT64_MAX)
+		line_add(&line, "stuck at pfn 0x%" PRIx64, now->stuck_pfn);
+	if (now->eta_ms != UINT64_MAX && now->phase != MO_PHASE_ROLLBACK)
+		line_add(&line, "eta %s", text_seconds(now->eta_ms).text);
+	if (now->pages_total)
+		add_rate(&line, now);
+	line_add(&line, "memory%" PRIu32, now->block);
+	fputs("\r", stderr);
+	draw_bar(share_done(now), line.width > line.len + BAR_MIN ? line.width - line.len : BAR_MIN);
+	fprintf(stderr, "%.*s\033[K", (int)line.len, line.text);
+	fflush(stderr);
+	progress.drawn = true;
+}
+
+/* ---- a line for each step ---- */
+
+static void print_done(const struct mo_progress *now)
+{
+	if (now->error)
+		fprintf(stderr, "memory%" PRIu32 ": failed, %s (%s)\n", now->block, strerror(-now->error),
+			text_seconds(now->elapsed_ms).text);
+	else
+		fprintf(stderr, "memory%" PRIu32 ": done, %" PRIu32 " of %" PRIu32 " (%s)\n", now->block, now->nr_done,
+			now->nr_blocks, text_seconds(now->elapsed_ms).text);
+}
+
+static void print_step(const struct mo_progress *now)
+{
+	if (progress.begun && now->phase == progress.told && now->block == progress.told_block)
+		return;
+	if (now->phase == MO_PHASE_DONE)
+		print_done(now);
+	else if (now->phase == MO_PHASE_ROLLBACK)
+		fprintf(stderr, "memory%" PRIu32 ": rolling back\n", now->block);
+	else if (now->phase == MO_PHASE_LOCK)
+		fprintf(stderr, "waits for another hotplug operation\n");
+}
+
+static bool is_stopped(void)
+{
+	struct pollfd poll_fd = { progress.stop_fd, POLLIN, 0 };
+
+	return progress.stop_fd >= 0 && poll(&poll_fd, 1, 0) == 1;
+}
+
+/* Once, when the way back begins: a person who pressed Ctrl-C wants to know that it was heard. */
+static void tell_rollback(const struct mo_progress *now)
+{
+	if (now->phase != MO_PHASE_ROLLBACK || (progress.begun && progress.told == MO_PHASE_ROLLBACK))
+		return;
+	tell(is_stopped() ? "stopped by a signal: rolling back, please wait" : "rolling back");
+}
+
+void progress_show(void *data, const struct mo_progress *now)
+{
+	(void)data;
+	if (progress.call->quiet)
+		return;
+	tell_rollback(now);
+	if (progress.terminal)
+		draw(now);
+	else
+		print_step(now);
+	progress.begun = true;
+	progress.told = now->phase;
+	progress.told_block = now->block;
+}
+
+void progress_begin(const struct call *call, int stop_fd, uint64_t page_bytes)
+{
+	progress.call = call;
+	progress.stop_fd = stop_fd;
+	progress.page_bytes = page_bytes;
+	progress.terminal = out_is_terminal(stderr);
+	progress.begun = false;
+	out_set_eraser(erase_line);
+}
+
+void progress_end(void)
+{
+	erase_line();
+	out_set_eraser(NULL);
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The pages that stayed, grouped by reason, kind and owner, biggest group first; each record with -v. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "out.h"
+
+#define GROUPS_SHOWN 10
+
+struct group {
+	const struct mo_record *first;
+	uint64_t nr_pages;
+};
+
+static const char *first_comm(const struct mo_record *record)
+{
+	return record->nr_owners_kept ? mo_record_owner(record, 0)->comm : "";
+}
+
+static int32_t first_pid(const struct mo_record *record)
+{
+	return record->nr_owners_kept ? mo_record_owner(record, 0)->pid : -1;
+}
+
+static const char *first_vma(const struct mo_record *record)
+{
+	return record->nr_owners_kept ? mo_record_owner(record, 0)->vma : "";
+}
+
+/* 0 for records that belong to one group. */
+static int compare_records(const struct mo_record *a, const struct mo_record *b)
+{
+	if (a->reason != b->reason)
+		return a->reason < b->reason ? -1 : 1;
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	if (first_pid(a) != first_pid(b))
+		return first_pid(a) < first_pid(b) ? -1 : 1;
+	if (strcmp(a->file, b->file))
+		return strcmp(a->file, b->file);
+	return strcmp(first_vma(a), first_vma(b));
+}
+
+static int by_group(const void *a, const void *b)
+{
+	return compare_records(((const struct group *)a)->first, ((const struct group *)b)->first);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const struct group *left = a, *right = b;
+
+	if (left->nr_pages != right->nr_pages)
+		return left->nr_pages > right->nr_pages ? -1 : 1;
+	return left->first->start_pfn < right->first->start_pfn ? -1 : 1;
+}
+
+/* Sorts, adds up equal neighbours; returns how many groups are left. */
+static size_t merge(struct group *groups, size_t nr)
+{
+	size_t nr_groups = 0;
+
+	qsort(groups, nr, sizeof(*groups), by_group);
+	for (size_t i = 0; i < nr; i++) {
+		if (nr_groups && !by_group(&groups[nr_groups - 1], &groups[i]))
+			groups[nr_groups - 1].nr_pages += groups[i].nr_pages;
+		else
+			groups[nr_groups++] = groups[i];
+	}
+	qsort(groups, nr_groups, sizeof(*groups), by_size);
+	return nr_groups;
+}
+
+static void cell_owner(struct libscols_line *line, size_t i, const struct mo_record *record)
+{
+	const char *what = *record->file ? record->file : first_vma(record);
+	char more[32] = "";
+
+	if (record->nr_owners > 1)
+		snprintf(more, sizeof(more), " and %" PRIu32 " more", record->nr_owners - 1);
+	if (record->nr_owners_kept)
+		table_cell(line, i, "pid %" PRId32 " (%s)%s%s%s", first_pid(record), first_comm(record), more,
+			   *what ? ", " : "", what);
+	else if (*what)
+		table_cell(line, i, "%s", what);
+	else if (record->file_inode)
+		table_cell(line, i, "inode %" PRIu64, record->file_inode);
+	else
+		table_cell(line, i, "nobody maps it");
+}
+
+static void print_groups(const struct group *groups, size_t nr_groups)
+{
+	static const struct column columns[] = {
+		{ "PAGES", "", COLUMN_RIGHT }, { "REASON", "", 0 }, { "KIND", "", 0 }, { "FIRST PFN", "", COLUMN_RIGHT },
+		{ "OWNER", "", COLUMN_TRUNCATE },
+	};
+	struct libscols_table *table = table_new(TABLE_TEXT, true, "");
+
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+		table_add_column(table, &columns[i]);
+	for (size_t i = 0; i < nr_groups && i < GROUPS_SHOWN; i++) {
+		struct libscols_line *line = table_line(table);
+
+		table_cell(line, 0, "%s", text_count(groups[i].nr_pages).text);
+		table_cell(line, 1, "%s", mo_reason_name(groups[i].first->reason));
+		table_cell(line, 2, "%s", mo_kind_name(groups[i].first->kind));
+		table_cell(line, 3, "0x%" PRIx64, groups[i].first->start_pfn);
+		cell_owner(line, 4, groups[i].first);
+	}
+	table_print(table);
+	if (nr_groups > GROUPS_SHOWN)
+		say("and %zu more groups; 'memoffline report -v' shows each page", nr_groups - GROUPS_SHOWN);
+}
+
+static void cell_refs(struct libscols_line *line, size_t i, const struct mo_record *record)
+{
+	if (record->refs >= 0 && record->refs_expected >= 0)
+		table_cell(line, i, "%" PRId32 " (%" PRId32 " explained)", record->refs, record->refs_expected);
+	else if (record->refs >= 0)
+		table_cell(line, i, "%" PRId32, record->refs);
+}
+
+static void print_each(const struct mo_report *report)
+{
+	static const struct column columns[] = {
+		{ "PFN", "", COLUMN_RIGHT }, { "PAGES", "", COLUMN_RIGHT }, { "BLOCK", "", COLUMN_RIGHT },
+		{ "REASON", "", 0 }, { "KIND", "", 0 }, { "REFS", "", COLUMN_RIGHT }, { "OWNER", "", COLUMN_TRUNCATE },
+	};
+	struct libscols_table *table = table_new(TABLE_TEXT, true, "");
+	const struct mo_record *record;
+
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+		table_add_column(table, &columns[i]);
+	for (size_t i = 0; (record = mo_report_record(report, i)); i++) {
+		struct libscols_line *line = table_line(table);
+
+		table_cell(line, 0, "0x%" PRIx64, record->start_pfn);
+		table_cell(line, 1, "%s", text_count(record->nr_pages).text);
+		table_cell(line, 2, "%" PRIu32, record->block);
+		table_cell(line, 3, "%s", mo_reason_name(record->reason));
+		table_cell(line, 4, "%s", mo_kind_name(record->kind));
+		cell_refs(line, 5, record);
+		cell_owner(line, 6, record);
+	}
+	table_print(table);
+}
+
+void records_print(const struct call *call, const struct mo_report *report)
+{
+	size_t nr = mo_report_nr_records(report);
+	struct group *groups;
+
+	if (!nr)
+		return;
+	printf("\nPages that stayed: %s\n", text_count(mo_report_nr_pages_kept(report)).text);
+	if (call->verbose) {
+		print_each(report);
+		return;
+	}
+	groups = calloc(nr, sizeof(*groups));
+	if (!groups)
+		out_of_memory();
+	for (size_t i = 0; i < nr; i++) {
+		groups[i].first = mo_report_record(report, i);
+		groups[i].nr_pages = groups[i].first->nr_pages;
+	}
+	print_groups(groups, merge(groups, nr));
+	free(groups);
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A report as text: what went, what did not, why, and what to do next. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "out.h"
+
+#define BLOCKS_SHOWN 8
+#define OUTCOME_NR (MO_OUTCOME_VANISHED + 1)
+
+struct counts {
+	uint64_t outcomes[OUTCOME_NR];
+	bool reasons[MO_REASON_NR];	/* those that kept a block or a page */
+};
+
+static struct counts count(const struct mo_report *report)
+{
+	const struct mo_block_result *block;
+	const struct mo_record *record;
+	struct counts counts = { 0 };
+
+	for (size_t i = 0; (block = mo_report_block(report, i)); i++) {
+		counts.outcomes[block->outcome]++;
+		counts.reasons[block->reason] = true;
+	}
+	for (size_t i = 0; (record = mo_report_record(report, i)); i++)
+		counts.reasons[record->reason] = true;
+	counts.reasons[mo_report_reason(report)] = true;
+	counts.reasons[MO_REASON_NONE] = false;
+	return counts;
+}
+
+static bool is_failure(const struct mo_block_result *block)
+{
+	return block->outcome == MO_OUTCOME_FAILED || block->outcome == MO_OUTCOME_ROLLBACK_FAILED ||
+	       block->outcome == MO_OUTCOME_VANISHED;
+}
+
+static void print_done(const struct mo_report *report, const struct counts *counts)
+{
+	uint64_t nr_done = counts->outcomes[MO_OUTCOME_DONE], nr_moved = mo_report_moved_pages(report);
+	uint64_t nr_before = counts->outcomes[MO_OUTCOME_WAS_SO], nr = mo_report_nr_blocks(report);
+	const char *action = mo_report_action(report);
+	uint64_t freed = mo_report_freed_bytes(report);
+
+	if (!nr_done && nr_before == nr) {
+		say("Nothing to do: %s %s already %s.", text_blocks(nr).text, nr == 1 ? "is" : "are", action);
+		return;
+	}
+	if (nr_done)
+		say("%s%s%s %s in %s%s%s%s.", freed ? text_bytes(freed).text : "", freed ? " in " : "",
+		    text_blocks(nr_done).text, action, text_seconds(mo_report_elapsed_ms(report)).text,
+		    nr_moved ? ", " : "", nr_moved ? text_pages(nr_moved).text : "", nr_moved ? " moved" : "");
+	if (nr_before)
+		say("%s %s already %s.", text_blocks(nr_before).text, nr_before == 1 ? "was" : "were", action);
+}
+
+static void print_outcomes(const struct mo_report *report, const struct counts *counts)
+{
+	const char *action = mo_report_action(report);
+	const uint64_t *nr = counts->outcomes;
+
+	say_item("  blocks:     ", "%s of %" PRIu64 " %s", text_count(nr[MO_OUTCOME_DONE]).text,
+		 (uint64_t)mo_report_nr_blocks(report), action);
+	if (nr[MO_OUTCOME_FAILED])
+		say_item("  failed:     ", "%s", text_blocks(nr[MO_OUTCOME_FAILED]).text);
+	if (nr[MO_OUTCOME_ROLLED_BACK])
+		say_item("  back:       ", "%s went, and came back as before", text_blocks(nr[MO_OUTCOME_ROLLED_BACK]).text);
+	if (nr[MO_OUTCOME_ROLLBACK_FAILED])
+		say_item("  not back:   ", "%s went and could not come back; try 'memoffline online' for them",
+			 text_blocks(nr[MO_OUTCOME_ROLLBACK_FAILED]).text);
+	if (nr[MO_OUTCOME_VANISHED])
+		say_item("  gone:       ", "%s vanished meanwhile", text_blocks(nr[MO_OUTCOME_VANISHED]).text);
+	if (nr[MO_OUTCOME_NOT_TRIED])
+		say_item("  not tried:  ", "%s", text_blocks(nr[MO_OUTCOME_NOT_TRIED]).text);
+}
+
+static void print_remedies(const struct counts *counts)
+{
+	for (enum mo_reason reason = MO_REASON_NONE + 1; reason < MO_REASON_NR; reason++) {
+		if (!counts->reasons[reason])
+			continue;
+		say_item("  why:        ", "%s: %s", mo_reason_name(reason), mo_reason_text(reason));
+		say_item("  what to do: ", "%s", mo_reason_remedy(reason));
+	}
+}
+
+static void add_block(struct libscols_table *table, const struct mo_block_result *block)
+{
+	struct libscols_line *line = table_line(table);
+
+	table_cell(line, 0, "%" PRIu32, block->block);
+	table_cell(line, 1, "%s", mo_outcome_name(block->outcome));
+	table_cell(line, 2, "%s", text_seconds(block->elapsed_ms).text);
+	if (block->pages_left)
+		table_cell(line, 3, "%s", text_count(block->pages_left).text);
+	table_cell(line, 4, "%s%s%s%s", block->reason ? mo_reason_name(block->reason) : "",
+		   *block->detail ? " (" : "", block->detail, *block->detail ? ")" : "");
+}
+
+static void print_blocks(const struct call *call, const struct mo_report *report)
+{
+	static const struct column columns[] = {
+		{ "BLOCK", "", COLUMN_RIGHT }, { "OUTCOME", "", 0 }, { "TIME", "", COLUMN_RIGHT },
+		{ "PAGES LEFT", "", COLUMN_RIGHT }, { "REASON", "", COLUMN_TRUNCATE },
+	};
+	struct libscols_table *table = table_new(TABLE_TEXT, true, "");
+	const struct mo_block_result *block;
+	size_t nr_shown = 0;
+
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+		table_add_column(table, &columns[i]);
+	for (size_t i = 0; (block = mo_report_block(report, i)); i++)
+		if (call->verbose || (is_failure(block) && nr_shown++ < BLOCKS_SHOWN))
+			add_block(table, block);
+	if (call->verbose || nr_shown) {
+		putchar('\n');
+		table_print(table);
+	}
+	if (!call->verbose && nr_shown > BLOCKS_SHOWN)
+		say("and %zu more; -v shows all", nr_shown - BLOCKS_SHOWN);
+}
+
+void result_print(const struct call *call, const struct mo_report *report)
+{
+	struct counts counts = count(report);
+	int result = mo_report_result(report);
+	const char *note;
+
+	if (result >= 0)
+		print_done(report, &counts);
+	if (result) {
+		print_outcomes(report, &counts);
+		print_remedies(&counts);
+	}
+	for (size_t i = 0; !call->quiet && (note = mo_report_note(report, i)); i++)
+		say_item("  note:       ", "%s", note);
+	if (result || call->verbose)
+		print_blocks(call, report);
+	records_print(call, report);
+}
+
+int result_json(const struct call *call, const struct mo_report *report)
+{
+	char *text;
+	int err = mo_report_to_json(report, &text);
+
+	if (err)
+		return tell_error(call, err);
+	puts(text);
+	free(text);
+	return 0;
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Tables, by libsmartcols. */
+#include <libsmartcols.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "command.h"
+#include "out.h"
+
+struct libscols_table *table_new(enum table_format format, bool headings, const char *json_name)
+{
+	struct libscols_table *table = scols_new_table();
+
+	if (!table)
+		out_of_memory();
+	scols_table_enable_noencoding(table, 1);	/* cells are escaped here */
+	scols_table_enable_noheadings(table, !headings);
+	scols_table_enable_json(table, format == TABLE_JSON);
+	scols_table_enable_export(table, format == TABLE_PAIRS);
+	scols_table_enable_raw(table, format == TABLE_RAW);
+	scols_table_set_name(table, json_name);
+	/* The same bytes in a pipe as in a file, whatever COLUMNS says. */
+	if (out_is_terminal(stdout))
+		scols_table_set_termwidth(table, out_width(stdout));
+	return table;
+}
+
+void table_add_column(struct libscols_table *table, const struct column *column)
+{
+	int flags = (column->flags & COLUMN_RIGHT ? SCOLS_FL_RIGHT : 0) |
+		    (column->flags & COLUMN_TRUNCATE ? SCOLS_FL_TRUNC : 0) |
+		    (column->flags & COLUMN_WRAP ? SCOLS_FL_WRAP : 0);
+	struct libscols_column *added = scols_table_new_column(table, column->name, 0, flags);
+
+	if (!added)
+		out_of_memory();
+	if (column->flags & COLUMN_NUMBER)
+		scols_column_set_json_type(added, SCOLS_JSON_NUMBER);
+}
+
+struct libscols_line *table_line(struct libscols_table *table)
+{
+	struct libscols_line *line = scols_table_new_line(table, NULL);
+
+	if (!line)
+		out_of_memory();
+	/* Only JSON escapes for itself, and needs clean UTF-8 for that. */
+	scols_line_set_userdata(line, scols_table_is_json(table) ? table : NULL);
+	return line;
+}
+
+void table_cell(struct libscols_line *line, size_t i, const char *fmt, ...)
+{
+	char *text, *clean;
+	va_list args;
+	int len;
+
+	va_start(args, fmt);
+	len = vasprintf(&text, fmt, args);
+	va_end(args);
+	if (len < 0)
+		out_of_memory();
+	clean = scols_line_get_userdata(line) ? text_utf8(text) : text_escape(text);
+	free(text);
+	if (scols_line_refer_data(line, i, clean))	/* takes it over */
+		out_of_memory();
+}
+
+void table_print(struct libscols_table *table)
+{
+	scols_print_table(table);
+	scols_unref_table(table);
+}
+
+void print_columns(const struct column *columns, size_t nr)
+{
+	char label[32];
+
+	for (size_t i = 0; i < nr; i++) {
+		snprintf(label, sizeof(label), "  %-12s ", columns[i].name);
+		say_item(label, "%s", columns[i].text);
+	}
+}
+
+static size_t find_column(const struct call *call, const struct column *columns, size_t nr, const char *name, size_t len)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (strlen(columns[i].name) == len && !strncasecmp(columns[i].name, name, len))
+			return i;
+	usage_error(call, "there is no column '%.*s'", (int)len, name);
+}
+
+size_t columns_parse(const struct call *call, const struct column *columns, size_t nr, const char *list, size_t *ids,
+		     size_t nr_ids, size_t max)
+{
+	if (*list == '+')
+		list++;
+	else
+		nr_ids = 0;
+	do {
+		size_t len = strcspn(list, ",");
+
+		if (nr_ids == max)
+			usage_error(call, "more than %zu columns", max);
+		ids[nr_ids++] = find_column(call, columns, nr, list, len);
+		list += len;
+	} while (*list++);
+	return nr_ids;
+}

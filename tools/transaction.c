@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What offline, online, resume and undo have in common: signals, progress, the result. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "out.h"
+
+/* From here on a signal waits in the descriptor, which stops the transaction instead of killing the command. */
+static int catch_signals(sigset_t *old)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, old);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void release_signals(int fd, const sigset_t *old)
+{
+	struct signalfd_siginfo info;
+
+	/* They were obeyed: taken out, so that they do not kill the command before its result is told. */
+	while (fd >= 0 && read(fd, &info, sizeof(info)) == sizeof(info))
+		;
+	if (fd >= 0)
+		close(fd);
+	sigprocmask(SIG_SETMASK, old, NULL);
+}
+
+static void tell_journal(const struct call *call)
+{
+	struct mo_journal_info info;
+
+	if (call->quiet || mo_journal_read(call->ctx, &info))
+		return;
+	tell("left behind: an offline of %s, begun %s by process %d, with %u of %u blocks offline", info.target,
+	     text_time(info.start_time_s).text, info.pid, info.nr_done, info.nr_blocks);
+	tell("to finish it:    memoffline offline --resume");
+	tell("to take it back: memoffline offline --undo");
+}
+
+static int tell_result(const struct call *call, int result, const struct mo_report *report)
+{
+	if (result < 0 && !(call->json && report))
+		tell_error(call, result);
+	else if (result < 0)
+		tell("%s", mo_ctx_error(call->ctx));
+	if (result == -EUCLEAN)
+		tell_journal(call);
+	if (report && call->json && result_json(call, report))
+		return EXIT_FAILURE;
+	if (report && !call->json)
+		result_print(call, report);
+	return result < 0 ? EXIT_FAILURE : result > 0 ? EXIT_PARTLY : EXIT_SUCCESS;
+}
+
+int transaction_run(struct call *call, struct mo_request *request, transaction_fn *fn, void *data, uint64_t page_bytes)
+{
+	struct mo_report *report = NULL;
+	int result, status;
+	sigset_t old;
+
+	request->stop_fd = catch_signals(&old);
+	request->progress = progress_show;
+	progress_begin(call, request->stop_fd, page_bytes);
+	result = fn(data, request, &report);
+	progress_end();
+	status = tell_result(call, result, report);
+	release_signals(request->stop_fd, &old);
+	mo_report_unref(report);
+	return status;
+}

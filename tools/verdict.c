@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A plan as text and as JSON: can it go, how much has to move, is there room. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "command.h"
+#include "out.h"
+
+#define STEPS_SHOWN 8	/* of those that will not go; all with -v */
+
+static const char *verdict_word(enum mo_verdict verdict)
+{
+	switch (verdict) {
+	case MO_VERDICT_DONE:
+		return "done";
+	case MO_VERDICT_FREE:
+		return "yes";
+	case MO_VERDICT_LIKELY:
+		return "likely";
+	case MO_VERDICT_UNLIKELY:
+		return "unlikely";
+	case MO_VERDICT_NEVER:
+		return "never";
+	}
+	return "unknown";
+}
+
+static enum out_colour verdict_colour(enum mo_verdict verdict)
+{
+	return verdict == MO_VERDICT_NEVER ? OUT_RED : verdict == MO_VERDICT_UNLIKELY ? OUT_YELLOW : OUT_GREEN;
+}
+
+static bool is_bad(const struct mo_step *step)
+{
+	return step->verdict == MO_VERDICT_UNLIKELY || step->verdict == MO_VERDICT_NEVER;
+}
+
+struct verdict_text verdict_text(const struct mo_step *step)
+{
+	static const char * const texts[] = {
+		[MO_VERDICT_DONE] = "it is offline already",
+		[MO_VERDICT_FREE] = "nothing has to move",
+		[MO_VERDICT_LIKELY] = "everything in it can move",
+		[MO_VERDICT_UNLIKELY] = "something in it is known to resist",
+		[MO_VERDICT_NEVER] = "the kernel will refuse",
+	};
+	struct verdict_text out;
+	char pages[128] = "";
+
+	if (step->reason_pages)
+		snprintf(pages, sizeof(pages), " (%s%s)", text_pages(step->reason_pages).text,
+			 step->reason_pages > 1 ? "" : "");
+	if (step->reason == MO_REASON_NONE)
+		snprintf(out.text, sizeof(out.text), "%s: %s", verdict_word(step->verdict), texts[step->verdict]);
+	else
+		snprintf(out.text, sizeof(out.text), "%s: %s%s. %s", verdict_word(step->verdict),
+			 mo_reason_name(step->reason), pages, mo_reason_text(step->reason));
+	return out;
+}
+
+/* ---- text ---- */
+
+struct counts {
+	uint64_t nr_blocks;	/* that are to go */
+	uint64_t nr_done;	/* offline already */
+	uint64_t nr_bad;
+	uint64_t nr_unread;	/* content not known */
+	uint64_t reasons[MO_REASON_NR];
+};
+
+static struct counts count_steps(const struct mo_plan *plan)
+{
+	struct counts counts = { 0 };
+	const struct mo_step *step;
+
+	for (size_t i = 0; (step = mo_plan_step(plan, i)); i++) {
+		if (step->verdict == MO_VERDICT_DONE) {
+			counts.nr_done++;
+			continue;
+		}
+		counts.nr_blocks++;
+		counts.nr_unread += !step->content_known;
+		counts.nr_bad += is_bad(step);
+		if (is_bad(step))
+			counts.reasons[step->reason]++;
+	}
+	return counts;
+}
+
+static void print_reasons(const struct counts *counts)
+{
+	for (enum mo_reason reason = MO_REASON_NONE + 1; reason < MO_REASON_NR; reason++) {
+		if (!counts->reasons[reason])
+			continue;
+		say_item("  why:        ", "%s of %s: %s. %s", text_count(counts->reasons[reason]).text,
+			 text_blocks(counts->nr_blocks).text, mo_reason_name(reason), mo_reason_text(reason));
+		say_item("  what to do: ", "%s", mo_reason_remedy(reason));
+	}
+}
+
+static void print_room(const struct mo_plan *plan)
+{
+	uint64_t move = mo_plan_move_bytes(plan), available = mo_plan_free_bytes(plan), room = mo_plan_room_bytes(plan);
+	const char *word = move <= available ? "enough" : move <= room ? "enough if page cache gives way" : "too little";
+
+	say_item("  to move:    ", "%s", text_bytes(move).text);
+	if (room > available)
+		say_item("  room:       ", "%s free elsewhere, %s with page cache: %s", text_bytes(available).text,
+			 text_bytes(room).text, word);
+	else
+		say_item("  room:       ", "%s free elsewhere: %s", text_bytes(available).text, word);
+}
+
+static void print_steps(const struct call *call, const struct mo_plan *plan, const struct counts *counts)
+{
+	static const struct column columns[] = {
+		{ "BLOCK", "", COLUMN_RIGHT }, { "VERDICT", "", 0 }, { "MOVE", "", COLUMN_RIGHT },
+		{ "PAGES", "", COLUMN_RIGHT }, { "REASON", "", COLUMN_TRUNCATE },
+	};
+	uint64_t page_bytes = mo_memory_page_bytes(mo_plan_memory(plan));
+	struct libscols_table *table = table_new(TABLE_TEXT, true, "");
+	const struct mo_step *step;
+
+	(void)counts;
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+		table_add_column(table, &columns[i]);
+	for (size_t i = 0; (step = mo_plan_step(plan, i)); i++) {
+		struct libscols_line *line;
+
+		if (!call->verbose && !is_bad(step))
+			continue;
+		line = table_line(table);
+		table_cell(line, 0, "%" PRIu32, step->block);
+		table_cell(line, 1, "%s", verdict_word(step->verdict));
+		if (step->content_known)
+			table_cell(line, 2, "%s", text_bytes(step->content.move_pages * page_bytes).text);
+		if (step->reason_pages)
+			table_cell(line, 3, "%s", text_count(step->reason_pages).text);
+		if (step->reason != MO_REASON_NONE)
+			table_cell(line, 4, "%s", mo_reason_name(step->reason));
+	}
+	putchar('\n');
+	table_print(table);
+}
+
+static void print_verdict(const struct mo_plan *plan, const struct mo_request *request, const struct counts *counts)
+{
+	static const char * const texts[] = {
+		[MO_VERDICT_DONE] = "all of it is offline already",
+		[MO_VERDICT_FREE] = "it can go, and nothing has to move",
+		[MO_VERDICT_LIKELY] = "everything in it can move",
+		[MO_VERDICT_UNLIKELY] = "not all of it is known to be able to move",
+		[MO_VERDICT_NEVER] = "the kernel will refuse",
+	};
+	enum mo_verdict verdict = mo_plan_verdict(plan);
+
+	printf("%s%s%s: ", out_colour(stdout, verdict_colour(verdict)), verdict_word(verdict),
+	       out_colour(stdout, OUT_PLAIN));
+	say("%s", texts[verdict]);
+	say_item("  memory:     ", "%s, %s%s%s", text_bytes(mo_plan_len_bytes(plan)).text,
+		 text_blocks(counts->nr_blocks).text, request->target ? ", from " : "",
+		 request->target ? request->target : "");
+	if (counts->nr_done)
+		say_item("  already:    ", "%s offline", text_blocks(counts->nr_done).text);
+}
+
+void verdict_print(const struct call *call, const struct mo_plan *plan, const struct mo_request *request)
+{
+	struct counts counts = count_steps(plan);
+	const char *note;
+
+	print_verdict(plan, request, &counts);
+	if (counts.nr_unread == counts.nr_blocks && counts.nr_blocks)
+		say_item("  to move:    ", "not known: the content of the blocks could not be read");
+	else if (counts.nr_blocks)
+		print_room(plan);
+	print_reasons(&counts);
+	for (size_t i = 0; !call->quiet && (note = mo_plan_note(plan, i)); i++)
+		say_item("  note:       ", "%s", note);
+	if (call->verbose || (counts.nr_bad && counts.nr_bad <= STEPS_SHOWN))
+		print_steps(call, plan, &counts);
+}
+
+/* ---- JSON ---- */
+
+void content_json(struct json_object *object, const struct mo_step *step)
+{
+	const struct mo_content *content = &step->content;
+	struct json_object *kinds;
+
+	if (!step->content_known) {
+		json_null(object, "content");
+		return;
+	}
+	kinds = json_sub(object, "content");
+	for (enum mo_kind kind = 0; kind < MO_KIND_NR; kind++)
+		json_number(kinds, mo_kind_key(kind), (int64_t)content->nr_pages[kind]);
+	json_number(object, "mapped_pages", (int64_t)content->mapped_pages);
+	json_number(object, "dirty_pages", (int64_t)content->dirty_pages);
+	json_number(object, "writeback_pages", (int64_t)content->writeback_pages);
+	json_number(object, "unevictable_pages", (int64_t)content->unevictable_pages);
+	json_number(object, "locked_pages", (int64_t)content->locked_pages);
+	json_number(object, "unmovable_pages", (int64_t)content->unmovable_pages);
+	json_number(object, "move_pages", (int64_t)content->move_pages);
+}
+
+static void step_json(struct json_object *object, const struct mo_step *step)
+{
+	json_number(object, "block", step->block);
+	json_text(object, "verdict", mo_verdict_name(step->verdict));
+	json_text(object, "reason", mo_reason_key(step->reason));
+	if (step->reason_pfn == UINT64_MAX)
+		json_null(object, "reason_pfn");
+	else
+		json_number(object, "reason_pfn", (int64_t)step->reason_pfn);
+	json_number(object, "reason_pages", (int64_t)step->reason_pages);
+	content_json(object, step);
+}
+
+void verdict_json(const struct mo_plan *plan, const struct mo_request *request)
+{
+	struct json_object *root = json_new(), *object = json_sub(root, "plan"), *list;
+	const struct mo_memory *memory = mo_plan_memory(plan);
+	const struct mo_step *step;
+	const char *note;
+
+	json_text(object, "target", request->target ? request->target : "");
+	json_text(object, "verdict", mo_verdict_name(mo_plan_verdict(plan)));
+	json_number(object, "block_bytes", (int64_t)mo_memory_block_bytes(memory));
+	json_number(object, "page_bytes", (int64_t)mo_memory_page_bytes(memory));
+	json_number(object, "len_bytes", (int64_t)mo_plan_len_bytes(plan));
+	json_number(object, "move_bytes", (int64_t)mo_plan_move_bytes(plan));
+	json_number(object, "free_bytes", (int64_t)mo_plan_free_bytes(plan));
+	json_number(object, "room_bytes", (int64_t)mo_plan_room_bytes(plan));
+	list = json_list(object, "notes");
+	for (size_t i = 0; (note = mo_plan_note(plan, i)); i++)
+		json_append_text(list, note);
+	list = json_list(object, "steps");
+	for (size_t i = 0; (step = mo_plan_step(plan, i)); i++)
+		step_json(json_item(list), step);
+	json_print(root, false);
+}
