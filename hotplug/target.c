@@ -124,8 +124,8 @@ static int not_aligned(struct picker *picker, const char *item, uint64_t start_a
 	if (end <= first)
 		end = first + 1;
 	return mo_error(picker->memory->ctx, -EINVAL, "the range '%s' is not aligned to memory blocks of %#" PRIx64 " bytes; the nearest that "
-			"is: %#" PRIx64 "-%#" PRIx64 " (the last byte is part of a range), block%s %" PRIu64 "-%" PRIu64,
-			item, block_bytes, first * block_bytes, end * block_bytes - 1, end - first > 1 ? "s" : "", first, end - 1);
+			"is: %#" PRIx64 "-%#" PRIx64 " (the last byte is part of a range), or in blocks: %" PRIu64 "-%" PRIu64,
+			item, block_bytes, first * block_bytes, end * block_bytes - 1, first, end - 1);
 }
 
 static int pick_by_address(struct picker *picker, const char *item)
@@ -196,9 +196,9 @@ static int no_such_device(struct mo_memory *memory, const char *item)
 	char names[256] = "";
 	size_t len = 0;
 
-	for (size_t i = 1; i < memory->nr_devices && len + strlen(memory->devices[i].name) + 3 < sizeof(names); i++) {
+	for (size_t i = 1; i < memory->nr_devices && len + strlen(memory->devices[i].name) + 3 < sizeof(names); i++)
 		len = (size_t)(stpcpy(stpcpy(names + len, i > 1 ? ", " : ""), memory->devices[i].name) - names);
-	}
+
 	if (!len)
 		return mo_error(memory->ctx, -ENOENT, "there is no memory device '%s': all memory of this machine was there at boot, or its "
 				"devices are shown to root alone; list the blocks and name them", item);
