@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What the guest tests share.
+# shellcheck shell=bash disable=SC2034
+build=${MEMOFFLINE_BUILD:-$PWD}
+memoffline=$build/tools/memoffline
+work=$build/tests/guest/work
+memory=/sys/devices/system/memory
+run_dir=/run/memoffline
+
+# Awaits a word in the output of a background process.
+await() {	# FILE PID WORD
+	grep -qm1 "$3" <(tail -n +1 -f --pid="$2" "$1" 2>/dev/null) && return
+	cat "$1" >&2
+	return 1
+}
+
+# Starts `work` with ARGs; sets pid, and out to the file of its output.
+start_work() {	# WORD-TO-AWAIT ARG...
+	local word=$1
+	shift
+	out=$(mktemp)
+	mkfifo "$out.in"
+	"$work" "$@" < "$out.in" >> "$out" 2>&1 3>&- &
+	pid=$!
+	exec 8<>"$out.in"	# its input stays open
+	await "$out" "$pid" "$word"
+}
+
+# Ends it; fails when its content is not what it was.
+end_work() {	# PID
+	kill -TERM "$1" 2>/dev/null
+	wait "$1"
+}
+
+state() { cat "$memory/memory$1/state"; }
+zone() { head -n 1 "$memory/memory$1/valid_zones"; }
+states() {
+	local i
+	for i in "$@"; do state "$i"; done | sort | uniq -c | awk '{ print $2 "=" $1 }' | paste -sd ' '
+}
+
+# All blocks as the tests expect them at the start, whatever the last one left.
+all_online_movable() {
+	local i
+	for i in "$@"; do
+		[ "$(state "$i")" = online ] || echo online_movable > "$memory/memory$i/state"
+		[ "$(zone "$i")" = Movable ]
+	done
+}
+
+kill_children() {
+	local children
+	children=$(jobs -p)
+	# shellcheck disable=SC2086
+	[ -z "$children" ] || kill -KILL $children 2>/dev/null || :
+	wait
+}
+
+now_ms() {
+	local now=${EPOCHREALTIME/./}
+	echo "${now%???}"
+}
