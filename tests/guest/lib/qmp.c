@@ -99,19 +99,20 @@ int qmp_poll(struct qmp *q)
 	return 0;
 }
 
+/* match: MEMBER=VALUE, or MEMBER.MEMBER=VALUE for a member of a member */
 static int event_matches(struct json_object *event, const char *match)
 {
-	struct json_object *data, *value;
 	const char *eq = strchr(match, '=');
-	char name[64];
+	struct json_object *value;
+	char path[128], *name, *rest = path;
 
-	if (!eq || eq - match >= (long)sizeof(name))
+	if (!eq || !json_object_object_get_ex(event, "data", &value))
 		return 0;
-	memcpy(name, match, eq - match);
-	name[eq - match] = 0;
-	return json_object_object_get_ex(event, "data", &data) &&
-	       json_object_object_get_ex(data, name, &value) &&
-	       !strcmp(json_object_get_string(value), eq + 1);
+	snprintf(path, sizeof(path), "%.*s", (int)(eq - match), match);
+	while ((name = strsep(&rest, ".")))
+		if (!json_object_object_get_ex(value, name, &value))
+			return 0;
+	return !strcmp(json_object_get_string(value), eq + 1);
 }
 
 static int event_is(struct json_object *event, const char *name, char **match, int nr_match)

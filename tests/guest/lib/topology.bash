@@ -10,7 +10,7 @@ one-node       1536  one node
 two-nodes      1536  two nodes, both with boot memory; node 1 has 1 GiB
 dimm           1536  two nodes; node 1 is a DIMM of 4 blocks (512 MiB, id d1) without processors
 one-node-dimm  2048  one node: boot memory and a DIMM of 8 blocks (1 GiB, id d1)
-two-dimms      1536  three nodes; node 1 is DIMM d1, node 2 is DIMM d2, 4 blocks (512 MiB) each
+two-dimms      1536  two nodes; node 1 is two DIMMs of 4 blocks (512 MiB, ids d1 and d2) each
 four-nodes     1536  four nodes with boot memory, 512 MiB on each of nodes 1 to 3, and distances
 virtio-mem     1536  two nodes; node 1 is virtio-mem device vm0, 512 MiB of at most 1 GiB plugged
 '
@@ -34,7 +34,8 @@ boot_node() {
 	boot_memory=$((boot_memory + $2))
 }
 
-# empty_node NODE: has neither memory nor processors until something is plugged in
+# empty_node NODE: has neither memory nor processors until something is plugged in.
+# It must be the last node: QEMU tells the kernel of no other empty one.
 empty_node() {
 	qemu_memory+=(-numa "node,nodeid=$1")
 }
@@ -49,11 +50,11 @@ all_cpus() {
 	echo "0-$((cpus - 1))"
 }
 
-# cpu_share NODE NODES: the processors of one node when they are dealt out evenly
+# cpu_share NODE NODES: the processors of one node when they are dealt out evenly.
+# The kernel numbers nodes in the order in which the processors name them, then
+# the memory: processor 0 has to stand on node 0.
 cpu_share() {
-	local from=$((cpus * $1 / $2)) to=$((cpus * ($1 + 1) / $2 - 1))
-
-	((from > to)) || echo "$from-$to"
+	seq -s , "$1" "$2" "$((cpus - 1))" | sed "s/,/,cpus=/g"
 }
 
 topology_one-node() {
@@ -79,9 +80,8 @@ topology_one-node-dimm() {
 topology_two-dimms() {
 	boot_node 0 "$memory" "$(all_cpus)"
 	empty_node 1
-	empty_node 2
 	dimm d1 1 512
-	dimm d2 2 512
+	dimm d2 1 512
 }
 
 topology_four-nodes() {

@@ -70,10 +70,9 @@ static void add_plumbing(struct args *args, const struct vm *vm, int port, int c
 	add(args, "-device", "virtio-serial-pci,id=lab-ports,max_ports=2");
 	add(args, "-device", "virtserialport,bus=lab-ports.0,nr=1,chardev=lab-port,name=memoffline.lab");
 	for (i = 0; i < vm->nr_images; i++) {
-		add(args, "-add-fd", "fd=%d,set=%d", vm->image_fds[i], i + 1);
 		add(args, "-drive",
-		    "file=/dev/fdset/%d,format=raw,if=none,id=lab-%s,cache=unsafe,discard=unmap,file.locking=off",
-		    i + 1, vm->image_names[i]);
+		    "file=/proc/self/fd/%d,format=raw,if=none,id=lab-%s,cache=unsafe,discard=unmap,file.locking=off",
+		    vm->image_fds[i], vm->image_names[i]);
 		add(args, "-device", "virtio-blk-pci,drive=lab-%s,serial=lab-%s",
 		    vm->image_names[i], vm->image_names[i]);
 	}
