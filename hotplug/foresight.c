@@ -153,6 +153,26 @@ static int note_cpuset(struct mo_plan *plan)
 	return *problem ? add_note(plan, problem) : 0;
 }
 
+/* Newer kernels refuse to bring a block with poisoned pages back (EHWPOISON): a rollback could not keep its word. */
+static int note_poison(struct mo_plan *plan)
+{
+	uint64_t pages = 0;
+	size_t nr_blocks = 0, i;
+	char note[256];
+
+	for (i = 0; i < plan->nr_steps; i++) {
+		if (plan->steps[i].verdict == MO_VERDICT_DONE || !plan->steps[i].content.nr_pages[MO_KIND_POISONED])
+			continue;
+		pages += plan->steps[i].content.nr_pages[MO_KIND_POISONED];
+		nr_blocks++;
+	}
+	if (!nr_blocks)
+		return 0;
+	snprintf(note, sizeof(note), "%llu poisoned pages lie in %zu of the blocks: once offline, the kernel may refuse to bring "
+		 "them back online; replace that memory", (unsigned long long)pages, nr_blocks);
+	return add_note(plan, note);
+}
+
 static int note_hidden(struct mo_plan *plan, int pages_err)
 {
 	if (!pages_err || pages_err == -ECANCELED)
@@ -169,6 +189,8 @@ int mo_plan_foresee(struct mo_plan *plan, int pages_err)
 	err = note_room(plan);
 	if (!err)
 		err = note_ratio(plan);
+	if (!err)
+		err = note_poison(plan);
 	if (!err)
 		err = note_cpuset(plan);
 	if (!err)

@@ -182,24 +182,26 @@ damaged:
 	return -EBADMSG;
 }
 
-static int read_fd(int fd, char **text, size_t *len)
+/* NULL and errno on failure. */
+static char *read_fd(int fd, size_t *len)
 {
 	struct stat st;
+	char *text;
 	ssize_t n;
 
 	if (fstat(fd, &st))
-		return -errno;
-	*text = malloc((size_t)st.st_size + 1);
-	if (!*text)
-		return -ENOMEM;
-	n = pread(fd, *text, (size_t)st.st_size, 0);
+		return NULL;
+	text = malloc((size_t)st.st_size + 1);
+	if (!text)
+		return NULL;
+	n = pread(fd, text, (size_t)st.st_size, 0);
 	if (n < 0) {
-		free(*text);
-		return -errno;
+		free(text);
+		return NULL;
 	}
-	(*text)[n] = '\0';
+	text[n] = '\0';
 	*len = (size_t)n;
-	return 0;
+	return text;
 }
 
 int mo_journal_load(struct mo_ctx *ctx, struct mo_journal **out)
@@ -215,11 +217,9 @@ int mo_journal_load(struct mo_ctx *ctx, struct mo_journal **out)
 		return mo_error(ctx, -ENOENT, "there is no unfinished journal in %s: nothing to resume or to undo", mo_run_dir(ctx));
 	if (fd < 0)
 		return mo_error(ctx, -errno, "can't open the journal %s: %s; run it as root", path, strerror(errno));
-	err = read_fd(fd, &text, &len);
-	if (!err) {
-		err = parse_journal(ctx, text, len, out);
-		free(text);
-	}
+	text = read_fd(fd, &len);
+	err = text ? parse_journal(ctx, text, len, out) : -errno;
+	free(text);
 	if (err) {
 		close(fd);
 		return mo_error(ctx, err, "the journal %s is damaged; look at 'memoffline list', bring blocks back with "

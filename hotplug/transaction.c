@@ -51,6 +51,14 @@ static uint64_t vmstat(struct mo_ctx *ctx, const char *name)
 	return value;
 }
 
+static uint64_t nr_hugepages(struct mo_ctx *ctx)
+{
+	uint64_t nr = 0;
+
+	mo_read_u64(ctx, 10, &nr, "/proc/sys/vm/nr_hugepages");
+	return nr;
+}
+
 static int take_lock(struct mo_transaction *txn, const char *action, const char *target)
 {
 	const struct mo_request *request = txn->request;
@@ -86,6 +94,7 @@ int mo_transaction_begin(struct mo_transaction *txn, struct mo_memory *memory, c
 	}
 	txn->memory = mo_memory_ref(memory);
 	txn->vmstat_moved = vmstat(ctx, "pgmigrate_success");
+	txn->nr_hugepages = nr_hugepages(ctx);
 	if (mo_pages_open(ctx, &txn->pages))
 		txn->pages = NULL;
 	return 0;
@@ -275,6 +284,17 @@ static void find_owners(struct mo_transaction *txn)
 	free(records);
 }
 
+/* Free huge pages go with their block, and the kernel shrinks the pool without a word. */
+static void note_hugepages(struct mo_transaction *txn)
+{
+	uint64_t nr = nr_hugepages(txn->ctx);
+
+	if (nr < txn->nr_hugepages)
+		mo_report_add_note(txn->report, "the pool of huge pages shrank from %llu to %llu; to have them elsewhere, write "
+				   "%llu to /proc/sys/vm/nr_hugepages", (unsigned long long)txn->nr_hugepages,
+				   (unsigned long long)nr, (unsigned long long)txn->nr_hugepages);
+}
+
 static void release(struct mo_transaction *txn)
 {
 	mo_journal_close(txn->journal);
@@ -312,6 +332,7 @@ int mo_transaction_end(struct mo_transaction *txn, int result, uint64_t freed_by
 		mo_report_add_note(txn->report, "%s", mo_evidence_missing(txn->evidence));
 	mo_evidence_stop(txn->evidence);
 	find_owners(txn);
+	note_hugepages(txn);
 	mo_report_set_moved(txn->report, vmstat(ctx, "pgmigrate_success") - txn->vmstat_moved);
 	mo_report_finish(txn->report, result, result ? main_reason(txn) : MO_REASON_NONE, freed_bytes);
 	if (mo_report_save(txn->report))

@@ -36,6 +36,7 @@ struct mo_transaction {
 	uint64_t start_ms;
 	uint64_t deadline_ms;		/* 0: none */
 	uint64_t vmstat_moved;		/* pgmigrate_success when it began */
+	uint64_t nr_hugepages;		/* in the pool when it began */
 	enum mo_reason ended_by;	/* a limit or a stop ended it as a whole */
 	bool abandoned;			/* the kernel holds a worker: no other block can change now */
 };

@@ -321,6 +321,19 @@ interrupt_rolls_back() {	# SIGNAL
 	[[ $output == *"read-only"* ]]
 }
 
+@test "a pool of huge pages that shrank is told of" {
+	echo 40 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages
+	before=$(cat /proc/sys/vm/nr_hugepages)
+	[ "$before" -gt 0 ]
+	run "$memoffline" offline --timeout 60 32-39
+	echo "$output"
+	[ "$status" = 0 ]
+	after=$(cat /proc/sys/vm/nr_hugepages)
+	[ "$after" -lt "$before" ]
+	[[ $output == *"huge pages shrank from $before to $after"* ]]
+	echo 0 > /proc/sys/vm/nr_hugepages
+}
+
 @test "poisoned pages are warned of, since the block may not come back" {
 	[ -e "$memory/soft_offline_page" ]
 	echo $((37 * 128 * 1024 * 1024 + 4096)) > "$memory/soft_offline_page" || skip "the kernel does not soft-offline that page"
