@@ -13,14 +13,14 @@ static const enum out_colour colours[] = {
 static void print_findings(const struct call *call, const struct mo_doctor *doctor)
 {
 	const struct mo_finding *finding;
-	char label[32];
+	char label[48];
 
 	for (size_t i = 0; (finding = mo_doctor_finding(doctor, i)); i++) {
 		if (call->quiet && finding->health < MO_HEALTH_WARNING)
 			continue;
-		printf("%s%-8s%s", out_colour(stdout, colours[finding->health]), mo_health_name(finding->health),
-		       out_colour(stdout, OUT_PLAIN));
-		say_item(" ", "%s: %s", finding->key, finding->text);
+		snprintf(label, sizeof(label), "%s%-8s%s ", out_colour(stdout, colours[finding->health]), mo_health_name(finding->health),
+			 out_colour(stdout, OUT_PLAIN));
+		say_item(label, "%s: %s", finding->key, finding->text);
 		snprintf(label, sizeof(label), "%-9s-> ", "");
 		if (*finding->remedy)
 			say_item(label, "%s", finding->remedy);
@@ -29,7 +29,7 @@ static void print_findings(const struct call *call, const struct mo_doctor *doct
 
 static void print_json(const struct mo_doctor *doctor, enum mo_health worst)
 {
-	struct json_object *root = json_new(), *object = json_sub(root, "doctor"), *list, *item;
+	struct json_object *object = json_new(), *list, *item;
 	const struct mo_finding *finding;
 
 	json_text(object, "health", mo_health_name(worst));
@@ -41,7 +41,7 @@ static void print_json(const struct mo_doctor *doctor, enum mo_health worst)
 		json_text(item, "text", finding->text);
 		json_text(item, "remedy", finding->remedy);
 	}
-	json_print(root, false);
+	json_print(object, false);
 }
 
 static int run(struct call *call)

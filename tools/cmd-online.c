@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* memoffline online: the way back. */
 #include <stdlib.h>
-#include <string.h>
+#include <strings.h>
 
 #include "command.h"
 #include "out.h"
@@ -26,11 +26,11 @@ struct online {
 
 static enum mo_zone parse_zone(const struct call *call, const char *text)
 {
-	if (!strcmp(text, "movable"))
+	if (!strcasecmp(text, "movable"))
 		return MO_ZONE_MOVABLE;
-	if (!strcmp(text, "kernel"))
+	if (!strcasecmp(text, "kernel"))
 		return MO_ZONE_NORMAL;
-	if (!strcmp(text, "auto"))
+	if (!strcasecmp(text, "auto"))
 		return MO_ZONE_UNKNOWN;
 	usage_error(call, "--zone takes movable, kernel or auto, not '%s'", text);
 }

@@ -10,6 +10,17 @@ static const struct option_text options[] = {
 	{ 0 }
 };
 
+/* What to type to do it, where that makes sense. */
+static void print_next(enum mo_verdict verdict, const char *target)
+{
+	bool can_go = verdict == MO_VERDICT_FREE || verdict == MO_VERDICT_LIKELY || verdict == MO_VERDICT_UNLIKELY;
+
+	if (can_go && target)
+		say("Nothing was written. To do it: memoffline offline %s", target);
+	else
+		say("Nothing was written.");
+}
+
 static int run(struct call *call)
 {
 	struct mo_request request = MO_REQUEST_INIT;
@@ -27,7 +38,7 @@ static int run(struct call *call)
 		else
 			verdict_print(call, plan, &request);
 		if (!call->json && !call->quiet)
-			say("Nothing was written. To do it: memoffline offline");
+			print_next(mo_plan_verdict(plan), target);
 		status = mo_plan_verdict(plan) == MO_VERDICT_NEVER ? EXIT_FAILURE : EXIT_SUCCESS;
 		mo_plan_unref(plan);
 	}

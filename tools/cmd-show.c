@@ -100,7 +100,7 @@ static void print_block(const struct call *call, const struct shown *shown, cons
 	say_item("  can it go:  ", "%s", verdict_text(shown->step).text);
 	if (shown->step->reason != MO_REASON_NONE)
 		say_item("  what to do: ", "%s", mo_reason_remedy(shown->step->reason));
-	for (size_t i = 0; !call->quiet && (note = mo_plan_note(plan, i)); i++)
+	for (size_t i = 0; !call->quiet && shown->step->verdict != MO_VERDICT_DONE && (note = mo_plan_note(plan, i)); i++)
 		say_item("  note:       ", "%s", note);
 	if (shown->step->content_known)
 		print_special(&shown->step->content);
@@ -109,12 +109,12 @@ static void print_block(const struct call *call, const struct shown *shown, cons
 
 static void print_json(const struct shown *shown)
 {
-	struct json_object *root = json_new(), *object = json_sub(root, "block"), *zones, *device;
+	struct json_object *object = json_new(), *zones, *device;
 	const struct mo_step *step = shown->step;
 
 	json_number(object, "block", shown->block->number);
-	json_number(object, "start_bytes", (int64_t)shown->start);
-	json_number(object, "len_bytes", (int64_t)mo_memory_block_bytes(shown->memory));
+	json_number(object, "start_pfn", (int64_t)(shown->start / mo_memory_page_bytes(shown->memory)));
+	json_number(object, "nr_pages", (int64_t)mo_memory_block_pages(shown->memory));
 	json_number(object, "page_bytes", (int64_t)mo_memory_page_bytes(shown->memory));
 	json_text(object, "state", mo_state_name(shown->block->state));
 	json_text(object, "zone", mo_zone_name(shown->block->zone));
@@ -134,7 +134,7 @@ static void print_json(const struct shown *shown)
 	json_text(object, "reason", mo_reason_key(step->reason));
 	json_number(object, "reason_pages", (int64_t)step->reason_pages);
 	content_json(object, step);
-	json_print(root, false);
+	json_print(object, false);
 }
 
 /* "32" or "memory32" and nothing else: show is about one block. */

@@ -5,6 +5,8 @@
 
 #include "out.h"
 
+#define JSON_SCHEMA 1	/* of docs/json.md */
+
 static struct json_object *checked(struct json_object *object)
 {
 	if (!object)
@@ -29,9 +31,17 @@ static struct json_object *string(const char *text)
 	return object;
 }
 
-struct json_object *json_new(void)
+static struct json_object *new_object(void)
 {
 	return checked(json_object_new_object());
+}
+
+struct json_object *json_new(void)
+{
+	struct json_object *object = new_object();
+
+	json_number(object, "schema", JSON_SCHEMA);
+	return object;
 }
 
 struct json_object *json_list(struct json_object *parent, const char *key)
@@ -41,12 +51,12 @@ struct json_object *json_list(struct json_object *parent, const char *key)
 
 struct json_object *json_sub(struct json_object *parent, const char *key)
 {
-	return add(parent, key, json_new());
+	return add(parent, key, new_object());
 }
 
 struct json_object *json_item(struct json_object *list)
 {
-	struct json_object *item = json_new();
+	struct json_object *item = new_object();
 
 	if (json_object_array_add(list, item))
 		out_of_memory();

@@ -11,6 +11,8 @@
 #include "command.h"
 #include "out.h"
 
+#define TEXT_MIN 24	/* columns */
+
 static void (*eraser)(void);
 
 void out_set_eraser(void (*erase)(void))
@@ -33,11 +35,18 @@ size_t out_width(FILE *file)
 	return columns && atoi(columns) > 0 ? (size_t)atoi(columns) : 80;
 }
 
+bool out_can_redraw(FILE *file)
+{
+	const char *term = getenv("TERM");
+
+	return out_is_terminal(file) && term && strcmp(term, "dumb");
+}
+
 bool out_colours(FILE *file)
 {
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	const char *no_color = getenv("NO_COLOR");
 
-	return out_is_terminal(file) && !(no_color && *no_color) && term && strcmp(term, "dumb");
+	return out_can_redraw(file) && !(no_color && *no_color);
 }
 
 const char *out_colour(FILE *file, enum out_colour colour)
@@ -70,21 +79,24 @@ static size_t line_length(const char *text, size_t width)
 
 static void print_wrapped(FILE *file, const char *label, const char *text)
 {
-	size_t indent = text_width(label), width = SIZE_MAX;
+	size_t indent = text_width(label), width = SIZE_MAX, hang = indent, column = indent;
 
 	if (out_is_terminal(file))
-		width = out_width(file) > indent + 20 ? out_width(file) - indent : 20;
+		width = out_width(file);
+	if (indent + TEXT_MIN > width)
+		hang = 2;	/* too narrow to stand beside its label */
 	fputs(label, file);
 	for (;;) {
 		size_t len = strspn(text, " ");
 
-		len += line_length(text + len, width > len ? width - len : 1);
+		len += line_length(text + len, width > column + len ? width - column - len : 1);
 		fwrite(text, 1, len, file);
 		fputc('\n', file);
 		text += len + strspn(text + len, " ");
 		if (!*text)
 			return;
-		fprintf(file, "%*s", (int)indent, "");
+		fprintf(file, "%*s", (int)hang, "");
+		column = hang;
 	}
 }
 
@@ -138,16 +150,17 @@ void tell(const char *fmt, ...)
 int tell_error(const struct call *call, int err)
 {
 	const char *why = mo_ctx_error(call->ctx);
-	struct json_object *object, *error;
+	struct json_object *object;
 
 	if (!*why)
 		why = strerror(-err);
 	tell("%s", why);
 	if (call->json) {
 		object = json_new();
-		error = json_sub(object, "error");
-		json_text(error, "errno", strerrorname_np(-err) ? strerrorname_np(-err) : "");
-		json_text(error, "message", why);
+		json_text(object, "status", "failed");
+		json_number(object, "errno", -err);
+		json_text(object, "error", strerrorname_np(-err) ? strerrorname_np(-err) : "");
+		json_text(object, "message", why);
 		json_print(object, false);
 	}
 	return EXIT_FAILURE;

@@ -39,6 +39,7 @@ int out_close(int status);
 
 /* Standard output or error: a terminal? its width; may colours be used? */
 bool out_is_terminal(FILE *file);
+bool out_can_redraw(FILE *file);	/* a terminal that knows escape sequences */
 size_t out_width(FILE *file);
 bool out_colours(FILE *file);
 /* Escape sequences, "" where there are no colours. */
@@ -89,7 +90,7 @@ size_t columns_parse(const struct call *call, const struct column *columns, size
 		     size_t nr_ids, size_t max);
 
 /* ---- json.c: nested JSON by json-c ---- */
-struct json_object *json_new(void);
+struct json_object *json_new(void);	/* the outermost, with the number of the schema */
 struct json_object *json_list(struct json_object *parent, const char *key);
 struct json_object *json_sub(struct json_object *parent, const char *key);	/* an object inside */
 struct json_object *json_item(struct json_object *list);			/* an object at its end */

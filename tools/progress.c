@@ -36,9 +36,10 @@ static void erase_line(void)
 struct line {
 	char text[WIDTH_MAX];
 	size_t len, width;
+	bool full;
 };
 
-/* Only if all of it fits and BAR_MIN columns are left for the bar. */
+/* What does not fit, with BAR_MIN columns for the bar, is left out, and so is what comes after it. */
 static void line_add(struct line *line, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void line_add(struct line *line, const char *fmt, ...)
 {
@@ -49,7 +50,8 @@ static void line_add(struct line *line, const char *fmt, ...)
 	va_start(args, fmt);
 	len = vsnprintf(part, sizeof(part), fmt, args);
 	va_end(args);
-	if (len < 0 || line->len + (size_t)len + 1 + BAR_MIN > line->width)
+	line->full = line->full || len < 0 || line->len + (size_t)len + 1 + BAR_MIN > line->width;
+	if (line->full)
 		return;
 	line->text[line->len++] = ' ';
 	memcpy(line->text + line->len, part, (size_t)len);
@@ -95,10 +97,10 @@ static void draw(const struct mo_progress *now)
 		line_add(&line, "waits for lock");
 	if (now->phase == MO_PHASE_ROLLBACK)
 		line_add(&line, "rolling back");
-	if (now->pages_total)
-		line_add(&line, "%s left", text_bytes(now->pages_left * progress.page_bytes).text);
 	if (now->stuck_pfn != UINT64_MAX)
 		line_add(&line, "stuck at pfn 0x%" PRIx64, now->stuck_pfn);
+	if (now->pages_total)
+		line_add(&line, "%s left", text_bytes(now->pages_left * progress.page_bytes).text);
 	if (now->eta_ms != UINT64_MAX && now->phase != MO_PHASE_ROLLBACK)
 		line_add(&line, "eta %s", text_seconds(now->eta_ms).text);
 	if (now->pages_total)
@@ -147,7 +149,10 @@ static void tell_rollback(const struct mo_progress *now)
 {
 	if (now->phase != MO_PHASE_ROLLBACK || (progress.begun && progress.told == MO_PHASE_ROLLBACK))
 		return;
-	tell(is_stopped() ? "stopped by a signal: rolling back, please wait" : "rolling back");
+	if (is_stopped())
+		tell("stopped by a signal: rolling back, please wait");
+	else if (progress.terminal)
+		tell("a block failed: rolling back");
 }
 
 void progress_show(void *data, const struct mo_progress *now)
@@ -170,7 +175,7 @@ void progress_begin(const struct call *call, int stop_fd, uint64_t page_bytes)
 	progress.call = call;
 	progress.stop_fd = stop_fd;
 	progress.page_bytes = page_bytes;
-	progress.terminal = out_is_terminal(stderr);
+	progress.terminal = out_can_redraw(stderr);
 	progress.begun = false;
 	out_set_eraser(erase_line);
 }

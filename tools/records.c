@@ -95,7 +95,7 @@ static void print_groups(const struct group *groups, size_t nr_groups)
 {
 	static const struct column columns[] = {
 		{ "PAGES", "", COLUMN_RIGHT }, { "REASON", "", 0 }, { "KIND", "", 0 }, { "FIRST PFN", "", COLUMN_RIGHT },
-		{ "OWNER", "", COLUMN_TRUNCATE },
+		{ "OWNER", "", COLUMN_WRAP },
 	};
 	struct libscols_table *table = table_new(TABLE_TEXT, true, "");
 
@@ -127,7 +127,7 @@ static void print_each(const struct mo_report *report)
 {
 	static const struct column columns[] = {
 		{ "PFN", "", COLUMN_RIGHT }, { "PAGES", "", COLUMN_RIGHT }, { "BLOCK", "", COLUMN_RIGHT },
-		{ "REASON", "", 0 }, { "KIND", "", 0 }, { "REFS", "", COLUMN_RIGHT }, { "OWNER", "", COLUMN_TRUNCATE },
+		{ "REASON", "", 0 }, { "KIND", "", 0 }, { "REFS", "", COLUMN_RIGHT }, { "OWNER", "", COLUMN_WRAP },
 	};
 	struct libscols_table *table = table_new(TABLE_TEXT, true, "");
 	const struct mo_record *record;

@@ -59,22 +59,25 @@ static void print_done(const struct mo_report *report, const struct counts *coun
 
 static void print_outcomes(const struct mo_report *report, const struct counts *counts)
 {
-	const char *action = mo_report_action(report);
-	const uint64_t *nr = counts->outcomes;
+	static const struct { enum mo_outcome outcome; const char *text; } outcomes[] = {
+		{ MO_OUTCOME_FAILED, "failed" },
+		{ MO_OUTCOME_ROLLED_BACK, "went and came back as before" },
+		{ MO_OUTCOME_ROLLBACK_FAILED, "went and could not come back" },
+		{ MO_OUTCOME_VANISHED, "vanished meanwhile" },
+		{ MO_OUTCOME_WAS_SO, "so already" },
+		{ MO_OUTCOME_NOT_TRIED, "not tried" },
+	};
+	char text[256];
+	size_t len = (size_t)snprintf(text, sizeof(text), "%" PRIu64 " of %zu %s", counts->outcomes[MO_OUTCOME_DONE],
+				      mo_report_nr_blocks(report), mo_report_action(report));
 
-	say_item("  blocks:     ", "%s of %" PRIu64 " %s", text_count(nr[MO_OUTCOME_DONE]).text,
-		 (uint64_t)mo_report_nr_blocks(report), action);
-	if (nr[MO_OUTCOME_FAILED])
-		say_item("  failed:     ", "%s", text_blocks(nr[MO_OUTCOME_FAILED]).text);
-	if (nr[MO_OUTCOME_ROLLED_BACK])
-		say_item("  back:       ", "%s went, and came back as before", text_blocks(nr[MO_OUTCOME_ROLLED_BACK]).text);
-	if (nr[MO_OUTCOME_ROLLBACK_FAILED])
-		say_item("  not back:   ", "%s went and could not come back; try 'memoffline online' for them",
-			 text_blocks(nr[MO_OUTCOME_ROLLBACK_FAILED]).text);
-	if (nr[MO_OUTCOME_VANISHED])
-		say_item("  gone:       ", "%s vanished meanwhile", text_blocks(nr[MO_OUTCOME_VANISHED]).text);
-	if (nr[MO_OUTCOME_NOT_TRIED])
-		say_item("  not tried:  ", "%s", text_blocks(nr[MO_OUTCOME_NOT_TRIED]).text);
+	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]) && len < sizeof(text); i++)
+		if (counts->outcomes[outcomes[i].outcome])
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "; %" PRIu64 " %s",
+						counts->outcomes[outcomes[i].outcome], outcomes[i].text);
+	say_item("  blocks:     ", "%s", text);
+	if (counts->outcomes[MO_OUTCOME_ROLLBACK_FAILED])
+		say_item("  what to do: ", "bring back what is still offline with 'memoffline online'; 'memoffline list' shows it");
 }
 
 static void print_remedies(const struct counts *counts)
@@ -104,7 +107,7 @@ static void print_blocks(const struct call *call, const struct mo_report *report
 {
 	static const struct column columns[] = {
 		{ "BLOCK", "", COLUMN_RIGHT }, { "OUTCOME", "", 0 }, { "TIME", "", COLUMN_RIGHT },
-		{ "PAGES LEFT", "", COLUMN_RIGHT }, { "REASON", "", COLUMN_TRUNCATE },
+		{ "PAGES LEFT", "", COLUMN_RIGHT }, { "REASON", "", COLUMN_WRAP },
 	};
 	struct libscols_table *table = table_new(TABLE_TEXT, true, "");
 	const struct mo_block_result *block;

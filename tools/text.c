@@ -132,6 +132,14 @@ static char *allocate(size_t len_bytes)
 	return memory;
 }
 
+/* Cells are many: what was allocated for the worst case is given back. */
+static char *shrink(char *text)
+{
+	char *smaller = realloc(text, strlen(text) + 1);
+
+	return smaller ? smaller : text;
+}
+
 char *text_escape(const char *text)
 {
 	bool ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
@@ -152,7 +160,7 @@ char *text_escape(const char *text)
 			to += sprintf(to, "\\x%02x", *from++);
 	}
 	*to = '\0';
-	return out;
+	return shrink(out);
 }
 
 char *text_utf8(const char *text)
@@ -169,7 +177,7 @@ char *text_utf8(const char *text)
 		from += len ? len : 1;
 	}
 	*to = '\0';
-	return out;
+	return shrink(out);
 }
 
 size_t text_width(const char *text)
@@ -179,6 +187,10 @@ size_t text_width(const char *text)
 	wchar_t wide;
 
 	for (; *text; text += len) {
+		if (*text == '\033') {	/* colours take no room */
+			len = strcspn(text, "m") + 1;
+			continue;
+		}
 		len = mbrtowc(&wide, text, strlen(text), &state);
 		if (len == 0 || len > 8) {
 			memset(&state, 0, sizeof(state));

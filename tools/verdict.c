@@ -47,9 +47,8 @@ struct verdict_text verdict_text(const struct mo_step *step)
 	struct verdict_text out;
 	char pages[128] = "";
 
-	if (step->reason_pages)
-		snprintf(pages, sizeof(pages), " (%s%s)", text_pages(step->reason_pages).text,
-			 step->reason_pages > 1 ? "" : "");
+	if (step->reason_pages && step->reason < MO_REASON_DEADLINE)	/* one about pages */
+		snprintf(pages, sizeof(pages), " (%s)", text_pages(step->reason_pages).text);
 	if (step->reason == MO_REASON_NONE)
 		snprintf(out.text, sizeof(out.text), "%s: %s", verdict_word(step->verdict), texts[step->verdict]);
 	else
@@ -111,17 +110,16 @@ static void print_room(const struct mo_plan *plan)
 		say_item("  room:       ", "%s free elsewhere: %s", text_bytes(available).text, word);
 }
 
-static void print_steps(const struct call *call, const struct mo_plan *plan, const struct counts *counts)
+static void print_steps(const struct call *call, const struct mo_plan *plan)
 {
 	static const struct column columns[] = {
 		{ "BLOCK", "", COLUMN_RIGHT }, { "VERDICT", "", 0 }, { "MOVE", "", COLUMN_RIGHT },
-		{ "PAGES", "", COLUMN_RIGHT }, { "REASON", "", COLUMN_TRUNCATE },
+		{ "PAGES", "", COLUMN_RIGHT }, { "REASON", "", COLUMN_WRAP },
 	};
 	uint64_t page_bytes = mo_memory_page_bytes(mo_plan_memory(plan));
 	struct libscols_table *table = table_new(TABLE_TEXT, true, "");
 	const struct mo_step *step;
 
-	(void)counts;
 	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
 		table_add_column(table, &columns[i]);
 	for (size_t i = 0; (step = mo_plan_step(plan, i)); i++) {
@@ -153,10 +151,11 @@ static void print_verdict(const struct mo_plan *plan, const struct mo_request *r
 		[MO_VERDICT_NEVER] = "the kernel will refuse",
 	};
 	enum mo_verdict verdict = mo_plan_verdict(plan);
+	char label[48];
 
-	printf("%s%s%s: ", out_colour(stdout, verdict_colour(verdict)), verdict_word(verdict),
-	       out_colour(stdout, OUT_PLAIN));
-	say("%s", texts[verdict]);
+	snprintf(label, sizeof(label), "%s%s%s: ", out_colour(stdout, verdict_colour(verdict)), verdict_word(verdict),
+		 out_colour(stdout, OUT_PLAIN));
+	say_item(label, "%s", texts[verdict]);
 	say_item("  memory:     ", "%s, %s%s%s", text_bytes(mo_plan_len_bytes(plan)).text,
 		 text_blocks(counts->nr_blocks).text, request->target ? ", from " : "",
 		 request->target ? request->target : "");
@@ -169,16 +168,20 @@ void verdict_print(const struct call *call, const struct mo_plan *plan, const st
 	struct counts counts = count_steps(plan);
 	const char *note;
 
+	if (!counts.nr_blocks) {
+		say("done: %s %s offline already", text_blocks(counts.nr_done).text, counts.nr_done == 1 ? "is" : "are");
+		return;
+	}
 	print_verdict(plan, request, &counts);
-	if (counts.nr_unread == counts.nr_blocks && counts.nr_blocks)
+	if (counts.nr_unread == counts.nr_blocks)
 		say_item("  to move:    ", "not known: the content of the blocks could not be read");
-	else if (counts.nr_blocks)
+	else
 		print_room(plan);
 	print_reasons(&counts);
 	for (size_t i = 0; !call->quiet && (note = mo_plan_note(plan, i)); i++)
 		say_item("  note:       ", "%s", note);
 	if (call->verbose || (counts.nr_bad && counts.nr_bad <= STEPS_SHOWN))
-		print_steps(call, plan, &counts);
+		print_steps(call, plan);
 }
 
 /* ---- JSON ---- */
@@ -219,7 +222,7 @@ static void step_json(struct json_object *object, const struct mo_step *step)
 
 void verdict_json(const struct mo_plan *plan, const struct mo_request *request)
 {
-	struct json_object *root = json_new(), *object = json_sub(root, "plan"), *list;
+	struct json_object *object = json_new(), *list;
 	const struct mo_memory *memory = mo_plan_memory(plan);
 	const struct mo_step *step;
 	const char *note;
@@ -238,5 +241,5 @@ void verdict_json(const struct mo_plan *plan, const struct mo_request *request)
 	list = json_list(object, "steps");
 	for (size_t i = 0; (step = mo_plan_step(plan, i)); i++)
 		step_json(json_item(list), step);
-	json_print(root, false);
+	json_print(object, false);
 }
