@@ -20,7 +20,7 @@ struct writer {
 	bool no_memory;
 };
 
-/* Length of the UTF-8 sequence at S as RFC 3629 has it (shortest form, no surrogates, up to U+10FFFF), 0 when it is none. */
+/* Length of the UTF-8 sequence at S (RFC 3629: shortest form, no surrogates, up to U+10FFFF), 0 when it is none. */
 static size_t utf8_len(const unsigned char *s)
 {
 	unsigned char low = 0x80, high = 0xbf;
@@ -374,7 +374,7 @@ static const char *outcome_at(unsigned int i)
 	return mo_outcome_name((enum mo_outcome)i);
 }
 
-/* A later version may know more reasons and zones; kinds and outcomes change what a record says, so they must be known. */
+/* A later version may know more reasons and zones; kinds and outcomes must be known, for they change what is said. */
 static enum mo_reason get_reason(struct reader *r, struct json_object *object)
 {
 	int i = find_name(reason_at, MO_REASON_NR, get_text(r, object, "reason"));
@@ -389,7 +389,8 @@ static enum mo_zone get_zone(struct reader *r, struct json_object *object)
 	return i < 0 ? MO_ZONE_UNKNOWN : (enum mo_zone)i;
 }
 
-static unsigned int get_known(struct reader *r, struct json_object *object, const char *key, name_fn *name_of, unsigned int nr)
+static unsigned int get_known(struct reader *r, struct json_object *object, const char *key, name_fn *name_of,
+			      unsigned int nr)
 {
 	int i = find_name(name_of, nr, get_text(r, object, key));
 
@@ -532,7 +533,8 @@ static int read_report(struct mo_ctx *ctx, struct json_object *object, struct mo
 	int err;
 
 	if (!r.bad && schema != SCHEMA) {
-		snprintf(why, size, "it is of schema %llu and this version reads schema %d", (unsigned long long)schema, SCHEMA);
+		snprintf(why, size, "it is of schema %llu and this version reads schema %d",
+			 (unsigned long long)schema, SCHEMA);
 		return -EBADMSG;
 	}
 	err = mo_report_new(ctx, get_text(&r, object, "action"), get_text(&r, object, "target"), &report);
@@ -569,7 +571,8 @@ static struct json_object *parse(const char *text, char *why, size_t size)
 	error = json_tokener_get_error(tokener);
 	json_tokener_free(tokener);
 	if (!object)
-		snprintf(why, size, "%s", error == json_tokener_continue ? "it ends too early" : json_tokener_error_desc(error));
+		snprintf(why, size, "%s", error == json_tokener_continue ? "it ends too early" :
+			 json_tokener_error_desc(error));
 	return object;
 }
 

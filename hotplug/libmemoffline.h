@@ -130,6 +130,7 @@ struct mo_memory *mo_memory_ref(struct mo_memory *memory);
 struct mo_memory *mo_memory_unref(struct mo_memory *memory);
 struct mo_ctx *mo_memory_ctx(const struct mo_memory *memory);
 
+/* Length of a memory block, and of a base page. */
 uint64_t mo_memory_block_bytes(const struct mo_memory *memory);
 uint64_t mo_memory_block_pages(const struct mo_memory *memory);
 uint64_t mo_memory_page_bytes(const struct mo_memory *memory);
@@ -146,6 +147,7 @@ int mo_memory_refresh(struct mo_memory *memory, uint32_t number);
 size_t mo_memory_nr_devices(const struct mo_memory *memory);
 const struct mo_device *mo_memory_device(const struct mo_memory *memory, size_t i);
 
+/* In ascending order of their numbers, those without memory too; NULL past the end. */
 size_t mo_memory_nr_nodes(const struct mo_memory *memory);
 const struct mo_node *mo_memory_node(const struct mo_memory *memory, size_t i);
 /* NUMA distance of two nodes by number (10 = the same); -ENOENT when the machine does not say. */
@@ -328,6 +330,7 @@ enum mo_verdict {
 	MO_VERDICT_UNLIKELY,	/* something in it is known to resist, or targets are short */
 	MO_VERDICT_NEVER,	/* the kernel will refuse */
 };
+/* "likely", "never"... Never NULL. */
 const char *mo_verdict_name(enum mo_verdict verdict);
 
 struct mo_step {
@@ -357,6 +360,7 @@ struct mo_step {
 int mo_plan_new(struct mo_memory *memory, const struct mo_request *request, struct mo_plan **plan);
 struct mo_plan *mo_plan_unref(struct mo_plan *plan);
 
+/* The snapshot that the plan was made from. */
 struct mo_memory *mo_plan_memory(const struct mo_plan *plan);
 /* In the order in which they will be tried. NULL past the end. */
 size_t mo_plan_nr_steps(const struct mo_plan *plan);
@@ -419,6 +423,7 @@ enum mo_outcome {
 	MO_OUTCOME_ROLLBACK_FAILED, /* went, and could not come back: it is offline, or in another zone */
 	MO_OUTCOME_VANISHED,
 };
+/* "done", "rolled-back"...: the words of the JSON. Never NULL. */
 const char *mo_outcome_name(enum mo_outcome outcome);
 
 struct mo_block_result {
@@ -433,6 +438,7 @@ struct mo_block_result {
 	const char *detail;	/* what the kernel said, "" when nothing */
 };
 
+/* Accepts NULL, returns NULL. */
 struct mo_report *mo_report_unref(struct mo_report *report);
 /* "offline" or "online"; the engine: "stock" or "core"; the request's target. */
 const char *mo_report_action(const struct mo_report *report);
@@ -447,6 +453,7 @@ uint64_t mo_report_elapsed_ms(const struct mo_report *report);
 uint64_t mo_report_moved_pages(const struct mo_report *report);	/* pgmigrate_success of the machine */
 uint64_t mo_report_freed_bytes(const struct mo_report *report);	/* memory that is offline by this */
 
+/* In the order in which they were tried. NULL past the end. */
 size_t mo_report_nr_blocks(const struct mo_report *report);
 const struct mo_block_result *mo_report_block(const struct mo_report *report, size_t i);
 /* Bounded; nr_pages_kept counts beyond the bound. NULL past the end. */
@@ -487,6 +494,7 @@ int mo_monitor_next(struct mo_monitor *monitor, const struct mo_event **event);
 struct mo_doctor;
 
 enum mo_health { MO_HEALTH_OK, MO_HEALTH_NOTE, MO_HEALTH_WARNING, MO_HEALTH_PROBLEM };
+/* "ok", "note", "warning", "problem". Never NULL. */
 const char *mo_health_name(enum mo_health health);
 
 struct mo_finding {

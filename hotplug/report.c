@@ -116,7 +116,7 @@ struct mo_report *mo_report_unref(struct mo_report *report)
 	return NULL;
 }
 
-/* Room for one more pointer after NR of them; grows at powers of two. The array itself moves, what it points to never does. */
+/* Room for one more pointer after NR; grows at powers of two. The array itself moves, what it points to never does. */
 static bool make_room(void *array, size_t nr)
 {
 	void **old, *more;
