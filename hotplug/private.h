@@ -86,6 +86,16 @@ int mo_iomem_is_ram(struct mo_ctx *ctx, uint64_t start_addr, uint64_t len_bytes)
 /* ---- kconfig.c: the option CONFIG_NAME of the kernel: "y", "m", "n" (not set), another first letter, or 0 when not known ---- */
 char mo_kernel_option(struct mo_ctx *ctx, const char *name);
 
+/* ---- rules.c: udev rules that bring memory online ---- */
+struct mo_online_rule {
+	const char *path;	/* of the file */
+	const char *word;	/* what it writes to state: "online", "online_movable" */
+	bool at_offline;	/* also when a block was taken offline, not only when one is added */
+};
+/* Calls FN for each such rule; stops at non-zero and returns it. */
+typedef int mo_online_rule_fn(void *data, const struct mo_online_rule *rule);
+int mo_online_rules_each(struct mo_ctx *ctx, mo_online_rule_fn *fn, void *data);
+
 /* ---- target.c: the grammar of targets ---- */
 struct mo_selection {
 	uint32_t *numbers;	/* of blocks, ascending, each once, unless KEEP_ORDER */
@@ -152,6 +162,21 @@ int mo_report_parse(struct mo_ctx *ctx, const char *text, struct mo_report **rep
  */
 int mo_owners_find(struct mo_ctx *ctx, struct mo_record **records, size_t nr, uint64_t *nr_hidden);
 
+struct mo_dump;
+
+/* ---- klog.c: lines of the kernel's log and trace -> what was said; reads no file ---- */
+struct mo_klog;
+struct mo_klog *mo_klog_new(void);	/* NULL: no memory */
+void mo_klog_free(struct mo_klog *klog);
+/* Forget all; only pages of this range count from now on. */
+void mo_klog_reset(struct mo_klog *klog, uint64_t start_pfn, uint64_t nr_pages, uint64_t page_bytes);
+void mo_klog_record(struct mo_klog *klog, const char *record, size_t len_bytes);	/* as /dev/kmsg gives it */
+void mo_klog_trace(struct mo_klog *klog, const char *line);	/* of trace_pipe */
+uint64_t mo_klog_stuck_pfn(const struct mo_klog *klog);
+const char *mo_klog_said(const struct mo_klog *klog);
+const struct mo_dump *mo_klog_dump(const struct mo_klog *klog, uint64_t pfn);
+const struct mo_dump *mo_klog_dump_at(const struct mo_klog *klog, size_t i);
+
 /* ---- evidence.c: what the kernel says while it fails: log, dynamic debug, trace ---- */
 struct mo_evidence;
 /* Switch on what there is: dynamic debug of offline_pages, a private trace instance, a reader at the end of the kernel log.
@@ -183,7 +208,8 @@ struct mo_dump {
 	bool movable_failed;	/* migration was tried and failed */
 	bool cma;
 };
-const struct mo_dump *mo_evidence_dump(const struct mo_evidence *evidence, uint64_t pfn);	/* NULL: none */
+/* Of the page, or of the compound page that it is part of; NULL: none. */
+const struct mo_dump *mo_evidence_dump(const struct mo_evidence *evidence, uint64_t pfn);
 const struct mo_dump *mo_evidence_dump_at(const struct mo_evidence *evidence, size_t i);	/* NULL past the end */
 
 /* ---- reason.c: names and texts; facts about one page -> its reason (pure) ---- */

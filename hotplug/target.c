@@ -231,13 +231,12 @@ static bool parse_size(const char *item, uint64_t *len_bytes, bool *overflow)
 
 	if (!isdigit((unsigned char)*item))
 		return false;
-	errno = 0;
 	value = strtoull(item, &end, 10);
 	letter = *end ? strchr(letters, tolower((unsigned char)*end)) : NULL;
 	if (!letter || (end[1] && strcasecmp(end + 1, "ib")))
 		return false;
 	shift = 10 * (unsigned int)(letter - letters + 1);
-	*overflow = errno || value > UINT64_MAX >> shift;
+	*overflow = value > UINT64_MAX >> shift;
 	*len_bytes = value << shift;
 	return true;
 }

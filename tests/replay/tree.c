@@ -51,6 +51,7 @@ static int make_parent(struct tree *tree, const char *path)
 	return make_dirs(tree, parent);
 }
 
+/* FLAGS: O_APPEND, or O_TRUNC. */
 __attribute__((format(printf, 4, 5)))
 static int put(struct tree *tree, int flags, const char *path, const char *fmt, ...)
 {
@@ -72,6 +73,8 @@ static int put(struct tree *tree, int flags, const char *path, const char *fmt, 
 static int put_link(struct tree *tree, const char *path, const char *target)
 {
 	if (!symlinkat(target, tree->fd, path))
+		return 0;
+	if (errno == EEXIST && !unlinkat(tree->fd, path, 0) && !symlinkat(target, tree->fd, path))
 		return 0;
 	if (errno != ENOENT || make_parent(tree, path) || symlinkat(target, tree->fd, path))
 		return fail("link", path);
@@ -110,13 +113,13 @@ static int put_block(struct tree *tree, unsigned int block, const char *state, c
 	int err = make_dirs(tree, path);
 
 	strcpy(path + len, "/state");
-	err = err || put(tree, 0, path, "%s\n", state);
+	err = err || put(tree, O_TRUNC, path, "%s\n", state);
 	strcpy(path + len, "/valid_zones");
-	err = err || put(tree, 0, path, "%s\n", zones);
+	err = err || put(tree, O_TRUNC, path, "%s\n", zones);
 	strcpy(path + len, "/removable");
-	err = err || put(tree, 0, path, "1\n");
+	err = err || put(tree, O_TRUNC, path, "1\n");
 	strcpy(path + len, "/phys_index");
-	err = err || put(tree, 0, path, "%08x\n", block);
+	err = err || put(tree, O_TRUNC, path, "%08x\n", block);
 	return err || put_block_nodes(tree, block, nodes) ? -1 : 0;
 }
 
@@ -149,13 +152,13 @@ static int put_node(struct tree *tree, const char *value)
 	plus_to_space(distances);
 	len = snprintf(path, sizeof(path), NODES "/node%d", node);
 	strcpy(path + len, "/cpulist");
-	if (put(tree, 0, path, "%s\n", strcmp(cpus, "-") ? cpus : ""))
+	if (put(tree, O_TRUNC, path, "%s\n", strcmp(cpus, "-") ? cpus : ""))
 		return -1;
 	strcpy(path + len, "/distance");
-	if (put(tree, 0, path, "%s\n", distances))
+	if (put(tree, O_TRUNC, path, "%s\n", distances))
 		return -1;
 	strcpy(path + len, "/meminfo");
-	return put(tree, 0, path, "Node %d MemTotal:       %lu kB\nNode %d MemFree:        %lu kB\n"
+	return put(tree, O_TRUNC, path, "Node %d MemTotal:       %lu kB\nNode %d MemFree:        %lu kB\n"
 		   "Node %d FilePages:      %lu kB\nNode %d Shmem:          0 kB\n",
 		   node, total, node, free_kib, node, file, node);
 }
@@ -195,10 +198,10 @@ static int put_dax(struct tree *tree, const char *value)
 		return -2;
 	len = snprintf(path, sizeof(path), "sys/bus/dax/devices/%s", name);
 	strcpy(path + len, "/resource");
-	if (put(tree, 0, path, "0x%llx\n", start))
+	if (put(tree, O_TRUNC, path, "0x%llx\n", start))
 		return -1;
 	strcpy(path + len, "/size");
-	if (put(tree, 0, path, "%llu\n", len_bytes))
+	if (put(tree, O_TRUNC, path, "%llu\n", len_bytes))
 		return -1;
 	strcpy(path + len, "/driver");
 	return put_link(tree, path, "../../../../bus/dax/drivers/kmem");

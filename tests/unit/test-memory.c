@@ -69,6 +69,25 @@ static void test_dimm_machine(void **state)
 	machine_close(&machine);
 }
 
+/* The folder says them in no order. */
+static void test_nodes_sort_as_numbers(void **state)
+{
+	struct machine machine;
+	char item[64];
+
+	(void)state;
+	OPEN(&machine, "blocks=0-1,online,Normal,0");
+	for (int i = 24; i > 0; i--) {
+		snprintf(item, sizeof(item), "node=%d,-,1,1,1,10", i);
+		ADD(&machine, item);
+	}
+	machine_read(&machine);
+	assert_int_equal(mo_memory_nr_nodes(machine.memory), 25);
+	for (int i = 0; i < 25; i++)
+		assert_int_equal(mo_memory_node(machine.memory, (size_t)i)->number, i);
+	machine_close(&machine);
+}
+
 /* Nodes with gaps between their numbers: the columns of "distance" are those of the nodes there are. */
 static void test_distances_with_gaps(void **state)
 {
@@ -170,6 +189,9 @@ static void test_refresh_counts_online(void **state)
 	assert_int_equal(mo_memory_device(machine.memory, 1)->nr_blocks, 4);
 	assert_int_equal(mo_memory_refresh(machine.memory, 34), 0);
 	assert_int_equal(mo_memory_device(machine.memory, 1)->nr_online, 3);
+	ADD(&machine, "file=" MEMORY "/memory34/state,online", "file=" MEMORY "/memory34/valid_zones,Movable");
+	assert_int_equal(mo_memory_refresh(machine.memory, 34), 0);
+	assert_int_equal(mo_memory_device(machine.memory, 1)->nr_online, 4);
 	machine_close(&machine);
 }
 
@@ -313,7 +335,7 @@ static void test_dax(void **state)
 	struct machine machine;
 
 	(void)state;
-	OPEN(&machine, "blocks=0-15,online,Normal,-", "dax=dax0.0,20200000,17e00000", "dax=dax1.0,0,8000000",
+	OPEN(&machine, "blocks=0-15,online,Normal,-", "dax=dax0.0,20200000,18000000", "dax=dax1.0,0,8000000",
 	     "remove=sys/bus/dax/devices/dax1.0/driver", "dax=dax2.0,0,1",
 	     "file=sys/bus/dax/devices/dax2.0/mapping0/start,0x48000000", "file=sys/bus/dax/devices/dax2.0/mapping0/end,0x4fffffff",
 	     "file=sys/bus/dax/devices/dax2.0/mapping1/start,0x58000000", "file=sys/bus/dax/devices/dax2.0/mapping1/end,0x5fffffff");
@@ -444,6 +466,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dimm_machine),
+		cmocka_unit_test(test_nodes_sort_as_numbers),
 		cmocka_unit_test(test_distances_with_gaps),
 		cmocka_unit_test(test_blocks_sort_as_numbers),
 		cmocka_unit_test(test_memory0_absent),
