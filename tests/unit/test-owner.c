@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Owners of pages, in recorded folders of processes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "private.h"
+
+#define PRESENT (1ULL << 63)
+
+struct fixture {
+	char dir[64];
+	struct mo_ctx *ctx;
+	struct mo_report *report;
+};
+
+static int setup(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	char path[128];
+
+	strcpy(fixture->dir, "/tmp/memoffline-test-XXXXXX");
+	assert_non_null(mkdtemp(fixture->dir));
+	snprintf(path, sizeof(path), "%s/proc", fixture->dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(mo_ctx_new(&fixture->ctx), 0);
+	assert_int_equal(mo_ctx_set_sysroot(fixture->ctx, fixture->dir), 0);
+	assert_int_equal(mo_report_new(fixture->ctx, "offline", "32", &fixture->report), 0);
+	*state = fixture;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *fixture = *state;
+	char command[128];
+
+	mo_report_unref(fixture->report);
+	mo_ctx_unref(fixture->ctx);
+	snprintf(command, sizeof(command), "rm -rf %s", fixture->dir);
+	assert_int_equal(system(command), 0);
+	free(fixture);
+	return 0;
+}
+
+static int open_file(struct fixture *fixture, const char *folder, const char *name)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/proc/%s", fixture->dir, folder);
+	if (mkdir(path, 0700))
+		assert_int_equal(errno, EEXIST);
+	snprintf(path, sizeof(path), "%s/proc/%s/%s", fixture->dir, folder, name);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void put(struct fixture *fixture, const char *folder, const char *name, const char *text)
+{
+	int fd = open_file(fixture, folder, name);
+
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
+static void map(struct fixture *fixture, const char *folder, uint64_t addr, uint64_t entry)
+{
+	int fd = open_file(fixture, folder, "pagemap");
+
+	assert_int_equal(pwrite(fd, &entry, sizeof(entry), (off_t)(addr / (uint64_t)sysconf(_SC_PAGESIZE) * sizeof(entry))), sizeof(entry));
+	close(fd);
+}
+
+static struct mo_record *want(struct fixture *fixture, uint64_t start_pfn, uint64_t nr_pages)
+{
+	struct mo_record src = { .start_pfn = start_pfn, .nr_pages = nr_pages, .block = 32, .refs = -1, .refs_expected = -1,
+				 .mapcount = -1, .pincount = -1, .file = "" };
+	struct mo_record *record = mo_report_add_record(fixture->report, &src);
+
+	assert_non_null(record);
+	return record;
+}
+
+static void a_process_that_maps_a_page_is_found(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mo_record *records[2] = { want(fixture, 0x1000, 1), want(fixture, 0x900, 16) };
+	const struct mo_owner *owner;
+	uint64_t nr_hidden = 42;
+
+	put(fixture, "7", "comm", "a b\n\n");
+	put(fixture, "7", "maps",
+	    "00400000-00600000 r-xp 00000000 08:01 1234                               /usr/bin/with a blank (deleted)\n"
+	    "10000000-10002000 rw-p 00000000 00:00 0\n");
+	map(fixture, "7", 0x401000, PRESENT | 0x1000);
+	map(fixture, "7", 0x402000, 0x1000);		/* not present: a swap entry */
+	map(fixture, "7", 0x10001000, PRESENT | 0x90f);
+	map(fixture, "7", 0x10000000, PRESENT | 0x910);	/* the first frame after the run */
+	assert_int_equal(mo_owners_find(fixture->ctx, records, 2, &nr_hidden), 0);
+	assert_int_equal(nr_hidden, 0);
+	assert_int_equal(records[0]->nr_owners, 1);
+	owner = mo_record_owner(records[0], 0);
+	assert_int_equal(owner->pid, 7);
+	assert_int_equal(owner->addr, 0x401000);
+	assert_string_equal(owner->comm, "a b\n");
+	assert_string_equal(owner->vma, "/usr/bin/with a blank (deleted)");
+	assert_int_equal(records[1]->nr_owners, 1);
+	owner = mo_record_owner(records[1], 0);
+	assert_int_equal(owner->addr, 0x10001000);
+	assert_string_equal(owner->vma, "");
+}
+
+static void a_process_counts_once_for_a_run(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mo_record *records[3] = { want(fixture, 0x100, 8), want(fixture, 0x104, 1), want(fixture, 0x200, 1) };
+	uint64_t nr_hidden;
+
+	put(fixture, "8", "comm", "one\n");
+	put(fixture, "8", "maps", "00010000-00020000 rw-p 00000000 00:00 0          [heap]\n");
+	for (uint64_t i = 0; i < 8; i++)
+		map(fixture, "8", 0x10000 + i * (uint64_t)sysconf(_SC_PAGESIZE), PRESENT | (0x100 + i));
+	assert_int_equal(mo_owners_find(fixture->ctx, records, 3, &nr_hidden), 0);
+	assert_int_equal(records[0]->nr_owners, 1);
+	assert_int_equal(records[1]->nr_owners, 1);	/* inside the first */
+	assert_int_equal(records[2]->nr_owners, 0);
+	assert_string_equal(mo_record_owner(records[0], 0)->vma, "[heap]");
+}
+
+static void more_owners_than_are_kept_are_counted(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mo_record *record = want(fixture, 0x5000, 1);
+	uint64_t nr_hidden;
+	char folder[16];
+
+	for (int i = 0; i < MO_OWNERS_MAX + 3; i++) {
+		snprintf(folder, sizeof(folder), "%d", 100 + i);
+		put(fixture, folder, "comm", "many\n");
+		put(fixture, folder, "maps", "00010000-00020000 rw-s 00000000 00:01 5          /dev/shm/x\n");
+		map(fixture, folder, 0x11000, PRESENT | 0x5000);
+	}
+	assert_int_equal(mo_owners_find(fixture->ctx, &record, 1, &nr_hidden), 0);
+	assert_int_equal(record->nr_owners, MO_OWNERS_MAX + 3);
+	assert_int_equal(record->nr_owners_kept, MO_OWNERS_MAX);
+}
+
+static void hidden_and_ended_processes_are_no_error(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mo_record *record = want(fixture, 0x5000, 1);
+	uint64_t nr_hidden;
+
+	put(fixture, "20", "comm", "ended\n");		/* its maps are gone already */
+	put(fixture, "21", "statm", "0 0 0 0 0 0 0\n");	/* a kernel thread */
+	put(fixture, "21", "maps", "");
+	put(fixture, "22", "maps", "00010000-00020000 rw-s 00000000 00:01 5          /dev/shm/x\n");
+	map(fixture, "22", 0x11000, PRESENT);		/* what the kernel shows to those without privilege */
+	put(fixture, "self", "maps", "00010000-00020000 rw-s 00000000 00:01 5          /dev/shm/x\n");
+	map(fixture, "self", 0x11000, PRESENT | 0x5000);
+	assert_int_equal(mo_owners_find(fixture->ctx, &record, 1, &nr_hidden), 0);
+	assert_int_equal(record->nr_owners, 0);
+	assert_int_equal(nr_hidden, 1);
+}
+
+static void threads_survive_their_first(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mo_record *record = want(fixture, 0x5000, 1);
+	uint64_t nr_hidden;
+
+	put(fixture, "30", "statm", "0 0 0 0 0 0 0\n");
+	put(fixture, "30", "maps", "");
+	assert_int_equal(mkdirat(mo_root_fd(fixture->ctx), "proc/30/task", 0700), 0);
+	put(fixture, "30/task/30", "statm", "0 0 0 0 0 0 0\n");
+	put(fixture, "30/task/31", "statm", "100 10 0 0 0 0 0\n");
+	put(fixture, "30/task/31", "comm", "second\n");
+	put(fixture, "30/task/31", "maps", "00010000-00020000 rw-s 00000000 00:01 5          /dev/shm/x\n");
+	map(fixture, "30/task/31", 0x11000, PRESENT | 0x5000);
+	assert_int_equal(mo_owners_find(fixture->ctx, &record, 1, &nr_hidden), 0);
+	assert_int_equal(record->nr_owners, 1);
+	assert_int_equal(mo_record_owner(record, 0)->pid, 30);
+	assert_string_equal(mo_record_owner(record, 0)->comm, "second");
+}
+
+/* Mappings that hold nothing are not walked where they are larger than all memory. */
+static void empty_mappings_of_a_sparse_process_are_skipped(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mo_record *record = want(fixture, 0x5000, 1);
+	uint64_t nr_hidden;
+
+	put(fixture, "40", "statm", "4294967296 10 0 0 0 0 0\n");
+	put(fixture, "40", "comm", "sparse\n");
+	put(fixture, "40", "smaps",
+	    "00010000-00020000 rw-p 00000000 00:00 0 [first]\nSize: 64 kB\nRss:                   0 kB\nVmFlags: rd wr\n"
+	    "00030000-00040000 rw-p 00000000 00:00 0 [second]\nSize: 64 kB\nRss:                   4 kB\nVmFlags: rd wr\n"
+	    "00050000-00060000 rw-p 00000000 00:00 0 [huge]\nRss:  0 kB\nPrivate_Hugetlb:    2048 kB\nVmFlags: rd wr ht\n");
+	map(fixture, "40", 0x11000, PRESENT | 0x5000);
+	map(fixture, "40", 0x31000, PRESENT | 0x5000);
+	assert_int_equal(mo_owners_find(fixture->ctx, &record, 1, &nr_hidden), 0);
+	assert_int_equal(record->nr_owners, 1);
+	assert_string_equal(mo_record_owner(record, 0)->vma, "[second]");
+	record = want(fixture, 0x6000, 1);
+	map(fixture, "40", 0x51000, PRESENT | 0x6000);
+	assert_int_equal(mo_owners_find(fixture->ctx, &record, 1, &nr_hidden), 0);
+	assert_string_equal(mo_record_owner(record, 0)->vma, "[huge]");
+}
+
+static void nothing_to_look_for_is_no_search(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t nr_hidden = 42;
+
+	assert_int_equal(mo_owners_find(fixture->ctx, NULL, 0, &nr_hidden), 0);
+	assert_int_equal(nr_hidden, 0);
+}
+
+/* On the machine itself, as far as it may be seen: a page of this process. */
+static void this_process_owns_its_page(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE), entry, nr_hidden;
+	volatile char *page = aligned_alloc(page_bytes, page_bytes);
+	struct mo_record *record;
+	struct mo_ctx *ctx;
+	bool found = false;
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+
+	page[0] = 1;
+	if (fd < 0 || pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)page / page_bytes * sizeof(entry))) != sizeof(entry))
+		entry = 0;
+	close(fd);
+	if (!(entry & ((1ULL << 55) - 1))) {
+		free((void *)page);
+		skip();
+	}
+	assert_int_equal(mo_ctx_new(&ctx), 0);
+	record = want(fixture, entry & ((1ULL << 55) - 1), 1);
+	assert_int_equal(mo_owners_find(ctx, &record, 1, &nr_hidden), 0);
+	for (size_t i = 0; i < record->nr_owners_kept; i++)
+		if (mo_record_owner(record, i)->pid == getpid() && mo_record_owner(record, i)->addr == (uintptr_t)page)
+			found = true;
+	assert_true(found);
+	mo_ctx_unref(ctx);
+	free((void *)page);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(a_process_that_maps_a_page_is_found),
+		TEST(a_process_counts_once_for_a_run),
+		TEST(more_owners_than_are_kept_are_counted),
+		TEST(hidden_and_ended_processes_are_no_error),
+		TEST(threads_survive_their_first),
+		TEST(empty_mappings_of_a_sparse_process_are_skipped),
+		TEST(nothing_to_look_for_is_no_search),
+		TEST(this_process_owns_its_page),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
