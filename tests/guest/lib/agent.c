@@ -49,6 +49,8 @@ struct agent {
 	struct buffer in;	/* from the host */
 	struct buffer child_in;	/* for the child's standard input */
 	int input_ended;
+	int have_input;
+	int started;		/* COMMAND, after the setup */
 	int client_fds[MAX_CLIENTS];	/* the index is the ticket */
 	struct buffer client_in[MAX_CLIENTS];
 };
@@ -243,6 +245,8 @@ static void pump(struct agent *a, int *fd, enum frame_type type)
 
 static void push_input(struct agent *a)
 {
+	if (!a->started)
+		return;
 	if (a->in_fd < 0) {
 		a->child_in.head = a->child_in.tail = 0;
 		return;
@@ -261,6 +265,7 @@ static void take_input(struct agent *a, const char *data, size_t len)
 	static const char end_of_file = 4;	/* Ctrl-D */
 
 	buffer_append(&a->child_in, data, len);
+	a->have_input = 1;
 	if (!len) {
 		a->input_ended = 1;
 		if (a->job.tty)
@@ -403,6 +408,9 @@ static int serve(struct agent *a)
 static int run_child(struct agent *a, int is_setup)
 {
 	start_child(a, is_setup);
+	a->started = !is_setup;
+	if (a->started && a->have_input)
+		push_input(a);
 	while (!serve(a))
 		;
 	pump(a, &a->out_fd, FRAME_STDOUT);

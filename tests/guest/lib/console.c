@@ -42,11 +42,17 @@ static int is_splat(const char *line)
 	return 0;
 }
 
+void console_mark(struct console *c)
+{
+	if (!c->nr_excerpt)
+		c->excerpt_left = EXCERPT_LINES;
+}
+
 static void judge_line(struct console *c)
 {
 	if (is_splat(c->line)) {
 		if (!c->nr_splats++)
-			c->excerpt_left = EXCERPT_LINES;
+			console_mark(c);
 		if (strstr(c->line, "Kernel panic"))
 			c->panicked = 1;
 	}

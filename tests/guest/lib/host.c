@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <json-c/json.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -25,6 +26,7 @@
 
 #define LAB_FAILED 125
 #define POWEROFF_WAIT_MS 30000
+#define SYSRQ_WAIT_MS 2000
 #define STDIN_CHUNK 4096
 #define ESCAPE_KEY 0x1d	/* Ctrl-] */
 
@@ -32,6 +34,7 @@ enum phase {
 	BOOTING,	/* QEMU runs; the guest has not spoken yet. */
 	WORKING,	/* The guest has the job. */
 	ENDING,		/* The guest has told the exit status and powers off. */
+	DYING,		/* Out of time; the guest tells what it was doing. */
 	ENDED,		/* QEMU's ports are closed. */
 };
 
@@ -372,20 +375,53 @@ static int poll_timeout(const struct lab *lab)
 	return left_ms > 1000000 ? 1000000 : left_ms + 1;
 }
 
+/* By a break on the serial console, which the kernel answers without user space. */
+static void send_sysrq(struct lab *lab, char key)
+{
+	struct json_object *answer;
+
+	if (!qmp_command(&lab->qmp, "{\"execute\":\"chardev-send-break\",\"arguments\":{\"id\":\"lab-console\"}}",
+			 &answer))
+		json_object_put(answer);
+	if (write(lab->vm.console_fd, &key, 1) != 1)
+		fprintf(lab->console.log, "memoffline-lab: no sysrq: %s\n", strerror(errno));
+}
+
+static void ask_what_it_does(struct lab *lab)
+{
+	lab->phase = DYING;
+	lab->deadline_ms = now_ms() + SYSRQ_WAIT_MS;
+	if (lab->vm.console_fd < 0 || lab->qmp.fd < 0)
+		return;
+	console_mark(&lab->console);
+	send_sysrq(lab, 'w');
+	send_sysrq(lab, 'l');
+}
+
 static void check_deadline(struct lab *lab)
 {
-	if (now_ms() < lab->deadline_ms || *lab->failure)
+	if (now_ms() < lab->deadline_ms)
 		return;
-	if (lab->phase == BOOTING)
+	switch (lab->phase) {
+	case BOOTING:
 		fail(lab, "the guest did not come up within %" PRId64 " s",
 		     lab->boot_timeout_ms / 1000);
-	else if (lab->phase == WORKING)
+		stop_qemu(lab);
+		break;
+	case WORKING:
 		fail(lab, "timeout: the command was not done after %" PRId64 " s",
 		     lab->timeout_ms / 1000);
-	else
+		ask_what_it_does(lab);
+		break;
+	case ENDING:
 		fail(lab, "the command ended with status %d, but the guest did not power off within %d s",
 		     lab->status, POWEROFF_WAIT_MS / 1000);
-	stop_qemu(lab);
+		ask_what_it_does(lab);
+		break;
+	default:
+		stop_qemu(lab);
+		lab->deadline_ms = INT64_MAX;
+	}
 }
 
 static void serve(struct lab *lab)
@@ -450,7 +486,10 @@ static void show_failure(struct lab *lab)
 	if (lab->console.nr_splats) {
 		fprintf(stderr, "  The kernel log, from the first report on:\n");
 		console_show_excerpt(&lab->console, stderr);
-	} else if (!lab->fatal_signal) {
+	} else if (lab->console.nr_excerpt) {
+		fprintf(stderr, "  What the guest was doing (kernel tasks that wait, then each processor):\n");
+		console_show_excerpt(&lab->console, stderr);
+	} else {
 		fprintf(stderr, "  The end of the kernel log:\n");
 		console_show_tail(&lab->console, stderr);
 	}
@@ -472,16 +511,18 @@ static int finish(struct lab *lab)
 {
 	fclose(lab->console.log);
 	terminal_restore(lab);
-	if (*lab->failure && !lab->probe)
-		show_failure(lab);
+	if (!lab->keep_log && (lab->fatal_signal || !*lab->failure || lab->probe))
+		unlink(lab->log_path);
 	if (lab->fatal_signal) {
+		if (lab->fatal_signal != SIGPIPE)
+			fprintf(stderr, "memoffline-lab: %s\n", lab->failure);
 		die_by_signal(lab->fatal_signal);
 	}
-	if (*lab->failure)
-		return LAB_FAILED;
-	if (!lab->keep_log)
-		unlink(lab->log_path);
-	return lab->status;
+	if (!*lab->failure)
+		return lab->status;
+	if (!lab->probe)
+		show_failure(lab);
+	return LAB_FAILED;
 }
 
 static int run(struct lab *lab)

@@ -49,7 +49,7 @@ int vm_start(struct vm *vm, char **argv, int argc);
 
 /* --- console.c --- */
 
-#define EXCERPT_LINES 40
+#define EXCERPT_LINES 60
 
 struct console {
 	FILE *log;
@@ -58,7 +58,7 @@ struct console {
 	size_t line_len;
 	int nr_splats;
 	int panicked;
-	int excerpt_left;	/* lines that still belong to the first splat */
+	int excerpt_left;	/* lines still to go into the excerpt */
 	char *excerpt[EXCERPT_LINES];
 	int nr_excerpt;
 	char *tail[EXCERPT_LINES];	/* the last lines, a ring */
@@ -67,6 +67,8 @@ struct console {
 
 void console_take(struct console *c, const char *data, size_t len);
 void console_end(struct console *c);
+/* The excerpt begins here, unless it has begun. */
+void console_mark(struct console *c);
 void console_show_excerpt(const struct console *c, FILE *to);
 void console_show_tail(const struct console *c, FILE *to);
 

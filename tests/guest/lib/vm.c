@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -95,6 +96,7 @@ static void exec_qemu(struct vm *vm, struct args *args, int ends[3], int err, pi
 	setpgid(0, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	for (i = 0; i < 3; i++)
 		keep_open(ends[i]);
 	for (i = 0; i < vm->nr_images; i++)
