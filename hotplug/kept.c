@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The pages that an attempt left behind, and why: facts of many kinds become records of a report. */
 #include <errno.h>
+#include <linux/kernel-page-flags.h>
 #include <string.h>
 
 #include "private.h"
@@ -48,10 +49,16 @@ static void flush_run(struct sorter *sorter)
 	sorter->run.nr_pages = 0;
 }
 
+/* A compound page is dumped once for all of its parts. */
+static bool is_explained_alike(const struct mo_record *run, const struct mo_record *next)
+{
+	return (run->refs < 0 && next->refs < 0) || (next->kpageflags & (1ULL << KPF_COMPOUND_TAIL));
+}
+
 static bool continues_run(const struct mo_record *run, const struct mo_record *next)
 {
 	return run->nr_pages && run->start_pfn + run->nr_pages == next->start_pfn && run->kind == next->kind &&
-	       run->reason == next->reason && run->refs < 0 && next->refs < 0 && run->cgroup_inode == next->cgroup_inode;
+	       run->reason == next->reason && is_explained_alike(run, next) && run->cgroup_inode == next->cgroup_inode;
 }
 
 static void sort_page(struct sorter *sorter, const struct mo_page *page)

@@ -19,6 +19,7 @@ struct mo_pages {
 	int cgroup_fd;		/* the same */
 	uint64_t head_flags;	/* of the compound page that was seen last */
 	uint64_t head_end_pfn;	/* its tails follow without a gap up to here, as far as was read */
+	uint64_t head_cgroup;	/* the same for mo_pages_each() */
 	uint64_t flags[CHUNK_PAGES];
 	uint64_t counts[CHUNK_PAGES];
 	uint64_t cgroups[CHUNK_PAGES];
@@ -300,6 +301,14 @@ int mo_pages_left(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages,
 	return 0;
 }
 
+/* 6.1 charges the head of a compound page alone. */
+static uint64_t cgroup_of(struct mo_pages *pages, size_t i)
+{
+	if (!(pages->flags[i] & KPF(COMPOUND_TAIL)))
+		pages->head_cgroup = pages->cgroups[i];
+	return pages->cgroups[i] ? pages->cgroups[i] : pages->head_cgroup;
+}
+
 static int each_in_chunk(struct mo_pages *pages, uint64_t pfn, size_t nr, mo_page_fn *fn, void *data)
 {
 	bool extra = false;
@@ -314,7 +323,7 @@ static int each_in_chunk(struct mo_pages *pages, uint64_t pfn, size_t nr, mo_pag
 			read_extra(pages->cgroup_fd, pages->cgroups + i, pfn + i, nr - i);
 			extra = true;
 		}
-		page = (struct mo_page){ pfn + i, pages->flags[i], pages->counts[i], pages->cgroups[i] };
+		page = (struct mo_page){ pfn + i, pages->flags[i], pages->counts[i], cgroup_of(pages, i) };
 		err = fn(data, &page);
 		if (err)
 			return err;
@@ -328,6 +337,7 @@ int mo_pages_each(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages,
 	size_t nr;
 	int err;
 
+	pages->head_cgroup = 0;
 	for (uint64_t pfn = start_pfn; pfn < end_pfn; pfn += nr) {
 		nr = chunk_len(pfn, end_pfn);
 		err = read_flags(pages, pfn, nr);

@@ -43,7 +43,7 @@ static const struct {
 	},
 	[MO_REASON_NO_TARGET] = {
 		"no target memory", "no-target",
-		"No other node has free memory to which the page could go.",
+		"No other node has free memory to which the page could go; what is in zone Movable takes only pages that come from zone Movable.",
 		"Free memory elsewhere, stop something or add swap, or take fewer blocks; \"memoffline plan\" shows the room that is left.",
 	},
 	[MO_REASON_NO_MIGRATE] = {

@@ -48,7 +48,8 @@ static const char help_text[] =
 "  work pin [--node N] [--block N] [--thp | --file FILE | --shm]\n"
 "    Takes a page there and vmsplices it into a pipe, which nothing can migrate. Prints\n"
 "    \"pinned pid=PID pfn=0xPFN addr=0xADDR\" and holds it till its input ends or SIGTERM;\n"
-"    then verifies what the pipe holds. --block: a page of that memory block.\n"
+"    then verifies what the pipe holds. --block: a page of that memory block, whose\n"
+"    node is the default.\n"
 "    Needs CAP_SYS_ADMIN, for the page frame number.\n";
 
 enum region_kind { REGION_ANON, REGION_THP, REGION_HUGETLB, REGION_SHM, REGION_CACHE };
@@ -473,6 +474,19 @@ static uint64_t pfn_of(const struct pin *pin, const char *addr)
 	return entry & ((1ULL << 55) - 1);
 }
 
+/* -1: not known. */
+static int node_of_block(long block)
+{
+	char path[64];
+
+	for (int node = 0; node < MAX_NODES; node++) {
+		snprintf(path, sizeof(path), "/sys/devices/system/memory/memory%ld/node%d", block, node);
+		if (!access(path, F_OK))
+			return node;
+	}
+	return -1;
+}
+
 static uint64_t read_block_pages(void)
 {
 	FILE *file = fopen("/sys/devices/system/memory/block_size_bytes", "re");
@@ -566,6 +580,8 @@ static int run_pin(struct pin *pin)
 	pin->pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	if (pin->block >= 0)
 		pin->block_pages = read_block_pages();
+	if (pin->block >= 0 && pin->node < 0)
+		pin->node = node_of_block(pin->block);
 	find_page(pin);
 	splice_page(pin);
 	printf("pinned pid=%d pfn=0x%llx addr=0x%llx\n", getpid(), (unsigned long long)pin->pfn,

@@ -255,18 +255,23 @@ static void each_page_comes_with_count_and_cgroup(void **state)
 	fixture->cgroups[7] = 4711;
 	fixture->flags[35000] = KPF(LRU);
 	fixture->counts[35000] = 1;
+	fixture->flags[36000] = KPF(ANON) | KPF(THP) | KPF(COMPOUND_HEAD);
+	fixture->flags[36001] = KPF(ANON) | KPF(THP) | KPF(COMPOUND_TAIL);
+	fixture->cgroups[36000] = 12;
 	write_file(fixture, "kpageflags", fixture->flags);
 	write_file(fixture, "kpagecount", fixture->counts);
 	write_file(fixture, "kpagecgroup", fixture->cgroups);
 	assert_int_equal(mo_pages_open(fixture->ctx, &open_pages), 0);
 	assert_int_equal(mo_pages_each(open_pages, 0, NR_FRAMES, see, &seen), 0);
-	assert_int_equal(seen.nr, 2);
+	assert_int_equal(seen.nr, 4);
 	assert_int_equal(seen.pages[0].pfn, 7);
 	assert_int_equal(seen.pages[0].flags, fixture->flags[7]);
 	assert_int_equal(seen.pages[0].count, 3);
 	assert_int_equal(seen.pages[0].cgroup_inode, 4711);
 	assert_int_equal(seen.pages[1].pfn, 35000);
 	assert_int_equal(seen.pages[1].count, 1);
+	assert_int_equal(seen.pages[1].cgroup_inode, 0);
+	assert_int_equal(seen.pages[3].cgroup_inode, 12);	/* as of its head */
 	seen = (struct seen){ .stop_at = 1 };
 	assert_int_equal(mo_pages_each(open_pages, 0, NR_FRAMES, see, &seen), -ECANCELED);
 	assert_int_equal(seen.nr, 1);
