@@ -1,0 +1,148 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# memoffline plan and show: verdicts, what has to move, why not; and that nothing is written.
+load cli
+
+page=4096
+
+setup() {
+	machine
+	# Block 32: a quarter anonymous. 33: free. 15: slab among free pages. 35: full. All of node 0: free.
+	pages $((0x1000)) $((14 * 4096)) $flag_buddy
+	pages $((0xf000)) 4000 $flag_buddy
+	pages $((0xffa0)) 96 $flag_slab
+	pages $((0x20000)) 1024 $anon 1
+	pages $((0x20400)) 3072 $flag_buddy
+	pages $((0x21000)) 4096 $flag_buddy
+	pages $((0x22000)) 4096 $flag_buddy
+	pages $((0x23000)) 4096 $anon 1
+}
+
+plan() {
+	run "$memoffline" plan -s "$tree" "$@"
+	echo "$output"
+}
+
+plan_json() {
+	json=$("$memoffline" plan -s "$tree" --json "$@") || true
+	echo "$json"
+}
+
+@test "a free block, one that can move, one that can not" {
+	plan 33
+	[ "$status" -eq 0 ]
+	[[ ${lines[0]} == yes:* ]]
+	plan 32
+	[ "$status" -eq 0 ]
+	[[ ${lines[0]} == likely:* && $output == *"to move:    4M"* ]]
+	plan 15
+	[[ ${lines[0]} == unlikely:* || ${lines[0]} == never:* ]]
+	[[ $output == *slab* && $output == *"what to do:"* ]]
+	plan 38
+	[ "$status" -eq 1 ]
+	[[ ${lines[0]} == never:* && $output == *"what to do:"* ]]
+}
+
+@test "offline already is done, and success" {
+	plan 36-37
+	[ "$status" -eq 0 ]
+	[[ ${lines[0]} == "done: 2 blocks are offline already" ]]
+	plan 36
+	[[ ${lines[0]} == "done: 1 block is offline already" ]]
+}
+
+@test "it says that nothing was written, and what to type" {
+	plan 32 33
+	[ "${lines[-1]}" = "Nothing was written. To do it: memoffline offline 32,33" ]
+	plan 38
+	[ "${lines[-1]}" = "Nothing was written." ]
+}
+
+@test "nothing is written: every file and the run directory are as before" {
+	run_dir=$BATS_TEST_TMPDIR/run
+	before=$(find "$tree" -type f -exec sha256sum {} + | sort; find "$tree" -printf '%p %T@ %s\n' | sort)
+	for command in "plan 32-35" "plan node1 -v" "list" "show 32" "offline --dry-run 32" "doctor" "report"; do
+		# Words, not lines.
+		# shellcheck disable=SC2086
+		"$memoffline" -s "$tree" --run-dir "$run_dir" $command || true
+	done
+	[ ! -e "$run_dir" ]
+	[ "$before" = "$(find "$tree" -type f -exec sha256sum {} + | sort; find "$tree" -printf '%p %T@ %s\n' | sort)" ]
+}
+
+@test "blocks one by one with -v, else only those in the way" {
+	plan 14-15
+	[ "$(grep -Ec "^ *(14|15) " <<<"$output")" -eq 1 ]
+	[[ $output == *$'\n'*" 15 "*slab* ]]
+	plan -v 14-15
+	[ "$(grep -Ec "^ *(14|15) " <<<"$output")" -eq 2 ]
+}
+
+@test "a size takes the cheapest blocks" {
+	plan_json --size 32m --node 1
+	[ "$(jq -c '[.steps[].block] | sort' <<<"$json")" = "[33,34]" ]
+	[ "$(jq .len_bytes <<<"$json")" -eq $((32 << 20)) ]
+	plan_json 16m --zone normal --node 0
+	[ "$(jq -c '[.steps[].block]' <<<"$json")" = "[14]" ]
+}
+
+@test "words for one target: several arguments or commas" {
+	plan_json 32 33,35
+	[ "$(jq -c '[.steps[].block] | sort' <<<"$json")" = "[32,33,35]" ]
+	plan_json PNP0C80:00
+	[ "$(jq -c '[.steps[].block] | sort' <<<"$json")" = "[32,33,34,35]" ]
+	plan_json 0x20000000-0x21ffffff
+	[ "$(jq -c '[.steps[].block] | sort' <<<"$json")" = "[32,33]" ]
+}
+
+@test "JSON of a plan" {
+	plan_json 32
+	[ "$(jq .schema <<<"$json")" -eq 1 ]
+	[ "$(jq -r .target <<<"$json")" = 32 ]
+	[ "$(jq -r .verdict <<<"$json")" = likely ]
+	[ "$(jq -c '[.block_bytes, .page_bytes, .len_bytes, .move_bytes]' <<<"$json")" = "[16777216,$page,16777216,4194304]" ]
+	[ "$(jq -c '.steps[0] | [.block, .verdict, .reason, .content.anon, .content.free, .move_pages]' <<<"$json")" = \
+	  '[32,"likely","none",1024,3072,1024]' ]
+	plan_json 15
+	[ "$(jq -c '.steps[0] | [.reason, .reason_pfn, .reason_pages]' <<<"$json")" = "[\"slab\",$((0xffa0)),96]" ]
+}
+
+@test "--dry-run of offline is the plan" {
+	plan 32
+	expected=$(sed '$d' <<<"$output")
+	run "$memoffline" offline --dry-run -s "$tree" 32
+	[ "$status" -eq 0 ]
+	[ "$output" = "$expected" ]
+	run "$memoffline" offline --dry-run -s "$tree" 38
+	[ "$status" -eq 1 ]
+}
+
+@test "show: place, verdict and content of a block" {
+	run "$memoffline" show -s "$tree" memory32
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = "memory32: 0x20000000-0x20ffffff, 16M" ]
+	[[ $output == *"online, zone Movable"* && $output == *"PNP0C80:00 (acpi, 4 blocks, 4 online)"* ]]
+	[[ $output =~ anonymous\ +1,024\ +4M\ +25\.0% && $output =~ free\ +3,072\ +12M\ +75\.0% ]]
+	[[ $output == *"likely: everything in it can move"* && $output == *"1,024 pages mapped"* ]]
+	run "$memoffline" show -s "$tree" 38
+	[[ $output == *"0 and 1 more"* && $output == *"never: "* ]]
+	run "$memoffline" show -s "$tree" 36
+	[[ $output == *"offline; online would put it into zone Normal"* && $output == *"Movable"* ]]
+}
+
+@test "JSON of a block" {
+	json=$("$memoffline" show -s "$tree" --json 32)
+	[ "$(jq -c '[.schema, .block, .start_pfn, .nr_pages, .state, .zone, .zones, .node, .nr_nodes]' <<<"$json")" = \
+	  "[1,32,$((0x20000)),4096,\"online\",\"Movable\",[\"Movable\"],1,1]" ]
+	[ "$(jq -c '.device | [.name, .kind, .nr_blocks, .nr_online]' <<<"$json")" = '["PNP0C80:00","acpi",4,4]' ]
+	[ "$(jq '[.content[]] | add' <<<"$json")" -eq 4096 ]
+}
+
+@test "content that can't be read is said, not guessed" {
+	rm "$tree/proc/kpageflags"
+	plan 32
+	[ "$status" -eq 0 ]
+	[[ $output == *"not known"* ]]
+	[ "$("$memoffline" show -s "$tree" --json 32 | jq .content)" = null ]
+}
