@@ -76,7 +76,7 @@ static void test_movable(void **state)
 	(void)state;
 	EXPECT("movable", MO_HEALTH_OK, "4 of 12 online memory blocks", QUIET);
 	EXPECT("movable", MO_HEALTH_WARNING, "none of the 8 online", QUIET, "blocks=32-35,offline,Normal+Movable,1");
-	EXPECT("zone-none", MO_HEALTH_NOTE, "3 memory blocks span", QUIET, "blocks=8-9,online,none,0", "blocks=10,online,none,0+1");
+	EXPECT("zone-none", MO_HEALTH_NOTE, "3 memory blocks span", QUIET, "blocks=8-9,online,none,0", "blocks=10,online,Normal,0+1");
 	EXPECT("zone-none", MO_HEALTH_OK, NULL, QUIET);
 }
 
@@ -105,6 +105,8 @@ static void test_eject_rollback(void **state)
 	(void)state;
 	EXPECT("eject-rollback", MO_HEALTH_WARNING, "default (online)", QUIET, "file=" MEMORY "/auto_online_blocks,online");
 	EXPECT("eject-rollback", MO_HEALTH_OK, NULL, QUIET);
+	/* Movable memory that was there at boot is of no module. */
+	EXPECT("eject-rollback", MO_HEALTH_OK, NULL, "blocks=0-7,online,Movable,0", "file=" MEMORY "/auto_online_blocks,online");
 	EXPECT("eject-rollback", MO_HEALTH_OK, NULL, QUIET, "file=" MEMORY "/auto_online_blocks,online", "blocks=32-35,online,Normal,1");
 }
 
@@ -132,6 +134,7 @@ static void test_machine_state(void **state)
 	EXPECT("poison", MO_HEALTH_WARNING, "8 KiB of memory are poisoned", QUIET, "file=proc/meminfo,MemTotal: 1\\+HardwareCorrupted:     8 kB");
 	EXPECT("hugetlb", MO_HEALTH_NOTE, "16 huge pages", QUIET, "file=proc/meminfo,MemTotal: 1\\+HugePages_Total:     16");
 	EXPECT("swap", MO_HEALTH_NOTE, "no swap", QUIET, "file=proc/meminfo,MemTotal: 1\\+SwapTotal:     0 kB");
+	EXPECT("swap", MO_HEALTH_OK, NULL, QUIET, "file=proc/meminfo,MemTotal: 1");
 	EXPECT("kdump", MO_HEALTH_WARNING, "does not tell it", QUIET, "file=sys/kernel/kexec_crash_loaded,1");
 	EXPECT("kdump", MO_HEALTH_OK, "the kernel itself tells", QUIET, "file=sys/kernel/kexec_crash_loaded,1", "file=" MEMORY "/crash_hotplug,1");
 	EXPECT("kdump", MO_HEALTH_OK, NULL, QUIET, "file=sys/kernel/kexec_crash_loaded,0");
@@ -171,6 +174,8 @@ static void test_rules_that_are_none(void **state)
 	EXPECT("udev-rule", MO_HEALTH_OK, "no udev rule", QUIET, "file=etc/udev/rules.d/40-memory.rules.off," ADD_RULE);
 	EXPECT("udev-rule", MO_HEALTH_OK, "no udev rule",
 	       QUIET, RULE("etc/udev/rules.d", "SUBSYSTEM==\"memory\", ACTION==\"add\", ATTR{state}=\"offline\""));
+	EXPECT("udev-rule", MO_HEALTH_OK, "no udev rule",
+	       QUIET, RULE("etc/udev/rules.d", "SUBSYSTEM==\"memory\", ACTION==\"add\", ATTR{online}=\"0\""));
 	/* A file of the same name further up hides it, also when it is a link to nothing. */
 	EXPECT("udev-rule", MO_HEALTH_OK, "no udev rule", QUIET, RULE("usr/lib/udev/rules.d", ADD_RULE), RULE("etc/udev/rules.d", "#"));
 	EXPECT("udev-rule", MO_HEALTH_OK, "no udev rule",
