@@ -268,7 +268,8 @@ static void parse_option(struct list *list, int id, const char **split)
 		list->headings = false;
 		break;
 	case 'o':
-		list->nr_ids = columns_parse(list->call, columns, NR_COLUMNS, optarg, list->ids, list->nr_ids, NR_COLUMNS);
+		list->nr_ids = columns_parse(list->call, columns, NR_COLUMNS, optarg, list->ids,
+					     list->nr_ids, NR_COLUMNS);
 		break;
 	case OPTION_OUTPUT_ALL:
 		for (list->nr_ids = 0; list->nr_ids < NR_COLUMNS; list->nr_ids++)

@@ -91,6 +91,7 @@ static void print_special(const struct mo_content *content)
 
 static void print_block(const struct call *call, const struct shown *shown, const struct mo_plan *plan)
 {
+	bool with_notes = !call->quiet && shown->step->verdict != MO_VERDICT_DONE;
 	const char *note;
 
 	say("memory%" PRIu32 ": 0x%" PRIx64 "-0x%" PRIx64 ", %s", shown->block->number, shown->start, shown->last,
@@ -100,7 +101,7 @@ static void print_block(const struct call *call, const struct shown *shown, cons
 	say_item("  can it go:  ", "%s", verdict_text(shown->step).text);
 	if (shown->step->reason != MO_REASON_NONE)
 		say_item("  what to do: ", "%s", mo_reason_remedy(shown->step->reason));
-	for (size_t i = 0; !call->quiet && shown->step->verdict != MO_VERDICT_DONE && (note = mo_plan_note(plan, i)); i++)
+	for (size_t i = 0; with_notes && (note = mo_plan_note(plan, i)); i++)
 		say_item("  note:       ", "%s", note);
 	if (shown->step->content_known)
 		print_special(&shown->step->content);

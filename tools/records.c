@@ -94,7 +94,8 @@ static void cell_owner(struct libscols_line *line, size_t i, const struct mo_rec
 static void print_groups(const struct group *groups, size_t nr_groups)
 {
 	static const struct column columns[] = {
-		{ "PAGES", "", COLUMN_RIGHT }, { "REASON", "", 0 }, { "KIND", "", 0 }, { "FIRST PFN", "", COLUMN_RIGHT },
+		{ "PAGES", "", COLUMN_RIGHT }, { "REASON", "", 0 }, { "KIND", "", 0 },
+		{ "FIRST PFN", "", COLUMN_RIGHT },
 		{ "OWNER", "", COLUMN_WRAP },
 	};
 	struct libscols_table *table = table_new(TABLE_TEXT, true, "");

@@ -84,7 +84,8 @@ void print_columns(const struct column *columns, size_t nr)
 	}
 }
 
-static size_t find_column(const struct call *call, const struct column *columns, size_t nr, const char *name, size_t len)
+static size_t find_column(const struct call *call, const struct column *columns, size_t nr, const char *name,
+			  size_t len)
 {
 	for (size_t i = 0; i < nr; i++)
 		if (strlen(columns[i].name) == len && !strncasecmp(columns[i].name, name, len))

@@ -56,7 +56,8 @@ struct text text_seconds(uint64_t ms)
 	else if (seconds < 3600)
 		snprintf(out.text, sizeof(out.text), "%" PRIu64 " min %" PRIu64 " s", seconds / 60, seconds % 60);
 	else
-		snprintf(out.text, sizeof(out.text), "%" PRIu64 " h %" PRIu64 " min", seconds / 3600, seconds % 3600 / 60);
+		snprintf(out.text, sizeof(out.text), "%" PRIu64 " h %" PRIu64 " min", seconds / 3600,
+			 seconds % 3600 / 60);
 	return out;
 }
 

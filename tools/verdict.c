@@ -100,8 +100,10 @@ static void print_reasons(const struct counts *counts)
 static void print_room(const struct mo_plan *plan)
 {
 	uint64_t move = mo_plan_move_bytes(plan), available = mo_plan_free_bytes(plan), room = mo_plan_room_bytes(plan);
-	const char *word = move <= available ? "enough" : move <= room ? "enough if page cache gives way" : "too little";
+	const char *word = move <= available ? "enough" : "too little";
 
+	if (move > available && move <= room)
+		word = "enough if page cache gives way";
 	say_item("  to move:    ", "%s", text_bytes(move).text);
 	if (room > available)
 		say_item("  room:       ", "%s free elsewhere, %s with page cache: %s", text_bytes(available).text,

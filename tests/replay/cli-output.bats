@@ -51,7 +51,7 @@ load cli
 		done
 	done
 	# A path is not broken.
-	[ "$(on_terminal 60 "$memoffline" show -s "$tree" 38 | longest_line)" -le 60 ]
+	[ "$(on_terminal 80 "$memoffline" show -s "$tree" 38 | longest_line)" -le 80 ]
 	[ "$("$memoffline" plan -s "$tree" 38 | longest_line)" -gt 120 ]
 }
 
