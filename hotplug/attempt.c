@@ -9,7 +9,7 @@
 #include "private.h"
 
 #define TICK_MS 200	/* the kernel has no event for progress: look at the pages */
-#define STUCK_MS 1000	/* no page left for so long: name the first one */
+#define STUCK_MS 1000	/* nothing happened for so long: name what it waits for */
 #define LET_GO_MS 10000	/* for the kernel to end a worker that was killed */
 
 struct watch {
@@ -34,24 +34,30 @@ static uint64_t count_pages(struct watch *watch)
 	return first_pfn;
 }
 
-/* The state file alone can be read at any time; a block that vanished ends the write, too. */
-static enum mo_phase current_phase(const struct mo_attempt *attempt)
+/*
+ * The state file alone can be read at any time; a block that vanished ends the write, too. The kernel marks a block as
+ * going as soon as it holds the hotplug lock.
+ */
+static enum mo_phase current_phase(const struct watch *watch)
 {
+	const struct mo_attempt *attempt = watch->attempt;
 	const struct mo_block *block;
 
 	if (mo_memory_refresh(attempt->memory, attempt->block))
 		return attempt->phase;
 	block = mo_memory_find(attempt->memory, attempt->block);
-	return block && block->state == MO_STATE_GOING_OFFLINE ? MO_PHASE_MIGRATE : attempt->phase;
+	if (block && block->state == MO_STATE_GOING_OFFLINE)
+		return MO_PHASE_MIGRATE;
+	return mo_now_ms() - watch->start_ms > STUCK_MS ? MO_PHASE_LOCK : attempt->phase;
 }
 
 static void look(struct watch *watch)
 {
 	struct mo_attempt *attempt = watch->attempt;
-	enum mo_phase phase = current_phase(attempt);
+	enum mo_phase phase = current_phase(watch);
 	uint64_t first_pfn = count_pages(watch);
 
-	if (phase != attempt->phase || attempt->pages_left < watch->fewest_pages) {
+	if ((phase != attempt->phase && phase == MO_PHASE_MIGRATE) || attempt->pages_left < watch->fewest_pages) {
 		watch->moved_ms = mo_now_ms();
 		watch->fewest_pages = attempt->pages_left;
 	}
@@ -98,7 +104,7 @@ static enum mo_reason limit_passed(const struct watch *watch)
 
 	if (!stalled && !late)
 		return MO_REASON_NONE;
-	if (attempt->phase == MO_PHASE_LOCK)
+	if (attempt->phase != MO_PHASE_MIGRATE)
 		return MO_REASON_LOCK_WAIT;
 	return late ? MO_REASON_DEADLINE : MO_REASON_STALL;
 }
@@ -195,7 +201,7 @@ static struct watch watch_begin(struct mo_attempt *attempt)
 	watch.nr_pages = mo_memory_block_pages(attempt->memory);
 	watch.start_pfn = attempt->block * watch.nr_pages;
 	watch.moved_ms = watch.start_ms;
-	attempt->phase = MO_PHASE_LOCK;
+	attempt->phase = MO_PHASE_ISOLATE;
 	attempt->stuck_pfn = NO_PFN;
 	count_pages(&watch);
 	attempt->pages_before = attempt->pages_left;

@@ -103,21 +103,28 @@ static enum mo_reason main_reason(const struct sorter *sorter)
 	return best;
 }
 
-static enum mo_reason block_reason(const struct sorter *sorter, const char *said)
+/* What the attempt itself tells: the limit that ended it, or the kernel's answer. */
+static enum mo_reason answered(const struct mo_attempt *attempt, const struct mo_block *before, const char *said)
 {
-	const struct mo_attempt *attempt = sorter->attempt;
-	struct mo_ctx *ctx = mo_memory_ctx(attempt->memory);
 	uint64_t block_bytes = mo_memory_block_bytes(attempt->memory);
-	enum mo_reason reason = main_reason(sorter), by_block;
 
 	if (attempt->ended_by != MO_REASON_NONE)
-		return reason != MO_REASON_NONE ? reason : attempt->ended_by;
-	by_block = mo_reason_of_block(attempt->error, said, sorter->before,
-				      mo_iomem_is_ram(ctx, attempt->block * block_bytes, block_bytes));
-	/* A page explains why isolation failed, and nothing else. */
-	if (reason != MO_REASON_NONE && (by_block == MO_REASON_ISOLATION || is_unexplained(by_block)))
-		return reason;
-	return by_block;
+		return attempt->ended_by;
+	return mo_reason_of_block(attempt->error, said, before,
+				  mo_iomem_is_ram(mo_memory_ctx(attempt->memory), attempt->block * block_bytes, block_bytes));
+}
+
+/* No page is to blame for a block that could never go, was vetoed as a whole, or is no longer there. */
+static bool is_of_pages(enum mo_reason reason)
+{
+	return reason != MO_REASON_ZONE_NONE && reason != MO_REASON_HOLES && reason != MO_REASON_NOTIFIER &&
+	       reason != MO_REASON_VANISHED && reason != MO_REASON_NO_PERMISSION && reason != MO_REASON_LOCK_WAIT;
+}
+
+/* A page explains a limit that passed and an isolation that failed better than these words. */
+static bool is_vague(const struct mo_attempt *attempt, enum mo_reason reason)
+{
+	return reason == attempt->ended_by || reason == MO_REASON_ISOLATION || is_unexplained(reason);
 }
 
 void mo_kept_report(struct mo_report *report, struct mo_block_result *result, const struct mo_block *before,
@@ -125,12 +132,16 @@ void mo_kept_report(struct mo_report *report, struct mo_block_result *result, co
 {
 	struct sorter sorter = { .report = report, .before = before, .attempt = attempt };
 	const char *said = attempt->evidence ? mo_evidence_said(attempt->evidence) : "";
+	enum mo_reason page_reason;
 	size_t i;
 
-	for (i = 0; i < attempt->kept.nr_pages; i++)
+	result->reason = answered(attempt, before, said);
+	for (i = 0; i < attempt->kept.nr_pages && is_of_pages(result->reason); i++)
 		sort_page(&sorter, &attempt->kept.pages[i]);
 	flush_run(&sorter);
-	result->reason = block_reason(&sorter, said);
+	page_reason = main_reason(&sorter);
+	if (page_reason != MO_REASON_NONE && is_vague(attempt, result->reason))
+		result->reason = page_reason;
 	result->pages_left = attempt->pages_left;
 	mo_report_set_detail(report, result, attempt->abandoned ?
 			     "the kernel waits where no signal reaches it, and still works on the block" : said);

@@ -275,7 +275,7 @@ struct mo_record {
 
 enum mo_phase {
 	MO_PHASE_LOCK,		/* waits for another memoffline, or for the kernel's hotplug lock */
-	MO_PHASE_ISOLATE,	/* the kernel has begun on the block */
+	MO_PHASE_ISOLATE,	/* the kernel was asked and has not begun, or not for long */
 	MO_PHASE_MIGRATE,	/* pages leave */
 	MO_PHASE_DONE,		/* this block ended, see error */
 	MO_PHASE_ROLLBACK,	/* this block is being put back */
@@ -382,8 +382,8 @@ struct mo_report;
 /*
  * Take the blocks of PLAN offline, in its order, as one transaction with a journal in the run directory.
  * A worker process writes to sysfs, so that deadlines hold also where no signal is looked at; it runs in
- * the root cpuset. On failure, stop or deadline the blocks that went come back online in the zone where they were, unless
- * partial results are wanted. REPORT is set whenever the transaction began, also on failure.
+ * the root cpuset. On failure, stop or deadline the blocks that went come back online in the zone where they were,
+ * unless partial results are wanted. REPORT is set whenever the transaction began, also on failure.
  * -EBUSY: a block could not go; -ETIMEDOUT: a deadline passed; -EINTR: stop_fd; -EALREADY:
  * another memoffline is at work (the error names it); -EROFS: the context has a sysroot; -EACCES,
  * -EPERM: not root; -ENOSPC: no room for the journal; -EUCLEAN: an unfinished journal is

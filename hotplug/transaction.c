@@ -66,7 +66,8 @@ static int take_lock(struct mo_transaction *txn, const char *action, const char 
 	char what[256];
 
 	snprintf(what, sizeof(what), "%s %s", action, target);
-	return mo_lock_take(txn->ctx, what, request->flags & MO_REQUEST_WAIT ? wait_ms : 0, request->stop_fd, &txn->lock);
+	return mo_lock_take(txn->ctx, what, request->flags & MO_REQUEST_WAIT ? wait_ms : 0, request->stop_fd,
+			    &txn->lock);
 }
 
 int mo_transaction_begin(struct mo_transaction *txn, struct mo_memory *memory, const struct mo_request *request,
@@ -137,11 +138,14 @@ static uint64_t pages_waiting(const struct mo_transaction *txn)
 	return pages;
 }
 
+/* At the rate of all so far, unless a page holds it up: then nobody knows. */
 static uint64_t remaining_ms(const struct mo_progress *progress)
 {
 	uint64_t moved = progress->pages_total - progress->pages_left;
 
-	return moved ? progress->elapsed_ms * progress->pages_left / moved : UINT64_MAX;
+	if (!moved || progress->stuck_pfn != NO_PFN)
+		return UINT64_MAX;
+	return progress->elapsed_ms * progress->pages_left / moved;
 }
 
 static void tell(void *data, const struct mo_attempt *attempt)
@@ -160,8 +164,8 @@ static void tell(void *data, const struct mo_attempt *attempt)
 	if (progress->pages_left > progress->pages_total)
 		progress->pages_total = progress->pages_left;
 	progress->elapsed_ms = mo_now_ms() - txn->start_ms;
-	progress->eta_ms = remaining_ms(progress);
 	progress->stuck_pfn = attempt->stuck_pfn;
+	progress->eta_ms = remaining_ms(progress);
 	txn->request->progress(txn->request->data, progress);
 }
 

@@ -90,18 +90,20 @@ void mo_step_judge(const struct mo_memory *memory, struct mo_pages *pages, struc
 	uint64_t nr_pages = mo_memory_block_pages(memory);
 	uint64_t start_pfn = step->block * nr_pages;
 	struct first_page first = { step, NO_PFN };
+	enum mo_reason refusal;
 
 	step->reason_pfn = NO_PFN;
 	if (block->state == MO_STATE_OFFLINE)
 		return judge(step, MO_VERDICT_DONE, MO_REASON_NONE, 0);
 	if (pages && !mo_content_read(memory->ctx, start_pfn, nr_pages, &step->content))
 		step->content_known = true;
-	if (block->zone == MO_ZONE_NONE || block->nr_nodes > 1)
-		return judge(step, MO_VERDICT_NEVER, MO_REASON_ZONE_NONE, nr_pages);
-	if (!mo_iomem_is_ram(memory->ctx, step->block * memory->block_bytes, memory->block_bytes))
-		return judge(step, MO_VERDICT_NEVER, MO_REASON_HOLES, nr_pages);
+	refusal = mo_reason_of_block(-EINVAL, "", block,
+				     mo_iomem_is_ram(memory->ctx, step->block * memory->block_bytes, memory->block_bytes));
+	if (refusal != MO_REASON_UNKNOWN)
+		return judge(step, MO_VERDICT_NEVER, refusal, nr_pages);
 	if (!step->content_known)
-		return judge(step, block->zone == MO_ZONE_MOVABLE ? MO_VERDICT_LIKELY : MO_VERDICT_UNLIKELY, MO_REASON_NONE, 0);
+		return judge(step, block->zone == MO_ZONE_MOVABLE ? MO_VERDICT_LIKELY : MO_VERDICT_UNLIKELY,
+			     MO_REASON_NONE, 0);
 	judge_content(memory, step, block);
 	if (step->reason != MO_REASON_NONE)
 		mo_pages_each(pages, start_pfn, nr_pages, match_first_page, &first);

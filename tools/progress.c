@@ -82,7 +82,7 @@ static void add_rate(struct line *line, const struct mo_progress *now)
 {
 	uint64_t moved = now->pages_total > now->pages_left ? now->pages_total - now->pages_left : 0;
 
-	if (moved && now->elapsed_ms)
+	if (moved && now->elapsed_ms && now->stuck_pfn == UINT64_MAX)
 		line_add(line, "%s/s", text_bytes(moved * progress.page_bytes * 1000 / now->elapsed_ms).text);
 }
 

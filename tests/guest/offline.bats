@@ -68,7 +68,7 @@ teardown() {
 # ---- a page that stays ----
 
 @test "a pinned page: --timeout 5 returns within 6 s, names page, process and reason; all is as before" {
-	start_work pinned pin --block 34
+	start_work pinned pin --node 1 --block 34
 	pin_pid=$pid
 	pfn=$(grep -o 'pfn=0x[0-9a-f]*' "$out" | cut -d = -f 2)
 	start_ms=$(now_ms)
@@ -96,7 +96,7 @@ teardown() {
 }
 
 @test "no progress ends it before the deadline does" {
-	start_work pinned pin --block 33
+	start_work pinned pin --node 1 --block 33
 	start_ms=$(now_ms)
 	run "$memoffline" offline --stall 2 --timeout 60 33
 	[ "$status" = 1 ]
@@ -107,7 +107,7 @@ teardown() {
 }
 
 @test "--partial keeps what went and exits with 64" {
-	start_work pinned pin --block 33
+	start_work pinned pin --node 1 --block 33
 	run "$memoffline" offline --partial --stall 2 --timeout 60 32-35
 	[ "$status" = 64 ]
 	[ "$(states 32 34 35)" = offline=3 ]
@@ -116,7 +116,7 @@ teardown() {
 }
 
 @test "a size skips a block that fails and takes another one" {
-	start_work pinned pin --block 39
+	start_work pinned pin --node 1 --block 39
 	run "$memoffline" offline --stall 2 --timeout 120 --size 128m --keep-order 39,38
 	echo "$output"
 	[ "$status" = 0 ]
@@ -131,7 +131,7 @@ teardown() {
 	for dir in "$memory"/memory[0-9]*; do
 		number=${dir##*memory}
 		case $(zone "$number") in none | Movable) continue ;; esac
-		if [ "$("$memoffline" show --json "$number" | jq '.content.reserved.pages // 0')" -gt 0 ]; then
+		if [ "$("$memoffline" show --json "$number" | jq '.content.reserved // 0')" -gt 0 ]; then
 			block=$number
 			break
 		fi
@@ -149,7 +149,7 @@ teardown() {
 	[ "$(zone 0)" = none ]
 	run "$memoffline" offline 0
 	[ "$status" = 1 ]
-	[[ $output == *"zones"* ]]
+	[[ $output =~ zones|holes ]]
 	run "$memoffline" offline --force --timeout 10 0
 	[ "$status" = 1 ]
 	[ "$(state 0)" = online ]
@@ -159,7 +159,7 @@ teardown() {
 
 # Starts an offline of 32-35 that holds at a pinned page in 32 after the others went; sets cmd_pid.
 start_held_offline() {
-	start_work pinned pin --block 32
+	start_work pinned pin --node 1 --block 32
 	pin_pid=$pid
 	"$memoffline" offline --keep-order --timeout 120 --stall 0 "$@" 35,34,33,32 > "$BATS_TEST_TMPDIR/out" \
 		2> "$BATS_TEST_TMPDIR/err" 3>&- &
@@ -255,7 +255,7 @@ interrupt_rolls_back() {	# SIGNAL
 }
 
 @test "somebody else holds the kernel's hotplug lock: the deadline holds, and it says so" {
-	start_work pinned pin --block 32
+	start_work pinned pin --node 1 --block 32
 	echo offline > "$memory/memory32/state" 3>&- &	# the stock kernel: spins till it is killed
 	spinner=$!
 	while [ "$(state 32)" != going-offline ]; do read -rt 0.05 <> <(:) || :; done
@@ -267,7 +267,7 @@ interrupt_rolls_back() {	# SIGNAL
 	[ "$elapsed_ms" -lt 5000 ]
 	[[ $output == *"lock"* ]]
 	# A block that is going offline is read without waiting, and shown as it is.
-	"$memoffline" list --json -a | jq -e '.memory[] | select(.block == "32" or .block == 32) | .state == "going-offline"'
+	[ "$("$memoffline" show --json 32 | jq -r .state)" = going-offline ]
 	kill -KILL "$spinner"
 	wait "$spinner" || :
 	end_work "$pid"

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Plans on machines that are not there: verdicts, order, choice by size, room, warnings. */
+#include <fcntl.h>
+#include <linux/kernel-page-flags.h>
+#include <sys/stat.h>
+
+#include "machine.h"
+
+#define KPF(bit) (1ULL << KPF_##bit)
+#define ANON (KPF(ANON) | KPF(LRU) | KPF(SWAPBACKED) | KPF(UPTODATE))
+#define RESERVED MO_KPF_RESERVED
+#define BLOCK_PAGES 32768UL
+#define MIB_PAGES 256UL
+
+static void write_u64(int fd, uint64_t value, uint64_t index)
+{
+	assert_int_equal(pwrite(fd, &value, sizeof(value), (off_t)(index * sizeof(value))), sizeof(value));
+}
+
+static int make_page_file(const struct machine *machine, const char *name, uint64_t nr_pages)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/proc", machine->dir);
+	mkdir(path, 0700);	/* it may be there */
+	snprintf(path, sizeof(path), "%s/proc/%s", machine->dir, name);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)(nr_pages * 8)), 0);
+	return fd;
+}
+
+/* Every page of the machine free; returns the flags file, for set_pages(). */
+static int make_pages(const struct machine *machine, uint64_t nr_blocks)
+{
+	static uint64_t buddy[BLOCK_PAGES];
+	int fd = make_page_file(machine, "kpageflags", nr_blocks * BLOCK_PAGES);
+	uint64_t i;
+
+	for (i = 0; i < BLOCK_PAGES; i++)
+		buddy[i] = KPF(BUDDY);
+	for (i = 0; i < nr_blocks; i++)
+		assert_int_equal(write(fd, buddy, sizeof(buddy)), sizeof(buddy));
+	close(make_page_file(machine, "kpagecount", nr_blocks * BLOCK_PAGES));
+	close(make_page_file(machine, "kpagecgroup", nr_blocks * BLOCK_PAGES));
+	return fd;
+}
+
+static void set_pages(int fd, uint64_t block, uint64_t first, uint64_t nr, uint64_t flags)
+{
+	uint64_t i;
+
+	for (i = 0; i < nr; i++)
+		write_u64(fd, flags, block * BLOCK_PAGES + first + i);
+}
+
+static struct mo_plan *plan(struct machine *machine, const struct mo_request *request)
+{
+	struct mo_plan *result = NULL;
+	int err;
+
+	if (!machine->memory)
+		machine_read(machine);
+	err = mo_plan_new(machine->memory, request, &result);
+	if (err)
+		fail_msg("mo_plan_new: %d, %s", err, mo_ctx_error(machine->ctx));
+	return result;
+}
+
+static struct mo_request target(const char *text)
+{
+	struct mo_request request = MO_REQUEST_INIT;
+
+	request.target = text;
+	return request;
+}
+
+static void assert_order(const struct mo_plan *result, const uint32_t *blocks, size_t nr)
+{
+	size_t i;
+
+	assert_int_equal(mo_plan_nr_steps(result), nr);
+	for (i = 0; i < nr; i++)
+		assert_int_equal(mo_plan_step(result, i)->block, blocks[i]);
+	assert_null(mo_plan_step(result, nr));
+}
+
+#define ASSERT_ORDER(result, ...) \
+	assert_order(result, (const uint32_t[]){ __VA_ARGS__ }, sizeof((uint32_t[]){ __VA_ARGS__ }) / 4)
+
+static void assert_step(const struct mo_plan *result, size_t i, enum mo_verdict verdict, enum mo_reason reason)
+{
+	assert_string_equal(mo_verdict_name(mo_plan_step(result, i)->verdict), mo_verdict_name(verdict));
+	assert_string_equal(mo_reason_key(mo_plan_step(result, i)->reason), mo_reason_key(reason));
+}
+
+static bool has_note(const struct mo_plan *result, const char *words)
+{
+	const char *note;
+	size_t i;
+
+	for (i = 0; (note = mo_plan_note(result, i)); i++)
+		if (strstr(note, words))
+			return true;
+	return false;
+}
+
+/* What a block holds may land in one that goes later: the fullest goes last. */
+static void the_emptiest_block_goes_first(void **state)
+{
+	struct mo_request request = target("32-35");
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, DIMM_MACHINE);
+	fd = make_pages(&machine, 36);
+	set_pages(fd, 32, 0, 300, ANON);
+	set_pages(fd, 34, 0, 100, ANON);
+	result = plan(&machine, &request);
+	ASSERT_ORDER(result, 35, 33, 34, 32);
+	assert_step(result, 0, MO_VERDICT_FREE, MO_REASON_NONE);
+	assert_step(result, 3, MO_VERDICT_LIKELY, MO_REASON_NONE);
+	assert_int_equal(mo_plan_move_bytes(result), 400 * 4096);
+	assert_int_equal(mo_plan_len_bytes(result), 512ULL << 20);
+	assert_int_equal(mo_plan_verdict(result), MO_VERDICT_LIKELY);
+	mo_plan_unref(result);
+
+	request.target = "32,35,33";
+	request.flags = MO_REQUEST_KEEP_ORDER;
+	result = plan(&machine, &request);
+	ASSERT_ORDER(result, 32, 35, 33);
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
+static void a_size_takes_the_cheapest(void **state)
+{
+	struct mo_request request = MO_REQUEST_INIT;
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, DIMM_MACHINE);
+	fd = make_pages(&machine, 36);
+	set_pages(fd, 35, 0, 10, ANON);
+	set_pages(fd, 33, 0, 20, ANON);
+	request.len_bytes = 256ULL << 20;
+	request.node = 1;
+	result = plan(&machine, &request);
+	ASSERT_ORDER(result, 34, 32);
+	assert_int_equal(mo_plan_nr_candidates(result), 4);
+	assert_int_equal(mo_plan_candidate(result, 2)->block, 35);
+	assert_int_equal(mo_plan_len_bytes(result), 256ULL << 20);
+	mo_plan_unref(result);
+
+	request.len_bytes = 1ULL << 30;
+	assert_int_equal(mo_plan_new(machine.memory, &request, &result), -ERANGE);
+	assert_says(machine.ctx, "512 MiB");
+	close(fd);
+	machine_close(&machine);
+}
+
+/* What resists is no bargain, however little of it there is. */
+static void a_size_prefers_what_is_sure(void **state)
+{
+	struct mo_request request = MO_REQUEST_INIT;
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, DIMM_MACHINE);
+	fd = make_pages(&machine, 36);
+	set_pages(fd, 35, 0, 1, RESERVED);
+	set_pages(fd, 34, 0, 9, ANON);
+	set_pages(fd, 33, 0, 8, ANON);
+	set_pages(fd, 32, 0, 7, ANON);
+	request.len_bytes = 384ULL << 20;
+	request.node = 1;
+	result = plan(&machine, &request);
+	ASSERT_ORDER(result, 32, 33, 34);
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
+static void blocks_are_judged_by_what_they_hold(void **state)
+{
+	struct mo_request request = target("0-5");
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, "blocks=0,online,none,0", "blocks=1-3,online,Normal,0", "blocks=4,offline,Normal+Movable,0",
+	     "blocks=5,online,Normal,0+1", "node=0,0,1048576,524288,0,10+20", "node=1,-,1048576,524288,0,20+10");
+	fd = make_pages(&machine, 6);
+	set_pages(fd, 1, 5, 2, RESERVED);
+	set_pages(fd, 2, 7, 3, KPF(SLAB));
+	set_pages(fd, 2, 100, 1, KPF(PGTABLE));
+	request.flags = MO_REQUEST_KEEP_ORDER;
+	result = plan(&machine, &request);
+	assert_step(result, 0, MO_VERDICT_NEVER, MO_REASON_ZONE_NONE);
+	assert_step(result, 1, MO_VERDICT_NEVER, MO_REASON_RESERVED);
+	assert_int_equal(mo_plan_step(result, 1)->reason_pfn, BLOCK_PAGES + 5);
+	assert_int_equal(mo_plan_step(result, 1)->reason_pages, 2);
+	assert_step(result, 2, MO_VERDICT_UNLIKELY, MO_REASON_SLAB);
+	assert_int_equal(mo_plan_step(result, 2)->reason_pfn, 2 * BLOCK_PAGES + 7);
+	assert_step(result, 3, MO_VERDICT_FREE, MO_REASON_NONE);
+	assert_step(result, 4, MO_VERDICT_DONE, MO_REASON_NONE);
+	assert_step(result, 5, MO_VERDICT_NEVER, MO_REASON_ZONE_NONE);
+	assert_int_equal(mo_plan_verdict(result), MO_VERDICT_NEVER);
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
+static void holes_are_seen_in_iomem(void **state)
+{
+	struct mo_request request = target("32,33");
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, DIMM_MACHINE, "iomem=00001000-3fffffff : System RAM", "iomem=100000000-10befffff : System RAM");
+	fd = make_pages(&machine, 36);
+	request.flags = MO_REQUEST_KEEP_ORDER;
+	result = plan(&machine, &request);
+	assert_step(result, 0, MO_VERDICT_FREE, MO_REASON_NONE);
+	assert_step(result, 1, MO_VERDICT_NEVER, MO_REASON_HOLES);
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
+static void short_room_makes_it_unlikely(void **state)
+{
+	struct mo_request request = target("PNP0C80:00");
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, "blocks=0-7,online,Normal,0", "blocks=32-35,online,Movable,1", "dimm=PNP0C80:00,32-35",
+	     "node=0,0-1,1048576,40960,20480,10+20", "node=1,-,524288,262144,0,20+10");
+	fd = make_pages(&machine, 36);
+	set_pages(fd, 32, 0, 50 * MIB_PAGES, ANON);
+	result = plan(&machine, &request);
+	assert_int_equal(mo_plan_free_bytes(result), 40ULL << 20);
+	assert_int_equal(mo_plan_room_bytes(result), 60ULL << 20);
+	assert_int_equal(mo_plan_verdict(result), MO_VERDICT_LIKELY);
+	mo_plan_unref(result);
+	set_pages(fd, 33, 0, 11 * MIB_PAGES, ANON);
+	result = plan(&machine, &request);
+	assert_int_equal(mo_plan_verdict(result), MO_VERDICT_UNLIKELY);
+	assert_true(has_note(result, "61 MiB have to move, but only 60 MiB"));
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
+/* On one node, free pages of blocks that go as well are no room. */
+static void doomed_blocks_are_no_room(void **state)
+{
+	struct mo_request request = target("4-7");
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, "blocks=0-3,online,Normal,0", "blocks=4-7,online,Movable,0", "node=0,0-1,1048576,524288,0,10");
+	fd = make_pages(&machine, 8);
+	set_pages(fd, 4, 0, 28 * MIB_PAGES, ANON);
+	result = plan(&machine, &request);
+	assert_int_equal(mo_plan_free_bytes(result), (512ULL - 484) << 20);
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
+static void warnings_come_beforehand(void **state)
+{
+	struct mo_request request = target("1-3");
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, "blocks=0-3,online,Normal,0", "blocks=4-7,online,Movable,0", "node=0,0-1,1048576,524288,0,10");
+	fd = make_pages(&machine, 8);
+	set_pages(fd, 2, 0, 3, KPF(HWPOISON) | KPF(LRU));
+	result = plan(&machine, &request);
+	assert_true(has_note(result, "512 MiB of movable memory would stand beside 128 MiB for the kernel"));
+	assert_true(has_note(result, "3 poisoned pages lie in 1 of the blocks"));
+	mo_plan_unref(result);
+	request.target = "3-4";
+	result = plan(&machine, &request);
+	assert_false(has_note(result, "movable memory"));
+	assert_false(has_note(result, "poisoned"));
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
+static void without_page_flags_it_is_a_guess_and_says_so(void **state)
+{
+	struct mo_request request = target("7,32");
+	struct machine machine;
+	struct mo_plan *result;
+
+	(void)state;
+	OPEN(&machine, DIMM_MACHINE);
+	request.flags = MO_REQUEST_KEEP_ORDER;
+	result = plan(&machine, &request);
+	assert_step(result, 0, MO_VERDICT_UNLIKELY, MO_REASON_NONE);
+	assert_step(result, 1, MO_VERDICT_LIKELY, MO_REASON_NONE);
+	assert_false(mo_plan_step(result, 1)->content_known);
+	assert_true(has_note(result, "guess"));
+	mo_plan_unref(result);
+	machine_close(&machine);
+}
+
+static void the_memmap_of_a_block_is_not_in_its_way(void **state)
+{
+	struct mo_request request = target("32");
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, DIMM_MACHINE);
+	fd = make_pages(&machine, 36);
+	set_pages(fd, 32, 0, 512, RESERVED);
+	result = plan(&machine, &request);
+	assert_step(result, 0, MO_VERDICT_NEVER, MO_REASON_RESERVED);
+	mo_plan_unref(result);
+	ADD(&machine, "file=sys/module/memory_hotplug/parameters/memmap_on_memory,Y");
+	result = plan(&machine, &request);
+	assert_int_not_equal(mo_plan_step(result, 0)->verdict, MO_VERDICT_NEVER);
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
+static void bad_requests_are_refused(void **state)
+{
+	struct mo_request request = target("32");
+	struct machine machine;
+	struct mo_plan *result;
+
+	(void)state;
+	OPEN(&machine, DIMM_MACHINE);
+	machine_read(&machine);
+	request.flags = 1u << 31;
+	assert_int_equal(mo_plan_new(machine.memory, &request, &result), -EINVAL);
+	assert_says(machine.ctx, "0x80000000");
+	request.flags = MO_REQUEST_PARTIAL | MO_REQUEST_ALL_OR_NOTHING;
+	assert_int_equal(mo_plan_new(machine.memory, &request, &result), -EINVAL);
+	request.flags = 0;
+	request.size = 8;
+	assert_int_equal(mo_plan_new(machine.memory, &request, &result), -EINVAL);
+	assert_says(machine.ctx, "8 bytes");
+	machine_close(&machine);
+}
+
+/* A recorded machine is never written, whatever is asked. */
+static void nothing_is_written_below_a_sysroot(void **state)
+{
+	struct mo_request request = target("32");
+	struct mo_report *report;
+	struct machine machine;
+	struct mo_plan *result;
+
+	(void)state;
+	OPEN(&machine, DIMM_MACHINE);
+	result = plan(&machine, &request);
+	assert_int_equal(mo_offline(result, &request, &report), -EROFS);
+	assert_int_equal(mo_online(result, MO_ZONE_MOVABLE, &request, &report), -EROFS);
+	assert_says(machine.ctx, "--sysroot");
+	mo_plan_unref(result);
+	machine_close(&machine);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_emptiest_block_goes_first),
+		cmocka_unit_test(a_size_takes_the_cheapest),
+		cmocka_unit_test(a_size_prefers_what_is_sure),
+		cmocka_unit_test(blocks_are_judged_by_what_they_hold),
+		cmocka_unit_test(holes_are_seen_in_iomem),
+		cmocka_unit_test(short_room_makes_it_unlikely),
+		cmocka_unit_test(doomed_blocks_are_no_room),
+		cmocka_unit_test(warnings_come_beforehand),
+		cmocka_unit_test(without_page_flags_it_is_a_guess_and_says_so),
+		cmocka_unit_test(the_memmap_of_a_block_is_not_in_its_way),
+		cmocka_unit_test(bad_requests_are_refused),
+		cmocka_unit_test(nothing_is_written_below_a_sysroot),
+	};
+
+	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}
