@@ -103,9 +103,9 @@ static int read_state(int folder_fd, struct mo_block *block)
 }
 
 /*
- * valid_zones has two forms: one word, the zone that an online block is in, or at least two words, the zones that are open to
- * an offline block. A block that is going offline already shows the second, which says nothing about
- * where it is: what was known before stays. *OTHER_FORM: the form does not fit the state.
+ * valid_zones has two forms: one word, the zone that an online block is in, or at least two words, the zones that are
+ * open to an offline block. A block that is going offline already shows the second, which says nothing about where it
+ * is: what was known before stays. *OTHER_FORM: the form does not fit the state.
  */
 static int read_zones(int folder_fd, struct mo_block *block, bool *other_form)
 {

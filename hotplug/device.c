@@ -92,7 +92,8 @@ static bool claim_physical_nodes(struct mo_memory *memory, const char *name, uin
 		return false;
 	while ((entry = readdir(dir))) {
 		if (strncmp(entry->d_name, "physical_node", strlen("physical_node")) ||
-		    mo_read_link(memory->ctx, link, sizeof(link), "/sys/bus/acpi/devices/%s/%s", name, entry->d_name) <= 0)
+		    mo_read_link(memory->ctx, link, sizeof(link), "/sys/bus/acpi/devices/%s/%s", name,
+				 entry->d_name) <= 0)
 			continue;
 		base = strrchr(link, '/');
 		if (!mo_name_number(base ? base + 1 : link, "memory", &number))
@@ -214,7 +215,8 @@ static void claim_dax(struct mo_memory *memory, const char *name, uint32_t devic
 		return;
 	if (mo_read_u64(memory->ctx, 16, &start_addr, "/sys/bus/dax/devices/%s/resource", name) ||
 	    mo_read_u64(memory->ctx, 0, &len_bytes, "/sys/bus/dax/devices/%s/size", name) || !len_bytes)
-		mo_log(memory->ctx, MO_LOG_INFO, "the addresses of %s can't be read: its blocks are shown as boot memory; run it as root",
+		mo_log(memory->ctx, MO_LOG_INFO,
+			"the addresses of %s can't be read: its blocks are shown as boot memory; run it as root",
 		       name);
 	else
 		claim_range(memory, start_addr, start_addr + len_bytes - 1, device);

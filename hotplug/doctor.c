@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* What will get in the way on this machine, and the remedy for each. Reads, and opens for writing, but writes nothing. */
+/* What will get in the way on this machine, and the remedy for each. Opens files for writing, but writes nothing. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -36,7 +36,8 @@ const char *mo_health_name(enum mo_health health)
 
 /* REMEDY may be "" for what needs none. */
 PRINTF(5, 6)
-static void found(struct mo_doctor *doctor, enum mo_health health, const char *key, const char *remedy, const char *fmt, ...)
+static void found(struct mo_doctor *doctor, enum mo_health health, const char *key, const char *remedy,
+		  const char *fmt, ...)
 {
 	struct mo_finding *more = realloc(doctor->findings, (doctor->nr_findings + 1) * sizeof(*more));
 	char *text = NULL, *copy = strdup(remedy);
@@ -66,7 +67,8 @@ static char hotremove_option(struct mo_doctor *doctor)
 	uint64_t removable;
 
 	if (option || !mo_memory_block(doctor->memory, 0) ||
-	    mo_read_u64(doctor->ctx, 10, &removable, MEMORY "/memory%u/removable", mo_memory_block(doctor->memory, 0)->number))
+	    mo_read_u64(doctor->ctx, 10, &removable, MEMORY "/memory%u/removable",
+			mo_memory_block(doctor->memory, 0)->number))
 		return option;
 	return removable ? 'y' : 'n';
 }
@@ -76,18 +78,21 @@ static void check_hotremove(struct mo_doctor *doctor)
 	char option;
 
 	if (!doctor->memory) {
-		found(doctor, MO_HEALTH_PROBLEM, "memory", "nothing can be done before the memory blocks can be read; see the text",
+		found(doctor, MO_HEALTH_PROBLEM, "memory",
+		      "nothing can be done before the memory blocks can be read; see the text",
 		      "%s", mo_ctx_error(doctor->ctx));
 		return;
 	}
 	option = hotremove_option(doctor);
 	if (option == 'y')
-		found(doctor, MO_HEALTH_OK, "hotremove", "", "the kernel can take memory offline (CONFIG_MEMORY_HOTREMOVE=y)");
+		found(doctor, MO_HEALTH_OK, "hotremove", "",
+		      "the kernel can take memory offline (CONFIG_MEMORY_HOTREMOVE=y)");
 	else if (option)
 		found(doctor, MO_HEALTH_PROBLEM, "hotremove", "boot a kernel built with CONFIG_MEMORY_HOTREMOVE=y",
 		      "the kernel is built without CONFIG_MEMORY_HOTREMOVE: every offline fails with EINVAL");
 	else
-		found(doctor, MO_HEALTH_NOTE, "hotremove", "look for CONFIG_MEMORY_HOTREMOVE=y where the kernel came from",
+		found(doctor, MO_HEALTH_NOTE, "hotremove",
+		      "look for CONFIG_MEMORY_HOTREMOVE=y where the kernel came from",
 		      "nothing says whether the kernel can take memory offline: there is no /proc/config.gz and no /boot/config");
 }
 
@@ -118,7 +123,8 @@ static void check_blocks(struct mo_doctor *doctor)
 		return;
 	counts = count_blocks(doctor);
 	if (counts.nr_movable)
-		found(doctor, MO_HEALTH_OK, "movable", "", "%" PRIu64 " of %" PRIu64 " online memory blocks are in zone Movable, made to be taken away",
+		found(doctor, MO_HEALTH_OK, "movable", "",
+		      "%" PRIu64 " of %" PRIu64 " online memory blocks are in zone Movable, made to be taken away",
 		      counts.nr_movable, counts.nr_online);
 	else
 		found(doctor, MO_HEALTH_WARNING, "movable",
@@ -126,8 +132,10 @@ static void check_blocks(struct mo_doctor *doctor)
 		      "none of the %" PRIu64 " online memory blocks is in zone Movable: only a block that by chance holds no kernel memory can go",
 		      counts.nr_online);
 	if (counts.nr_stuck)
-		found(doctor, MO_HEALTH_NOTE, "zone-none", "leave these blocks out; memoffline list shows them with zone none or more nodes",
-		      "%" PRIu64 " memory blocks span zones or nodes or have holes: they can never go offline", counts.nr_stuck);
+		found(doctor, MO_HEALTH_NOTE, "zone-none",
+		      "leave these blocks out; memoffline list shows them with zone none or more nodes",
+		      "%" PRIu64 " memory blocks span zones or nodes or have holes: they can never go offline",
+		      counts.nr_stuck);
 }
 
 /* The kernel's own limit for new movable memory, in percent of kernel memory. */
@@ -154,7 +162,8 @@ static void check_ratio(struct mo_doctor *doctor)
 	health = counts.nr_movable * 100 > nr_kernel * limit ? MO_HEALTH_WARNING : MO_HEALTH_OK;
 	found(doctor, health, "ratio", health == MO_HEALTH_OK ? "" :
 	      "bring some memory online with online_kernel; see auto_movable_ratio in the kernel's documentation of memory hotplug",
-	      "MOVABLE:KERNEL is %" PRIu64 ":%" PRIu64 " memory blocks%s", counts.nr_movable, nr_kernel, health == MO_HEALTH_OK ? "" :
+	      "MOVABLE:KERNEL is %" PRIu64 ":%" PRIu64 " memory blocks%s", counts.nr_movable, nr_kernel,
+	      health == MO_HEALTH_OK ? "" :
 	      ", more than the kernel advises: kernel memory can run out while movable memory is free");
 }
 
@@ -181,7 +190,8 @@ static void check_auto_online(struct mo_doctor *doctor)
 	if (!strcmp(word, "online_movable"))
 		found(doctor, MO_HEALTH_OK, "auto-online", "", "memory that is added comes online in zone Movable");
 	else if (!strcmp(word, "offline"))
-		found(doctor, MO_HEALTH_NOTE, "auto-online", "bring it online with memoffline online --zone Movable, or a udev rule",
+		found(doctor, MO_HEALTH_NOTE, "auto-online",
+		      "bring it online with memoffline online --zone Movable, or a udev rule",
 		      "memory that is added stays offline until somebody brings it online");
 	else
 		found(doctor, MO_HEALTH_WARNING, "auto-online", remedy,
@@ -197,8 +207,10 @@ static void check_policy(struct mo_doctor *doctor)
 	char word[32];
 
 	if (mo_read_text(doctor->ctx, word, sizeof(word), "/sys/module/memory_hotplug/parameters/online_policy") > 0)
-		found(doctor, MO_HEALTH_OK, "online-policy", "", "the zone of a plain \"online\" is chosen by the policy %s", word);
-	if (mo_read_text(doctor->ctx, word, sizeof(word), "/sys/module/memory_hotplug/parameters/memmap_on_memory") > 0 && word[0] != 'N')
+		found(doctor, MO_HEALTH_OK, "online-policy", "",
+		      "the zone of a plain \"online\" is chosen by the policy %s", word);
+	if (mo_read_text(doctor->ctx, word, sizeof(word),
+			 "/sys/module/memory_hotplug/parameters/memmap_on_memory") > 0 && word[0] != 'N')
 		found(doctor, MO_HEALTH_NOTE, "memmap-on-memory", "take such a device offline as a whole",
 		      "added memory holds its own page descriptors (memmap_on_memory=%s): it can only be removed in the pieces in which it was added",
 		      word);
@@ -213,15 +225,19 @@ static int rule_found(void *data, const struct mo_online_rule *rule)
 	if (!strncmp(rule->path, "/etc/", strlen("/etc/")))
 		snprintf(remedy, sizeof(remedy), "remove the rule from %s, then udevadm control --reload", rule->path);
 	else
-		snprintf(remedy, sizeof(remedy), "ln -s /dev/null /etc/udev/rules.d/%s, then udevadm control --reload", name);
+		snprintf(remedy, sizeof(remedy),
+			 "ln -s /dev/null /etc/udev/rules.d/%s, then udevadm control --reload", name);
 	if (rule->at_offline)
-		found(doctor, MO_HEALTH_PROBLEM, "udev-rule", remedy, "the udev rule in %s writes \"%s\" at any event: it brings memory back online "
+		found(doctor, MO_HEALTH_PROBLEM, "udev-rule", remedy,
+		      "the udev rule in %s writes \"%s\" at any event: it brings memory back online "
 		      "as soon as it is offline", rule->path, rule->word);
 	else if (strcmp(rule->word, "online_movable"))
-		found(doctor, MO_HEALTH_WARNING, "udev-rule", remedy, "the udev rule in %s writes \"%s\" for memory that is added: it can land in a "
+		found(doctor, MO_HEALTH_WARNING, "udev-rule", remedy,
+		      "the udev rule in %s writes \"%s\" for memory that is added: it can land in a "
 		      "kernel zone, from where it may never go again", rule->path, rule->word);
 	else
-		found(doctor, MO_HEALTH_NOTE, "udev-rule", "", "the udev rule in %s brings memory that is added online as movable", rule->path);
+		found(doctor, MO_HEALTH_NOTE, "udev-rule", "",
+		      "the udev rule in %s brings memory that is added online as movable", rule->path);
 	return 0;
 }
 
@@ -263,8 +279,19 @@ static void check_vmemmap(struct mo_doctor *doctor, const char *cmdline)
 	boot_option(cmdline, "hugetlb_free_vmemmap", value, sizeof(value));
 	mo_read_u64(doctor->ctx, 10, &enabled, "/proc/sys/vm/hugetlb_optimize_vmemmap");
 	if (enabled || !strcmp(value, "on") || !strcmp(value, "y") || !strcmp(value, "1"))
-		found(doctor, MO_HEALTH_WARNING, "hugetlb-vmemmap", "sysctl vm.hugetlb_optimize_vmemmap=0, and boot with hugetlb_free_vmemmap=off",
+		found(doctor, MO_HEALTH_WARNING, "hugetlb-vmemmap",
+		      "sysctl vm.hugetlb_optimize_vmemmap=0, and boot with hugetlb_free_vmemmap=off",
 		      "huge pages gave their page descriptors back: to dissolve one takes memory, and an offline can fail with ENOMEM");
+}
+
+static bool keeps_memory_movable(const char *state)
+{
+	return !strcmp(state, "online_movable") || !strcmp(state, "offline");
+}
+
+static bool is_good_default(const char *state)
+{
+	return !strcmp(state, "online_movable") || !strcmp(state, "offline");
 }
 
 static void check_boot_options(struct mo_doctor *doctor)
@@ -278,10 +305,11 @@ static void check_boot_options(struct mo_doctor *doctor)
 		found(doctor, MO_HEALTH_PROBLEM, "acpi-no-memhotplug", "boot without acpi_no_memhotplug",
 		      "the boot option acpi_no_memhotplug is set: memory modules can be neither added nor ejected");
 	if (boot_option(cmdline, "movable_node", value, sizeof(value)))
-		found(doctor, MO_HEALTH_OK, "movable-node", "", "the boot option movable_node keeps kernel memory off nodes that can be removed");
+		found(doctor, MO_HEALTH_OK, "movable-node", "",
+		      "the boot option movable_node keeps kernel memory off nodes that can be removed");
 	if (boot_option(cmdline, "memhp_default_state", value, sizeof(value)))
-		found(doctor, !strcmp(value, "online_movable") || !strcmp(value, "offline") ? MO_HEALTH_OK : MO_HEALTH_WARNING, "memhp-default",
-		      !strcmp(value, "online_movable") || !strcmp(value, "offline") ? "" : "boot with memhp_default_state=online_movable",
+		found(doctor, keeps_memory_movable(value) ? MO_HEALTH_OK : MO_HEALTH_WARNING, "memhp-default",
+		      keeps_memory_movable(value) ? "" : "boot with memhp_default_state=online_movable",
 		      "the boot option memhp_default_state=%s says how added memory comes online", value);
 	check_vmemmap(doctor, cmdline);
 	free(cmdline);
@@ -317,7 +345,8 @@ static void check_meminfo(struct mo_doctor *doctor)
 		      "%" PRIu64 " KiB of memory are poisoned: a block that holds such a page can go offline, but newer kernels refuse to bring it "
 		      "back online (EHWPOISON)", meminfo(text, "\nHardwareCorrupted:"));
 	if (meminfo(text, "\nHugePages_Total:"))
-		found(doctor, MO_HEALTH_NOTE, "hugetlb", "look at nr_hugepages afterwards and ask for the missing ones again",
+		found(doctor, MO_HEALTH_NOTE, "hugetlb",
+		      "look at nr_hugepages afterwards and ask for the missing ones again",
 		      "there are %" PRIu64 " huge pages: free ones in a block that goes offline are dissolved, and nr_hugepages shrinks without a word",
 		      meminfo(text, "\nHugePages_Total:"));
 	if (strstr(text, "\nSwapTotal:") && !meminfo(text, "\nSwapTotal:"))
@@ -334,11 +363,13 @@ static void check_kdump(struct mo_doctor *doctor)
 		return;
 	mo_read_u64(doctor->ctx, 10, &handled, MEMORY "/crash_hotplug");
 	if (!handled)
-		found(doctor, MO_HEALTH_WARNING, "kdump", "reload the crash kernel once when all is done (kdump-config reload, kdumpctl reload)",
+		found(doctor, MO_HEALTH_WARNING, "kdump",
+		      "reload the crash kernel once when all is done (kdump-config reload, kdumpctl reload)",
 		      "a crash kernel is loaded, and this kernel does not tell it about memory that goes: udev may reload it for each block, and until "
 		      "then a dump reads memory that is gone");
 	else
-		found(doctor, MO_HEALTH_OK, "kdump", "", "the kernel itself tells the loaded crash kernel about memory that goes");
+		found(doctor, MO_HEALTH_OK, "kdump", "",
+		      "the kernel itself tells the loaded crash kernel about memory that goes");
 }
 
 /* ---- what this process may do; a recorded machine has no process ---- */
@@ -364,7 +395,8 @@ static void check_write(struct mo_doctor *doctor)
 		close(fd);
 		found(doctor, MO_HEALTH_OK, "permission", "", "the state of memory blocks can be written");
 	} else {
-		found(doctor, MO_HEALTH_PROBLEM, "permission", fd == -EROFS ? "run it on the host, or remount /sys read-write" : "run it as root",
+		found(doctor, MO_HEALTH_PROBLEM, "permission",
+		      fd == -EROFS ? "run it on the host, or remount /sys read-write" : "run it as root",
 		      "the state of memory blocks can't be written: %s", strerror(-fd));
 	}
 }
@@ -380,7 +412,8 @@ static void check_pages(struct mo_doctor *doctor)
 	if (fd >= 0)
 		close(fd);
 	if (len >= 0)
-		found(doctor, MO_HEALTH_OK, "page-flags", "", "the content of memory blocks can be read (/proc/kpageflags)");
+		found(doctor, MO_HEALTH_OK, "page-flags", "",
+		      "the content of memory blocks can be read (/proc/kpageflags)");
 	else if (len == -ENOENT)
 		found(doctor, MO_HEALTH_WARNING, "page-flags", "boot a kernel built with CONFIG_PROC_PAGE_MONITOR=y",
 		      "there is no /proc/kpageflags: neither a plan nor a failure can tell what a block holds");
@@ -414,9 +447,11 @@ static void check_dynamic_debug(struct mo_doctor *doctor)
 
 	if (fd >= 0) {
 		close(fd);
-		found(doctor, MO_HEALTH_OK, "dynamic-debug", "", "the kernel can be asked why an offline fails (dynamic debug)");
+		found(doctor, MO_HEALTH_OK, "dynamic-debug", "",
+		      "the kernel can be asked why an offline fails (dynamic debug)");
 	} else {
-		found(doctor, MO_HEALTH_NOTE, "dynamic-debug", fd == -ENOENT ? "boot a kernel built with CONFIG_DYNAMIC_DEBUG=y" : "run it as root",
+		found(doctor, MO_HEALTH_NOTE, "dynamic-debug",
+		      fd == -ENOENT ? "boot a kernel built with CONFIG_DYNAMIC_DEBUG=y" : "run it as root",
 		      "dynamic debug can't be used (%s): the kernel's own word for why an offline failed stays unsaid", strerror(-fd));
 	}
 }
@@ -431,7 +466,8 @@ static void check_tracefs(struct mo_doctor *doctor)
 	if (fd >= 0 && !faccessat(fd, ".", W_OK | X_OK, 0))
 		found(doctor, MO_HEALTH_OK, "tracefs", "", "the page that holds an offline up can be traced (tracefs)");
 	else
-		found(doctor, MO_HEALTH_NOTE, "tracefs", fd == -ENOENT ? "mount -t tracefs tracefs /sys/kernel/tracing" : "run it as root",
+		found(doctor, MO_HEALTH_NOTE, "tracefs",
+		      fd == -ENOENT ? "mount -t tracefs tracefs /sys/kernel/tracing" : "run it as root",
 		      "tracefs can't be used (%s): an offline that loops in silence can't be explained",
 		      fd == -ENOENT ? "not mounted, or not in this kernel" : strerror(fd < 0 ? -fd : EACCES));
 	if (fd >= 0)
@@ -443,10 +479,12 @@ static void check_cpuset(struct mo_doctor *doctor)
 	const char *problem = mo_worker_cpuset_problem(doctor->ctx);
 
 	if (*problem)
-		found(doctor, MO_HEALTH_WARNING, "cpuset", "run it from the root cpuset, not from a slice or container that is limited to some nodes",
+		found(doctor, MO_HEALTH_WARNING, "cpuset",
+		      "run it from the root cpuset, not from a slice or container that is limited to some nodes",
 		      "%s", problem);
 	else
-		found(doctor, MO_HEALTH_OK, "cpuset", "", "pages may move to all nodes: the cpuset of this process leaves none out, or can be left");
+		found(doctor, MO_HEALTH_OK, "cpuset", "",
+		      "pages may move to all nodes: the cpuset of this process leaves none out, or can be left");
 }
 
 /* The folder itself is made by the first command that changes something: until then its parent counts. */
@@ -463,10 +501,12 @@ static void check_run_dir(struct mo_doctor *doctor)
 		*slash = '\0';
 	if (access(place, W_OK | X_OK))
 		found(doctor, MO_HEALTH_PROBLEM, "run-dir", "run it as root, or name another run directory",
-		      "%s can't be written (%s): there is no place for the lock and the journal", place, strerror(errno));
+		      "%s can't be written (%s): there is no place for the lock and the journal", place,
+		      strerror(errno));
 	else if (!statvfs(place, &fs) && fs.f_bavail * fs.f_frsize < RUN_DIR_MIN_BYTES)
 		found(doctor, MO_HEALTH_PROBLEM, "run-dir", "make room there",
-		      "%s has less than %d KiB left: there is no place for the journal", place, RUN_DIR_MIN_BYTES >> 10);
+		      "%s has less than %d KiB left: there is no place for the journal", place,
+		      RUN_DIR_MIN_BYTES >> 10);
 	else
 		found(doctor, MO_HEALTH_OK, "run-dir", "", "there is room for lock and journal in %s", dir);
 }

@@ -226,7 +226,8 @@ int mo_memory_distance(const struct mo_memory *memory, int from, int to)
 	if (!mo_ctx_get_sysroot(memory->ctx) && numa_available() >= 0)
 		distance = numa_distance(from, to);
 	if (distance <= 0 && distances)
-		distance = distances[(size_t)(row - memory->nodes) * memory->nr_nodes + (size_t)(column - memory->nodes)];
+		distance =
+			distances[(size_t)(row - memory->nodes) * memory->nr_nodes + (size_t)(column - memory->nodes)];
 	if (distance <= 0)
 		return mo_error(memory->ctx, -ENOENT, "the machine does not say how far node %d is from node %d; "
 				"look at " FOLDER "/node%d/distance", to, from, from);

@@ -8,7 +8,8 @@
 #include "private.h"
 
 static const char *const folders[] = {
-	"/etc/udev/rules.d", "/run/udev/rules.d", "/usr/local/lib/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d",
+	"/etc/udev/rules.d", "/run/udev/rules.d", "/usr/local/lib/udev/rules.d",
+	"/usr/lib/udev/rules.d", "/lib/udev/rules.d",
 };
 
 /* The value of KEY OPERATOR "VALUE" in a rule, or NULL. Operator "=" is not found in "==" nor in "!=". */

@@ -249,8 +249,9 @@ static int take_size(struct picker *picker, const char *item, uint64_t len_bytes
 	if (overflow)
 		return mo_error(ctx, -EINVAL, "the size '%s' is larger than any memory can be; the largest unit is t", item);
 	if (!len_bytes)
-		return mo_error(ctx, -EINVAL, "the size '%s' is nothing; ask for %" PRIu64 "m, one memory block, or more",
-				item, picker->memory->block_bytes >> 20);
+		return mo_error(ctx, -EINVAL,
+				"the size '%s' is nothing; ask for %" PRIu64 "m, one memory block, or more", item,
+				picker->memory->block_bytes >> 20);
 	if (picker->len_bytes)
 		return mo_error(ctx, -EINVAL, "'%s' is the second size; give one, all the others name where it is taken from", item);
 	err = check_size(picker->memory, len_bytes);
@@ -344,7 +345,8 @@ static bool passes(const struct mo_block *block, const struct mo_request *reques
 		return false;
 	if (request->zone == MO_ZONE_UNKNOWN)
 		return true;
-	return block->zone == request->zone || (block->state == MO_STATE_OFFLINE && block->zones & (1u << request->zone));
+	return block->zone == request->zone ||
+	       (block->state == MO_STATE_OFFLINE && block->zones & (1u << request->zone));
 }
 
 static int nothing_passes(struct mo_memory *memory, const struct mo_request *request, size_t nr_picked)

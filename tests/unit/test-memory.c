@@ -94,7 +94,8 @@ static void test_distances_with_gaps(void **state)
 	struct machine machine;
 
 	(void)state;
-	OPEN(&machine, "blocks=0-1,online,Normal,0", "node=0,0,1,1,1,10+17+31", "node=2,1,1,1,1,17+10+28", "node=11,-,1,1,1,31+28+10");
+	OPEN(&machine, "blocks=0-1,online,Normal,0", "node=0,0,1,1,1,10+17+31", "node=2,1,1,1,1,17+10+28",
+	     "node=11,-,1,1,1,31+28+10");
 	machine_read(&machine);
 	assert_int_equal(mo_memory_distance(machine.memory, 0, 2), 17);
 	assert_int_equal(mo_memory_distance(machine.memory, 11, 2), 28);
@@ -114,7 +115,8 @@ static void test_blocks_sort_as_numbers(void **state)
 	machine_read(&machine);
 	assert_int_equal(mo_memory_nr_blocks(machine.memory), 24);
 	for (size_t i = 1; i < 24; i++)
-		assert_true(mo_memory_block(machine.memory, i - 1)->number < mo_memory_block(machine.memory, i)->number);
+		assert_true(mo_memory_block(machine.memory, i - 1)->number <
+			    mo_memory_block(machine.memory, i)->number);
 	for (uint32_t number = 2; number <= 12; number++)
 		block(&machine, number);
 	assert_null(mo_memory_find(machine.memory, 1));
@@ -165,7 +167,8 @@ static void test_zone_of_going_offline(void **state)
 	assert_int_equal(block(&machine, 36)->state, MO_STATE_GOING_OFFLINE);
 	assert_int_equal(block(&machine, 36)->zone, MO_ZONE_UNKNOWN);
 
-	ADD(&machine, "file=" MEMORY "/memory33/state,going-offline", "file=" MEMORY "/memory33/valid_zones,Normal Movable");
+	ADD(&machine, "file=" MEMORY "/memory33/state,going-offline",
+	    "file=" MEMORY "/memory33/valid_zones,Normal Movable");
 	assert_int_equal(mo_memory_refresh(machine.memory, 33), 0);
 	assert_int_equal(block(&machine, 33)->state, MO_STATE_GOING_OFFLINE);
 	assert_int_equal(block(&machine, 33)->zone, MO_ZONE_MOVABLE);
@@ -239,7 +242,8 @@ static void test_unknown_words(void **state)
 	struct machine machine;
 
 	(void)state;
-	OPEN(&machine, "blocks=0,resting,Sparkling,-", "blocks=1,online,Normal,-", "remove=" MEMORY "/memory1/valid_zones");
+	OPEN(&machine, "blocks=0,resting,Sparkling,-", "blocks=1,online,Normal,-",
+	     "remove=" MEMORY "/memory1/valid_zones");
 	machine_read(&machine);
 	assert_int_equal(block(&machine, 0)->state, MO_STATE_UNKNOWN);
 	assert_int_equal(block(&machine, 0)->zone, MO_ZONE_UNKNOWN);
@@ -285,10 +289,13 @@ static void test_no_memory_folder(void **state)
 {
 	(void)state;
 	NO_FOLDER("kernel 6.1.0-9 is built without CONFIG_MEMORY_HOTPLUG", "file=sys/devices/system/cpu/online,0",
-		  "file=proc/sys/kernel/osrelease,6.1.0-9", "file=boot/config-6.1.0-9,CONFIG_X=y\\+# CONFIG_MEMORY_HOTPLUG is not set");
-	NO_FOLDER("built with CONFIG_MEMORY_HOTPLUG=y: the machine does not show", "file=sys/devices/system/cpu/online,0",
+		  "file=proc/sys/kernel/osrelease,6.1.0-9",
+			"file=boot/config-6.1.0-9,CONFIG_X=y\\+# CONFIG_MEMORY_HOTPLUG is not set");
+	NO_FOLDER("built with CONFIG_MEMORY_HOTPLUG=y: the machine does not show",
+		  "file=sys/devices/system/cpu/online,0",
 		  "file=proc/sys/kernel/osrelease,6.1.0-9", "file=lib/modules/6.1.0-9/config,CONFIG_MEMORY_HOTPLUG=y");
-	NO_FOLDER("no kernel configuration to tell why", "file=sys/devices/system/cpu/online,0", "file=proc/sys/kernel/osrelease,6.1.0-9");
+	NO_FOLDER("no kernel configuration to tell why", "file=sys/devices/system/cpu/online,0",
+		  "file=proc/sys/kernel/osrelease,6.1.0-9");
 	NO_FOLDER("sysfs is not mounted", "file=proc/sys/kernel/osrelease,6.1.0-9");
 }
 
@@ -319,7 +326,8 @@ static void test_firmware_node_alone(void **state)
 	(void)state;
 	OPEN(&machine, DIMM_MACHINE);
 	for (int i = 0; i < 4; i++) {
-		snprintf(path, sizeof(path), "remove=sys/devices/LNXSYSTM:00/LNXSYBUS:00/PNP0C80:00/physical_node%.0d", i);
+		snprintf(path, sizeof(path),
+			"remove=sys/devices/LNXSYSTM:00/LNXSYBUS:00/PNP0C80:00/physical_node%.0d", i);
 		ADD(&machine, path);
 	}
 	machine_read(&machine);
@@ -337,8 +345,10 @@ static void test_dax(void **state)
 	(void)state;
 	OPEN(&machine, "blocks=0-15,online,Normal,-", "dax=dax0.0,20200000,18000000", "dax=dax1.0,0,8000000",
 	     "remove=sys/bus/dax/devices/dax1.0/driver", "dax=dax2.0,0,1",
-	     "file=sys/bus/dax/devices/dax2.0/mapping0/start,0x48000000", "file=sys/bus/dax/devices/dax2.0/mapping0/end,0x4fffffff",
-	     "file=sys/bus/dax/devices/dax2.0/mapping1/start,0x58000000", "file=sys/bus/dax/devices/dax2.0/mapping1/end,0x5fffffff");
+	     "file=sys/bus/dax/devices/dax2.0/mapping0/start,0x48000000",
+		"file=sys/bus/dax/devices/dax2.0/mapping0/end,0x4fffffff",
+	     "file=sys/bus/dax/devices/dax2.0/mapping1/start,0x58000000",
+		"file=sys/bus/dax/devices/dax2.0/mapping1/end,0x5fffffff");
 	machine_read(&machine);
 	assert_int_equal(mo_memory_nr_devices(machine.memory), 3);
 	assert_string_equal(device_of(&machine, 0), "boot");
@@ -358,7 +368,8 @@ static void test_dax_hidden(void **state)
 	struct machine machine;
 
 	(void)state;
-	OPEN(&machine, "blocks=0-7,online,Normal,-", "dax=dax0.0,20000000,10000000", "remove=sys/bus/dax/devices/dax0.0/resource");
+	OPEN(&machine, "blocks=0-7,online,Normal,-", "dax=dax0.0,20000000,10000000",
+	     "remove=sys/bus/dax/devices/dax0.0/resource");
 	machine_read(&machine);
 	assert_int_equal(mo_memory_nr_devices(machine.memory), 2);
 	assert_int_equal(mo_memory_device(machine.memory, 1)->nr_blocks, 0);
@@ -370,9 +381,10 @@ static void test_virtio_mem(void **state)
 	struct machine machine;
 
 	(void)state;
-	OPEN(&machine, "blocks=0-7,online,Normal,-", "blocks=32-39,online,Movable,-", "iomem=00001000-3fffffff : System RAM",
-	     "iomem=100000000-11fffffff : virtio3", "iomem=  108000000-117ffffff : System RAM (virtio_mem)",
-	     "iomem=120000000-13fffffff : System RAM", "link=sys/bus/virtio/devices/virtio3,../../../devices/pci0000:00/0000:00:04.0/virtio3");
+	OPEN(&machine, "blocks=0-7,online,Normal,-", "blocks=32-39,online,Movable,-",
+	     "iomem=00001000-3fffffff : System RAM", "iomem=100000000-11fffffff : virtio3",
+	     "iomem=  108000000-117ffffff : System RAM (virtio_mem)", "iomem=120000000-13fffffff : System RAM",
+	     "link=sys/bus/virtio/devices/virtio3,../../../devices/pci0000:00/0000:00:04.0/virtio3");
 	machine_read(&machine);
 	assert_int_equal(mo_memory_nr_devices(machine.memory), 2);
 	assert_int_equal(mo_memory_device(machine.memory, 1)->kind, MO_DEVICE_VIRTIO_MEM);
@@ -390,8 +402,9 @@ static void test_iomem(void **state)
 	struct machine machine;
 
 	(void)state;
-	OPEN(&machine, "iomem=00001000-0009fbff : System RAM", "iomem=00100000-3fffffff : System RAM", "iomem=  01000000-01ffffff : Kernel code",
-	     "iomem=100000000-107ffffff : dax0.0", "iomem=  100000000-107ffffff : System RAM (kmem)");
+	OPEN(&machine, "iomem=00001000-0009fbff : System RAM", "iomem=00100000-3fffffff : System RAM",
+	     "iomem=  01000000-01ffffff : Kernel code", "iomem=100000000-107ffffff : dax0.0",
+	     "iomem=  100000000-107ffffff : System RAM (kmem)");
 	assert_int_equal(mo_iomem_is_ram(machine.ctx, 0, 128 << 20), 0);
 	assert_int_equal(mo_iomem_is_ram(machine.ctx, 128 << 20, 128 << 20), 1);
 	assert_int_equal(mo_iomem_is_ram(machine.ctx, 0x100000000, 128 << 20), 1);
@@ -415,7 +428,8 @@ static void test_kernel_option(void **state)
 	gzFile file;
 
 	(void)state;
-	OPEN(&machine, "file=proc/sys/kernel/osrelease,6.12.1", "file=boot/config-6.12.1,CONFIG_MEMORY_HOTREMOVE=y\\+CONFIG_KMEM=m");
+	OPEN(&machine, "file=proc/sys/kernel/osrelease,6.12.1",
+	     "file=boot/config-6.12.1,CONFIG_MEMORY_HOTREMOVE=y\\+CONFIG_KMEM=m");
 	assert_int_equal(mo_kernel_option(machine.ctx, "MEMORY_HOTREMOVE"), 'y');
 	assert_int_equal(mo_kernel_option(machine.ctx, "KMEM"), 'm');
 	assert_int_equal(mo_kernel_option(machine.ctx, "MEMORY"), 'n');

@@ -31,7 +31,8 @@ static void expect_error(struct machine *machine, const struct mo_request *reque
 	int got = mo_target_select(machine->memory, request, &selection);
 
 	if (got != err)
-		fail_msg("'%s' gave %d, not %d (%s)", request->target ? request->target : "NULL", got, err, mo_ctx_error(machine->ctx));
+		fail_msg("'%s' gave %d, not %d (%s)", request->target ? request->target : "NULL", got, err,
+			mo_ctx_error(machine->ctx));
 	assert_says(machine->ctx, words);
 	assert_null(selection.numbers);
 	/* Each sentence goes on after the fact: to a way out. */
@@ -43,8 +44,8 @@ static int setup(void **state)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
 
-	OPEN(machine, DIMM_MACHINE, "blocks=40,offline,Normal+Movable,0", "blocks=41,online,none,0+1", "node=2,2-3,0,0,0,20+20+10",
-	     "dax=dax0.0,8000000,10000000", "virtio-mem=virtio0,18000000-1fffffff");
+	OPEN(machine, DIMM_MACHINE, "blocks=40,offline,Normal+Movable,0", "blocks=41,online,none,0+1",
+	     "node=2,2-3,0,0,0,20+20+10", "dax=dax0.0,8000000,10000000", "virtio-mem=virtio0,18000000-1fffffff");
 	machine_read(machine);
 	*state = machine;
 	return 0;
@@ -127,7 +128,8 @@ static void test_refused(void **state)
 		{ "node7", -ENOENT, "no node 7: the first on this machine is 0, the last 2" },
 		{ "node2", -ENODATA, "'node2' holds no memory block" },
 		{ "node", -EINVAL, "'node' is not a target; name blocks" },
-		{ "PNP0C80:07", -ENOENT, "no memory device 'PNP0C80:07'; this machine has PNP0C80:00, dax0.0, virtio0" },
+		{ "PNP0C80:07", -ENOENT,
+			"no memory device 'PNP0C80:07'; this machine has PNP0C80:00, dax0.0, virtio0" },
 		{ "dax9.0", -ENOENT, "no memory device 'dax9.0'" },
 		{ "virtio1", -ENOENT, "no memory device 'virtio1'" },
 		{ "memory", -EINVAL, "'memory' is not a target" },
@@ -155,7 +157,8 @@ static void test_refused(void **state)
 	}
 }
 
-static void expect_size(struct machine *machine, const char *target, uint64_t request_bytes, size_t nr_blocks, uint64_t len_bytes)
+static void expect_size(struct machine *machine, const char *target, uint64_t request_bytes, size_t nr_blocks,
+			uint64_t len_bytes)
 {
 	struct mo_request request = request_for(target);
 	struct mo_selection selection;
@@ -195,7 +198,8 @@ static void test_filters(void **state)
 	request.node = 1;
 	expect(*state, &request, "32 33 34 35");
 	request.zone = MO_ZONE_NORMAL;
-	expect_error(*state, &request, -ENODATA, "none of the 13 memory blocks of '0-7,32-35,40' is on node 1 in zone Normal");
+	expect_error(*state, &request, -ENODATA,
+		"none of the 13 memory blocks of '0-7,32-35,40' is on node 1 in zone Normal");
 	/* An offline block is in no zone; it may go to either. */
 	request.node = -1;
 	request.zone = MO_ZONE_MOVABLE;
