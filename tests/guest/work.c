@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -27,6 +28,7 @@
 #define PAGE_BYTES 4096UL
 #define PAGE_WORDS (PAGE_BYTES / sizeof(uint64_t))
 #define HUGE_BYTES (2UL << 20)
+#define KERNEL_PIPE_BYTES (1UL << 20)
 #define MAX_REGIONS 16
 #define MAX_THREADS 64
 #define MAX_NODES 1024
@@ -36,20 +38,22 @@ static const char help_text[] =
 "work: live work for tests: memory that verifies itself, and pinned pages\n"
 "\n"
 "  work [--node N] [--anon SIZE] [--thp SIZE] [--hugetlb SIZE] [--shm SIZE]\n"
-"       [--cache SIZE:FILE] [--threads N] [--mlock]\n"
+"       [--cache SIZE:FILE] [--kernel SIZE] [--threads N] [--mlock]\n"
 "    Fills the memory, prints \"ready\", then verifies and rewrites page after page.\n"
 "    SIGUSR1: verify all, print \"verified N bytes\", go on.\n"
 "    SIGTERM, SIGINT: verify all, print, end. Exit 1 with the first page that differs.\n"
 "    --thp       anonymous, in transparent huge pages; --anon is in base pages\n"
 "    --cache     page cache of FILE, which is created; not mapped, synced once filled\n"
+"    --kernel    memory of the kernel, full pipes: it can't be moved, and is not verified\n"
 "    --threads   how many rewrite (1); 0: nobody, the content is verified at the end\n"
 "    Each option of a kind may be given more than once. SIZE takes k, m and g.\n"
 "\n"
-"  work pin [--node N] [--block N] [--thp | --file FILE | --shm]\n"
+"  work pin [--node N] [--block N] [--thp | --file FILE | --shm] [--sharers N]\n"
 "    Takes a page there and vmsplices it into a pipe, which nothing can migrate. Prints\n"
 "    \"pinned pid=PID pfn=0xPFN addr=0xADDR\" and holds it till its input ends or SIGTERM;\n"
 "    then verifies what the pipe holds. --block: a page of that memory block, whose\n"
 "    node is the default.\n"
+"    --sharers: so many more processes that map the page.\n"
 "    Needs CAP_SYS_ADMIN, for the page frame number.\n";
 
 enum region_kind { REGION_ANON, REGION_THP, REGION_HUGETLB, REGION_SHM, REGION_CACHE };
@@ -70,6 +74,7 @@ struct work {
 	size_t nr_regions;
 	int node;
 	bool mlock;
+	size_t kernel_bytes;
 	unsigned int nr_threads;
 	atomic_bool stop;
 };
@@ -109,6 +114,16 @@ static size_t parse_size(const char *text, const char **rest)
 	}
 	*rest = end;
 	return (size + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+}
+
+static size_t parse_whole_size(const char *text)
+{
+	const char *rest;
+	size_t size = parse_size(text, &rest);
+
+	if (*rest)
+		die("\"%s\" is no size: give a number and k, m or g", text);
+	return size;
 }
 
 /* ---- the pattern: each page tells where it belongs and how often it was written ---- */
@@ -223,7 +238,8 @@ static void write_page(struct region *region, size_t page)
 	if (region->kind != REGION_CACHE)
 		words = (uint64_t *)(region->addr + page * PAGE_BYTES);
 	fill_page(words, place_of(region, page), region->generations[page]);
-	if (region->kind == REGION_CACHE && pwrite(region->fd, buf, sizeof(buf), (off_t)(page * PAGE_BYTES)) != sizeof(buf))
+	if (region->kind == REGION_CACHE &&
+	    pwrite(region->fd, buf, sizeof(buf), (off_t)(page * PAGE_BYTES)) != sizeof(buf))
 		die("can't write to %s: %s", region->file, strerror(errno));
 }
 
@@ -360,10 +376,22 @@ static sigset_t block_signals(void)
 	return set;
 }
 
+static void fill_pipes(size_t len_bytes)
+{
+	static char buf[KERNEL_PIPE_BYTES];
+	int fds[2];
+
+	for (size_t done = 0; done < len_bytes; done += sizeof(buf))
+		if (pipe2(fds, O_CLOEXEC) || fcntl(fds[1], F_SETPIPE_SZ, sizeof(buf)) < 0 ||
+		    write(fds[1], buf, sizeof(buf)) != sizeof(buf))
+			die("can't fill pipe %zu: %s", done / sizeof(buf), strerror(errno));
+}
+
 static void prepare(struct work *work)
 {
 	size_t nr_pages = 0, on_node = 0;
 
+	fill_pipes(work->kernel_bytes);
 	prefer_node(work->node);
 	for (size_t i = 0; i < work->nr_regions; i++) {
 		open_region(&work->regions[i]);
@@ -425,7 +453,7 @@ static int main_work(int argc, char **argv)
 		{ "hugetlb", required_argument, NULL, 0x100 + REGION_HUGETLB },
 		{ "shm", required_argument, NULL, 0x100 + REGION_SHM },
 		{ "cache", required_argument, NULL, 0x100 + REGION_CACHE },
-		{ "mlock", no_argument, NULL, 'm' }, { "help", no_argument, NULL, 'h' }, { 0 }
+		{ "kernel", required_argument, NULL, 'k' }, { "mlock", no_argument, NULL, 'm' }, { "help", no_argument, NULL, 'h' }, { 0 }
 	};
 	static struct work work = { .node = -1, .nr_threads = 1 };
 	int c;
@@ -439,10 +467,12 @@ static int main_work(int argc, char **argv)
 			work.nr_threads = (unsigned int)atoi(optarg);
 		else if (c == 'm')
 			work.mlock = true;
+		else if (c == 'k')
+			work.kernel_bytes = parse_whole_size(optarg);
 		else
 			return fputs(help_text, c == 'h' ? stdout : stderr), c == 'h' ? 0 : 2;
 	}
-	if (optind < argc || !work.nr_regions || work.nr_threads > MAX_THREADS)
+	if (optind < argc || (!work.nr_regions && !work.kernel_bytes) || work.nr_threads > MAX_THREADS)
 		return fputs(help_text, stderr), 2;
 	return run_work(&work);
 }
@@ -453,6 +483,7 @@ struct pin {
 	int node;
 	long block;		/* -1: any */
 	bool thp, shm;
+	int nr_sharers;
 	const char *file;
 	uint64_t block_pages;
 	int pagemap_fd;
@@ -465,7 +496,8 @@ static uint64_t pfn_of(const struct pin *pin, const char *addr)
 {
 	uint64_t entry;
 
-	if (pread(pin->pagemap_fd, &entry, sizeof(entry), (off_t)((uintptr_t)addr / PAGE_BYTES * sizeof(entry))) != sizeof(entry))
+	if (pread(pin->pagemap_fd, &entry, sizeof(entry), (off_t)((uintptr_t)addr / PAGE_BYTES * sizeof(entry))) !=
+	    sizeof(entry))
 		die("can't read /proc/self/pagemap: %s", strerror(errno));
 	if (!(entry >> 63))
 		die("the page at %p is not in memory", addr);
@@ -547,6 +579,29 @@ static void splice_page(struct pin *pin)
 		die("the page moved before it was pinned: try again");
 }
 
+/* They end with this process. */
+static void fork_sharers(const struct pin *pin)
+{
+	for (int i = 0; i < pin->nr_sharers; i++) {
+		int told[2];
+		char c = 0;
+
+		if (pipe2(told, O_CLOEXEC))
+			die("can't make a pipe: %s", strerror(errno));
+		if (!fork()) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			c = *(volatile char *)pin->addr;	/* shared memory is not mapped by fork */
+			if (write(told[1], &c, 1) == 1)
+				pause();
+			_exit(1);
+		}
+		close(told[1]);
+		if (read(told[0], &c, 1) != 1)
+			die("can't start a process that shares the page");
+		close(told[0]);
+	}
+}
+
 static void wait_for_end(void)
 {
 	sigset_t set = block_signals();
@@ -584,6 +639,7 @@ static int run_pin(struct pin *pin)
 		pin->node = node_of_block(pin->block);
 	find_page(pin);
 	splice_page(pin);
+	fork_sharers(pin);
 	printf("pinned pid=%d pfn=0x%llx addr=0x%llx\n", getpid(), (unsigned long long)pin->pfn,
 	       (unsigned long long)(uintptr_t)pin->addr);
 	wait_for_end();
@@ -595,7 +651,8 @@ static int main_pin(int argc, char **argv)
 	static const struct option options[] = {
 		{ "node", required_argument, NULL, 'n' }, { "block", required_argument, NULL, 'b' },
 		{ "thp", no_argument, NULL, 't' }, { "shm", no_argument, NULL, 's' },
-		{ "file", required_argument, NULL, 'f' }, { "help", no_argument, NULL, 'h' }, { 0 }
+		{ "file", required_argument, NULL, 'f' }, { "sharers", required_argument, NULL, 'S' },
+		{ "help", no_argument, NULL, 'h' }, { 0 }
 	};
 	struct pin pin = { .node = -1, .block = -1 };
 	int c;
@@ -609,6 +666,8 @@ static int main_pin(int argc, char **argv)
 			pin.thp = true;
 		else if (c == 's')
 			pin.shm = true;
+		else if (c == 'S')
+			pin.nr_sharers = atoi(optarg);
 		else if (c == 'f')
 			pin.file = optarg;
 		else
