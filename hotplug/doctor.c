@@ -289,11 +289,6 @@ static bool keeps_memory_movable(const char *state)
 	return !strcmp(state, "online_movable") || !strcmp(state, "offline");
 }
 
-static bool is_good_default(const char *state)
-{
-	return !strcmp(state, "online_movable") || !strcmp(state, "offline");
-}
-
 static void check_boot_options(struct mo_doctor *doctor)
 {
 	char *cmdline, value[64];

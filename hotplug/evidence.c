@@ -123,7 +123,7 @@ static void read_log(struct mo_evidence *evidence)
 		n = read(evidence->log_fd, record, sizeof(record));
 		if (n > 0)
 			mo_klog_record(evidence->klog, record, (size_t)n);
-		else if (!n || (errno != EPIPE && errno != EINTR))	/* EPIPE: some were overwritten, go on after them */
+		else if (!n || (errno != EPIPE && errno != EINTR)) /* EPIPE: some were overwritten, go on after them */
 			return;
 	}
 }

@@ -28,7 +28,8 @@ static bool node_is_source(const struct mo_plan *plan, int node)
 	size_t i;
 
 	for (i = 0; i < plan->nr_steps; i++)
-		if (plan->steps[i].verdict != MO_VERDICT_DONE && mo_memory_find(plan->memory, plan->steps[i].block)->node == node)
+		if (plan->steps[i].verdict != MO_VERDICT_DONE &&
+		    mo_memory_find(plan->memory, plan->steps[i].block)->node == node)
 			return true;
 	return false;
 }
@@ -55,7 +56,8 @@ static bool node_is_target(const struct mo_plan *plan, const struct mo_node *nod
 	if (nodes_with_memory(plan->memory) == 1 || !node_is_source(plan, node->number))
 		return true;
 	for (i = 0; i < plan->memory->nr_nodes; i++)
-		if (plan->memory->nodes[i].number != node->number && node_is_source(plan, plan->memory->nodes[i].number))
+		if (plan->memory->nodes[i].number != node->number &&
+		    node_is_source(plan, plan->memory->nodes[i].number))
 			return true;
 	return false;
 }
@@ -66,7 +68,8 @@ static uint64_t free_bytes_in_plan(const struct mo_plan *plan, int node)
 	size_t i;
 
 	for (i = 0; i < plan->nr_steps; i++)
-		if (plan->steps[i].verdict != MO_VERDICT_DONE && mo_memory_find(plan->memory, plan->steps[i].block)->node == node)
+		if (plan->steps[i].verdict != MO_VERDICT_DONE &&
+		    mo_memory_find(plan->memory, plan->steps[i].block)->node == node)
 			pages += plan->steps[i].content.nr_pages[MO_KIND_FREE];
 	return pages * plan->memory->page_bytes;
 }

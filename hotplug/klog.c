@@ -178,7 +178,8 @@ static void on_head(struct mo_klog *klog, const char *line)
 		open->order = 0;
 	open->folio_mapcount = number_of(line, "mapcount:");
 	open->pincount = number_of(line, value_of(line, "pincount:") ? "pincount:" : "compound_pincount:");
-	klog->entire_mapcount = number_of(line, value_of(line, "entire_mapcount:") ? "entire_mapcount:" : "compound_mapcount:");
+	klog->entire_mapcount =
+		number_of(line, value_of(line, "entire_mapcount:") ? "entire_mapcount:" : "compound_mapcount:");
 	klog->nr_pages_mapped = number_of(line, "nr_pages_mapped:");
 }
 
@@ -261,7 +262,8 @@ static void on_refused(struct mo_klog *klog, const char *line)
 	const char *why = strstr(line, "failed due to ");
 
 	if (why && in_range(klog, start_addr / klog->page_bytes))
-		copy_word(klog->said, sizeof(klog->said), why + strlen("failed due to "), strlen(why) - strlen("failed due to "));
+		copy_word(klog->said, sizeof(klog->said), why + strlen("failed due to "),
+			  strlen(why) - strlen("failed due to "));
 }
 
 static const struct {

@@ -97,7 +97,8 @@ static void name_holder(int fd, const char *what)
 	int len = snprintf(line, sizeof(line), "%d %s\n", getpid(), what);
 
 	/* Only for messages: a full file system must not stop us here. */
-	if (ftruncate(fd, 0) || pwrite(fd, line, (size_t)(len < (int)sizeof(line) ? len : (int)sizeof(line) - 1), 0) < 0)
+	if (ftruncate(fd, 0) ||
+	    pwrite(fd, line, (size_t)(len < (int)sizeof(line) ? len : (int)sizeof(line) - 1), 0) < 0)
 		return;
 }
 

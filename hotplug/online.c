@@ -25,9 +25,10 @@ static int bring_blocks(struct mo_transaction *txn, const char *word)
 	for (i = 0; i < txn->nr_items; i++) {
 		err = bring_block(txn, i, word);
 		if (err && !first_err)
-			first_err = mo_error(txn->ctx, err, "memory%u can't go online (%s)%s", txn->items[i].block, strerror(-err),
+			first_err = mo_error(txn->ctx, err, "memory%u can't go online (%s)%s", txn->items[i].block,
+					     strerror(-err),
 					     err == -EINVAL ? "; its zone may not take it, try --zone auto" :
-					     "; see 'memoffline report'");
+							      "; see 'memoffline report'");
 		if (txn->ended_by != MO_REASON_NONE)
 			break;
 	}
@@ -41,7 +42,8 @@ int mo_online(struct mo_plan *plan, enum mo_zone zone, const struct mo_request *
 	struct mo_transaction txn;
 	const struct mo_step *step;
 	size_t i;
-	int err = mo_transaction_begin(&txn, mo_plan_memory(plan), request, "online", request->target ? request->target : "");
+	int err = mo_transaction_begin(&txn, mo_plan_memory(plan), request, "online",
+				       request->target ? request->target : "");
 
 	if (err)
 		return err;

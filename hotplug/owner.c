@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Owners: which processes map a page. One pass over the page tables of all processes, however many pages are asked for. */
+/* Owners: which processes map a page. One pass over all page tables, however many pages are asked for. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -272,7 +272,7 @@ static bool has_memory(const struct process *process)
 	       strtoull(text, NULL, 10);
 }
 
-/* The first thread may have ended before the others: then its folder shows no memory. Kernel threads have one thread. */
+/* The first thread may have ended first: then its folder shows no memory. Kernel threads have one thread. */
 static bool find_folder(struct process *process)
 {
 	struct dirent *entry;
@@ -287,7 +287,8 @@ static bool find_folder(struct process *process)
 	while (dir && !found && (entry = readdir(dir))) {
 		if (!isdigit((unsigned char)entry->d_name[0]) || atoi(entry->d_name) == process->pid)
 			continue;
-		snprintf(process->folder, sizeof(process->folder), "/proc/%d/task/%d", process->pid, atoi(entry->d_name));
+		snprintf(process->folder, sizeof(process->folder), "/proc/%d/task/%d", process->pid,
+			 atoi(entry->d_name));
 		found = has_memory(process);
 	}
 	if (dir)

@@ -175,8 +175,9 @@ static ssize_t read_entries(int fd, uint64_t *entries, uint64_t pfn, size_t nr)
 }
 
 /* What 6.1 tells of the head only, 6.12 of each page: the state of a folio as a whole. */
-#define FOLIO_FLAGS (KPF(LOCKED) | KPF(REFERENCED) | KPF(UPTODATE) | KPF(DIRTY) | KPF(LRU) | KPF(ACTIVE) | KPF(SLAB) | \
-		     KPF(WRITEBACK) | KPF(RECLAIM) | KPF(SWAPCACHE) | KPF(SWAPBACKED) | KPF(UNEVICTABLE) | MO_KPF_PRIVATE)
+#define FOLIO_FLAGS \
+	(KPF(LOCKED) | KPF(REFERENCED) | KPF(UPTODATE) | KPF(DIRTY) | KPF(LRU) | KPF(ACTIVE) | KPF(SLAB) | \
+	 KPF(WRITEBACK) | KPF(RECLAIM) | KPF(SWAPCACHE) | KPF(SWAPBACKED) | KPF(UNEVICTABLE) | MO_KPF_PRIVATE)
 
 static void complete_tails(struct mo_pages *pages, uint64_t start_pfn, size_t nr)
 {

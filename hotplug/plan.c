@@ -77,7 +77,8 @@ static int fill_steps(struct mo_plan *plan, const struct mo_selection *selection
 
 	plan->steps = calloc(selection->nr_numbers, sizeof(*plan->steps));
 	if (!plan->steps)
-		return mo_error(plan->memory->ctx, -ENOMEM, "no memory for a plan of %zu blocks", selection->nr_numbers);
+		return mo_error(plan->memory->ctx, -ENOMEM, "no memory for a plan of %zu blocks",
+				selection->nr_numbers);
 	for (i = 0; i < selection->nr_numbers; i++) {
 		block = mo_memory_find(plan->memory, selection->numbers[i]);
 		if (selection->len_bytes && block->state == MO_STATE_OFFLINE)
@@ -93,7 +94,8 @@ static int choose_steps(struct mo_plan *plan, const struct mo_selection *selecti
 	uint64_t nr_wanted = selection->len_bytes / plan->memory->block_bytes;
 
 	if (!(flags & MO_REQUEST_KEEP_ORDER))
-		qsort(plan->steps, plan->nr_candidates, sizeof(*plan->steps), selection->len_bytes ? compare_chance : compare_cost);
+		qsort(plan->steps, plan->nr_candidates, sizeof(*plan->steps),
+		      selection->len_bytes ? compare_chance : compare_cost);
 	plan->nr_steps = plan->nr_candidates;
 	if (!selection->len_bytes)
 		return 0;

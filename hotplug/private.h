@@ -135,7 +135,7 @@ struct mo_block_result *mo_report_add_block(struct mo_report *report, uint32_t b
 int mo_report_set_detail(struct mo_report *report, struct mo_block_result *result, const char *detail);
 /* Copies strings of SRC; owners are added after. NULL: no memory, or the bound is reached (pages are counted). */
 struct mo_record *mo_report_add_record(struct mo_report *report, const struct mo_record *src);
-int mo_record_add_owner(struct mo_record *record, const struct mo_owner *owner);	/* copies; counts beyond the bound */
+int mo_record_add_owner(struct mo_record *record, const struct mo_owner *owner); /* copies; counts beyond the bound */
 struct mo_record *mo_report_record_mutable(struct mo_report *report, size_t i);
 int mo_report_add_note(struct mo_report *report, const char *fmt, ...) PRINTF(2, 3);
 void mo_report_set_moved(struct mo_report *report, uint64_t moved_pages);
@@ -179,8 +179,10 @@ const struct mo_dump *mo_klog_dump_at(const struct mo_klog *klog, size_t i);
 
 /* ---- evidence.c: what the kernel says while it fails: log, dynamic debug, trace ---- */
 struct mo_evidence;
-/* Switch on what there is: dynamic debug of offline_pages, a private trace instance, a reader at the end of the kernel log.
- * Never fails for lack of them: mo_evidence_missing() says what could not be had. */
+/*
+ * Switch on what there is: dynamic debug of offline_pages, a private trace instance, a reader at the end of the
+ * kernel log. Never fails for lack of them: mo_evidence_missing() says what could not be had.
+ */
 int mo_evidence_start(struct mo_ctx *ctx, struct mo_evidence **evidence);
 /* Switch off, remove the instance; also removes what a killed command left behind. */
 void mo_evidence_stop(struct mo_evidence *evidence);
@@ -200,7 +202,7 @@ struct mo_dump {
 	int32_t refs, mapcount, pincount;
 	int32_t order;		/* of a compound page, else 0 */
 	int32_t folio_mapcount;	/* of all parts of a compound page together */
-	int32_t ret;		/* what migration returned for the batch: an errno, or how many failed; 0 when not said */
+	int32_t ret;		/* what migration returned for the batch: errno, or how many failed; 0: not said */
 	uint64_t ino;
 	char aops[64];
 	char name[256];		/* dentry */

@@ -77,14 +77,18 @@ static void map(struct fixture *fixture, const char *folder, uint64_t addr, uint
 {
 	int fd = open_file(fixture, folder, "pagemap");
 
-	assert_int_equal(pwrite(fd, &entry, sizeof(entry), (off_t)(addr / (uint64_t)sysconf(_SC_PAGESIZE) * sizeof(entry))), sizeof(entry));
+	assert_int_equal(pwrite(fd, &entry, sizeof(entry),
+				(off_t)(addr / (uint64_t)sysconf(_SC_PAGESIZE) * sizeof(entry))),
+			 sizeof(entry));
 	close(fd);
 }
 
 static struct mo_record *want(struct fixture *fixture, uint64_t start_pfn, uint64_t nr_pages)
 {
-	struct mo_record src = { .start_pfn = start_pfn, .nr_pages = nr_pages, .block = 32, .refs = -1, .refs_expected = -1,
-				 .mapcount = -1, .pincount = -1, .file = "" };
+	struct mo_record src = {
+		.start_pfn = start_pfn, .nr_pages = nr_pages, .block = 32, .file = "",
+		.refs = -1, .refs_expected = -1, .mapcount = -1, .pincount = -1,
+	};
 	struct mo_record *record = mo_report_add_record(fixture->report, &src);
 
 	assert_non_null(record);
@@ -238,7 +242,8 @@ static void this_process_owns_its_page(void **state)
 	int fd = open("/proc/self/pagemap", O_RDONLY);
 
 	page[0] = 1;
-	if (fd < 0 || pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)page / page_bytes * sizeof(entry))) != sizeof(entry))
+	if (fd < 0 ||
+	    pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)page / page_bytes * sizeof(entry))) != sizeof(entry))
 		entry = 0;
 	close(fd);
 	if (!(entry & ((1ULL << 55) - 1))) {

@@ -90,8 +90,8 @@ static const struct {
 	{ "page cache, clean", FILE_FLAGS, false, false,
 	  { .refs = 2, .mapcount = 0, .pincount = -1, .aops = "ext4_da_aops", .ret = 1, FAILED }, MO_REASON_UNKNOWN, 2 },
 	{ "page cache, large folio", FILE_FLAGS | KPF(THP), false, false,
-	  { .refs = 17, .mapcount = 0, .pincount = 0, .order = 4, .folio_mapcount = 0, .aops = "xfs_address_space_operations",
-	    .ret = 1, FAILED }, MO_REASON_UNKNOWN, 17 },
+	  { .refs = 17, .mapcount = 0, .pincount = 0, .order = 4, .folio_mapcount = 0,
+	    .aops = "xfs_address_space_operations", .ret = 1, FAILED }, MO_REASON_UNKNOWN, 17 },
 	{ "page cache, writeback, pinned by I/O", FILE_FLAGS | KPF(WRITEBACK), false, false,
 	  { .refs = 3, .mapcount = 0, .pincount = -1, .aops = "ext4_da_aops", .ret = 1, FAILED }, MO_REASON_EXTRA_REFS, 2 },
 	{ "page cache, writeback", FILE_FLAGS | KPF(WRITEBACK) | KPF(DIRTY), false, false,
@@ -108,7 +108,8 @@ static const struct {
 	  { .refs = 1, .mapcount = 1, .pincount = 0, .order = 18, .folio_mapcount = 1, .cause = "unmovable page" },
 	  MO_REASON_GIGANTIC, 1 },
 	{ "hugetlbfs file", KPF(HUGE) | KPF(MMAP) | KPF(UPTODATE), false, false,
-	  { .refs = 514, .mapcount = 1, .pincount = 0, .order = 9, .folio_mapcount = 1, .aops = "hugetlbfs_aops", .ret = 1, FAILED },
+	  { .refs = 514, .mapcount = 1, .pincount = 0, .order = 9, .folio_mapcount = 1,
+	    .aops = "hugetlbfs_aops", .ret = 1, FAILED },
 	  MO_REASON_UNKNOWN, -1 },
 };
 
@@ -176,7 +177,8 @@ static void blocks_get_their_reason(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(blocks); i++) {
-		enum mo_reason reason = mo_reason_of_block(blocks[i].error, blocks[i].said, blocks[i].before, blocks[i].is_ram);
+		enum mo_reason reason = mo_reason_of_block(blocks[i].error, blocks[i].said, blocks[i].before,
+							   blocks[i].is_ram);
 
 		if (reason != blocks[i].reason)
 			fail_msg("line %zu: errno %d, \"%s\": %s, not %s", i, -blocks[i].error, blocks[i].said,

@@ -107,7 +107,8 @@ static void the_worker_dies_with_its_parent(void **state)
 	assert_int_equal(read(life[0], &byte, 1), 1);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	assert_int_equal(read(life[0], &byte, 1), 0);	/* end of file: the worker is gone, too; else this never returns */
+	assert_int_equal(read(life[0], &byte, 1),
+			 0); /* end of file: the worker is gone, too; else this never returns */
 	close(life[0]);
 	close(data[0]);
 	close(data[1]);
