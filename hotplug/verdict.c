@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The chance of one block to go, judged from its zone and from what it holds. Reads only. */
 #include <errno.h>
-#include <errno.h>
 #include <string.h>
 
 #include "private.h"
