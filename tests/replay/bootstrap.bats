@@ -68,10 +68,16 @@ need_root() {
 
 @test "what is newer than the last configure is configured again" {
 	bootstrap all
-	touch -d "1 hour ago" configure Makefile.in config.status Makefile
+	for old in configure Makefile.in; do
+		touch -d "1 hour ago" "$old"
+		>"$calls"
+		bootstrap all
+		[[ $(cut -d" " -f1 "$calls" | xargs) == "autoreconf configure make" ]]
+	done
+	touch -d "1 hour ago" config.status
 	>"$calls"
 	bootstrap check GROUPS="unit style"
-	[[ $(cut -d' ' -f1 "$calls" | xargs) == "autoreconf configure make" ]]
+	[[ $(cut -d" " -f1 "$calls" | xargs) == "configure make" ]]
 	[[ $(tail -n 1 "$calls") == *" check GROUPS=unit style" ]]
 }
 
