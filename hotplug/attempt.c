@@ -56,13 +56,17 @@ static void look(struct watch *watch)
 	struct mo_attempt *attempt = watch->attempt;
 	enum mo_phase phase = current_phase(watch);
 	uint64_t first_pfn = count_pages(watch);
+	bool stuck;
 
 	if ((phase != attempt->phase && phase == MO_PHASE_MIGRATE) || attempt->pages_left < watch->fewest_pages) {
 		watch->moved_ms = mo_now_ms();
 		watch->fewest_pages = attempt->pages_left;
 	}
-	attempt->stuck_pfn = mo_now_ms() - watch->moved_ms > STUCK_MS ? first_pfn : NO_PFN;
+	stuck = mo_now_ms() - watch->moved_ms > STUCK_MS;
+	attempt->stuck_pfn = stuck ? first_pfn : NO_PFN;
 	if (attempt->evidence) {
+		if (stuck && phase == MO_PHASE_MIGRATE)
+			mo_evidence_trace(attempt->evidence);
 		mo_evidence_poll(attempt->evidence);
 		if (mo_evidence_stuck_pfn(attempt->evidence) != NO_PFN)
 			attempt->stuck_pfn = mo_evidence_stuck_pfn(attempt->evidence);

@@ -27,6 +27,7 @@ struct mo_evidence {
 	int log_fd;
 	int instances_fd;	/* folder of the trace instances */
 	int trace_fd;
+	bool is_traced;		/* it was tried, at least */
 	char instance[32];
 	const char *control;	/* of dynamic debug, when it is on by us; else NULL */
 	bool left_behind;	/* there was an instance without a process */
@@ -217,6 +218,8 @@ static int start_instance(struct mo_evidence *evidence)
 	if (mkdirat(evidence->instances_fd, evidence->instance, 0700))
 		return -errno;
 	write_trace(evidence, "buffer_size_kb", "128");
+	/* Names of tasks would need probes in the scheduler, which slow down everybody. */
+	write_trace(evidence, "options/record-cmd", "0");
 	err = write_trace(evidence, "events/page_isolation/test_pages_isolated/enable", "1");
 	if (!err)
 		err = write_trace(evidence, "events/migrate/mm_migrate_pages/enable", "1");
@@ -230,17 +233,24 @@ static int start_instance(struct mo_evidence *evidence)
 	return err;
 }
 
-static void start_trace(struct mo_evidence *evidence)
+static void find_instances(struct mo_evidence *evidence)
+{
+	snprintf(evidence->instance, sizeof(evidence->instance), INSTANCE "%d", (int)getpid());
+	evidence->instances_fd = open_instances(evidence->ctx);
+	if (evidence->instances_fd < 0)
+		add_missing(evidence, "the kernel's trace", evidence->instances_fd);
+	else
+		remove_left_behind(evidence);
+}
+
+void mo_evidence_trace(struct mo_evidence *evidence)
 {
 	int err;
 
-	snprintf(evidence->instance, sizeof(evidence->instance), INSTANCE "%d", (int)getpid());
-	evidence->instances_fd = open_instances(evidence->ctx);
-	err = evidence->instances_fd < 0 ? evidence->instances_fd : 0;
-	if (!err) {
-		remove_left_behind(evidence);
-		err = start_instance(evidence);
-	}
+	if (evidence->instances_fd < 0 || evidence->is_traced)
+		return;
+	evidence->is_traced = true;
+	err = start_instance(evidence);
 	if (err)
 		add_missing(evidence, "the kernel's trace", err);
 }
@@ -290,7 +300,7 @@ int mo_evidence_start(struct mo_ctx *ctx, struct mo_evidence **out)
 	evidence->instances_fd = -1;
 	evidence->trace_fd = -1;
 	if (!mo_ctx_get_sysroot(ctx)) {
-		start_trace(evidence);		/* first: it knows whether something was left behind */
+		find_instances(evidence);		/* first: it knows whether something was left behind */
 		start_dynamic_debug(evidence);
 		start_log(evidence);
 	}

@@ -190,6 +190,8 @@ void mo_evidence_stop(struct mo_evidence *evidence);
 const char *mo_evidence_missing(const struct mo_evidence *evidence);
 /* Forget what was said so far: a new block begins. */
 void mo_evidence_reset(struct mo_evidence *evidence, uint64_t start_pfn, uint64_t nr_pages);
+/* No page leaves any more: listen to the trace, too, which costs the whole machine a little. Once is enough. */
+void mo_evidence_trace(struct mo_evidence *evidence);
 /* Read on. Cheap, never blocks. */
 void mo_evidence_poll(struct mo_evidence *evidence);
 /* The page that holds it up now, NO_PFN when none is known. */
