@@ -41,6 +41,7 @@ options_of() {
 
 @test "the manual has each option of each command" {
 	page=$BATS_TEST_DIRNAME/../../docs/man/memoffline.8
+	[ "$(options_of offline | wc -l)" -ge 20 ]
 	for command in $commands; do
 		for option in $(options_of "$command"); do
 			grep -q "^\.It.* Fl -$option\>\|^\.It Fl -$option\>\|, -$option\>" "$page" ||

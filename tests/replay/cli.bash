@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2034,SC2154
 # What the tests of the command share: machines that are not there, terminals of any width.
 
 build=${MEMOFFLINE_BUILD:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)}
@@ -18,12 +19,13 @@ machine() {
 	tree machine block-size=1000000 blocks=0,online,none,0 blocks=1-15,online,Normal,0 \
 		blocks=32-35,online,Movable,1 blocks=36-37,offline,Normal+Movable,1 blocks=38,online,Movable,0+1 \
 		blocks=39,offline,Normal+Movable,1 dimm=PNP0C80:00,32-35 dimm=PNP0C80:01,36-39 \
-		node=0,0-1,2097152,524288,65536,10+20 node=1,-,131072,60000,0,20+10 "iomem=00000000-2fffffff : System RAM"
+		node=0,0-1,2097152,524288,65536,10+20 node=1,-,131072,60000,0,20+10 \
+		"iomem=00000000-2fffffff : System RAM"
 }
 
 # words NUMBER COUNT: as 64-bit words, which is how the kernel tells of pages
 words() {
-	local word text= i
+	local word text="" i
 
 	word=$(printf "%016x" "$1")
 	for ((i = 14; i >= 0; i -= 2)); do
