@@ -111,7 +111,8 @@ static enum mo_reason answered(const struct mo_attempt *attempt, const struct mo
 	if (attempt->ended_by != MO_REASON_NONE)
 		return attempt->ended_by;
 	return mo_reason_of_block(attempt->error, said, before,
-				  mo_iomem_is_ram(mo_memory_ctx(attempt->memory), attempt->block * block_bytes, block_bytes));
+				  mo_iomem_is_ram(mo_memory_ctx(attempt->memory), attempt->block * block_bytes,
+						  block_bytes));
 }
 
 /* No page is to blame for a block that could never go, was vetoed as a whole, or is no longer there. */

@@ -99,7 +99,8 @@ void mo_step_judge(const struct mo_memory *memory, struct mo_pages *pages, struc
 	if (pages && !mo_content_read(memory->ctx, start_pfn, nr_pages, &step->content))
 		step->content_known = true;
 	refusal = mo_reason_of_block(-EINVAL, "", block,
-				     mo_iomem_is_ram(memory->ctx, step->block * memory->block_bytes, memory->block_bytes));
+				     mo_iomem_is_ram(memory->ctx, step->block * memory->block_bytes,
+						     memory->block_bytes));
 	if (refusal != MO_REASON_UNKNOWN)
 		return judge(step, MO_VERDICT_NEVER, refusal, nr_pages);
 	if (!step->content_known)

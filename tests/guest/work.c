@@ -453,7 +453,8 @@ static int main_work(int argc, char **argv)
 		{ "hugetlb", required_argument, NULL, 0x100 + REGION_HUGETLB },
 		{ "shm", required_argument, NULL, 0x100 + REGION_SHM },
 		{ "cache", required_argument, NULL, 0x100 + REGION_CACHE },
-		{ "kernel", required_argument, NULL, 'k' }, { "mlock", no_argument, NULL, 'm' }, { "help", no_argument, NULL, 'h' }, { 0 }
+		{ "kernel", required_argument, NULL, 'k' }, { "mlock", no_argument, NULL, 'm' },
+		{ "help", no_argument, NULL, 'h' }, { 0 }
 	};
 	static struct work work = { .node = -1, .nr_threads = 1 };
 	int c;
