@@ -92,10 +92,16 @@ END
 	sed -i 's/dimm/one-node/' tests/guest/c.bats
 	echo "no header" >tests/guest/d.bats
 	check guest-6.1
-	[[ $(sort boots) == "--kernel 6.1 --topology dimm -- bats --formatter tap tests/guest/a.bats tests/guest/b.bats
---kernel 6.1 --topology one-node -- bats --formatter tap tests/guest/c.bats" ]]
+	[[ $(sort boots) == "--kernel 6.1 --timeout 1800 --topology dimm -- bats --formatter tap tests/guest/a.bats tests/guest/b.bats
+--kernel 6.1 --timeout 1800 --topology one-node -- bats --formatter tap tests/guest/c.bats" ]]
 	[[ $output == *"d.bats has no line"*"the lab failed"*"no boot"* ]]
 	last_line "2 passed, 2 failed, 0 skipped"
+}
+
+@test "tests of the lab itself run on the host, once" {
+	printf "%s\n" "# lab: host" "@test \"a\" { true; }" >tests/guest/a.bats
+	check guest-6.12 guest-6.1
+	[[ $output == *"6.12 host "*"1 passed"* && $output != *"6.1 host"* ]]
 }
 
 @test "an unknown group is refused" {

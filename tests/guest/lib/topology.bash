@@ -20,7 +20,11 @@ topology_names() {
 }
 
 topology_list() {
-	awk 'NF { printf "%-14s  ", $1; for (i = 3; i <= NF; i++) printf "%s%s", $i, i < NF ? " " : "\n" }' <<<"$topologies"
+	awk 'NF {
+		printf "%-14s  ", $1
+		for (i = 3; i <= NF; i++)
+			printf "%s%s", $i, i < NF ? " " : "\n"
+	}' <<<"$topologies"
 }
 
 topology_default_memory() {
