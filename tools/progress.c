@@ -62,7 +62,7 @@ static double share_done(const struct mo_progress *now)
 {
 	double share = now->nr_blocks ? (double)now->nr_done / now->nr_blocks : 1;
 
-	if (now->pages_total && now->pages_left <= now->pages_total)
+	if (now->phase != MO_PHASE_ROLLBACK && now->pages_total && now->pages_left <= now->pages_total)
 		share = 1 - (double)now->pages_left / (double)now->pages_total;
 	return share;
 }
@@ -89,6 +89,7 @@ static void add_rate(struct line *line, const struct mo_progress *now)
 /* Most important first: what does not fit is left out. */
 static void draw(const struct mo_progress *now)
 {
+	bool has_pages = now->pages_total && now->phase != MO_PHASE_ROLLBACK;
 	size_t width = out_width(stderr);
 	struct line line = { .width = width < WIDTH_MAX ? width - 1 : WIDTH_MAX - 1 };
 
@@ -99,11 +100,11 @@ static void draw(const struct mo_progress *now)
 		line_add(&line, "rolling back");
 	if (now->stuck_pfn != UINT64_MAX)
 		line_add(&line, "stuck at pfn 0x%" PRIx64, now->stuck_pfn);
-	if (now->pages_total)
+	if (has_pages)
 		line_add(&line, "%s left", text_bytes(now->pages_left * progress.page_bytes).text);
-	if (now->eta_ms != UINT64_MAX && now->phase != MO_PHASE_ROLLBACK)
+	if (has_pages && now->eta_ms != UINT64_MAX)
 		line_add(&line, "eta %s", text_seconds(now->eta_ms).text);
-	if (now->pages_total)
+	if (has_pages)
 		add_rate(&line, now);
 	line_add(&line, "memory%" PRIu32, now->block);
 	fputs("\r", stderr);

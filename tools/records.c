@@ -73,16 +73,18 @@ static size_t merge(struct group *groups, size_t nr)
 	return nr_groups;
 }
 
-static void cell_owner(struct libscols_line *line, size_t i, const struct mo_record *record)
+static void cell_owner(struct libscols_line *line, size_t i, const struct mo_record *record, bool with_address)
 {
 	const char *what = *record->file ? record->file : first_vma(record);
-	char more[32] = "";
+	char more[32] = "", address[32] = "";
 
 	if (record->nr_owners > 1)
 		snprintf(more, sizeof(more), " and %" PRIu32 " more", record->nr_owners - 1);
+	if (with_address && record->nr_owners_kept)
+		snprintf(address, sizeof(address), " at 0x%" PRIx64, mo_record_owner(record, 0)->addr);
 	if (record->nr_owners_kept)
-		table_cell(line, i, "pid %" PRId32 " (%s)%s%s%s", first_pid(record), first_comm(record), more,
-			   *what ? ", " : "", what);
+		table_cell(line, i, "pid %" PRId32 " (%s)%s%s%s%s", first_pid(record), first_comm(record), address,
+			   more, *what ? ", " : "", what);
 	else if (*what)
 		table_cell(line, i, "%s", what);
 	else if (record->file_inode)
@@ -109,7 +111,7 @@ static void print_groups(const struct group *groups, size_t nr_groups)
 		table_cell(line, 1, "%s", mo_reason_name(groups[i].first->reason));
 		table_cell(line, 2, "%s", mo_kind_name(groups[i].first->kind));
 		table_cell(line, 3, "0x%" PRIx64, groups[i].first->start_pfn);
-		cell_owner(line, 4, groups[i].first);
+		cell_owner(line, 4, groups[i].first, groups[i].nr_pages == 1);
 	}
 	table_print(table);
 	if (nr_groups > GROUPS_SHOWN)
@@ -144,7 +146,7 @@ static void print_each(const struct mo_report *report)
 		table_cell(line, 3, "%s", mo_reason_name(record->reason));
 		table_cell(line, 4, "%s", mo_kind_name(record->kind));
 		cell_refs(line, 5, record);
-		cell_owner(line, 6, record);
+		cell_owner(line, 6, record, true);
 	}
 	table_print(table);
 }

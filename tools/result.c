@@ -29,6 +29,9 @@ static struct counts count(const struct mo_report *report)
 		counts.reasons[record->reason] = true;
 	counts.reasons[mo_report_reason(report)] = true;
 	counts.reasons[MO_REASON_NONE] = false;
+	/* What kept the pages says more than that time ran out meanwhile. */
+	if (mo_report_nr_records(report))
+		counts.reasons[MO_REASON_DEADLINE] = counts.reasons[MO_REASON_STALL] = false;
 	return counts;
 }
 

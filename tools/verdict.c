@@ -105,7 +105,7 @@ static void print_room(const struct mo_plan *plan)
 	if (move > available && move <= room)
 		word = "enough if page cache gives way";
 	say_item("  to move:    ", "%s", text_bytes(move).text);
-	if (room > available)
+	if (strcmp(text_bytes(room).text, text_bytes(available).text))
 		say_item("  room:       ", "%s free elsewhere, %s with page cache: %s", text_bytes(available).text,
 			 text_bytes(room).text, word);
 	else
