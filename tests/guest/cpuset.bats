@@ -1,0 +1,40 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# lab: --topology two-nodes --append memhp_default_state=online_movable
+# The kernel takes the targets from the writer's cpuset: from a narrow one, an offline would never end.
+load common
+
+setup() {
+	[ -e /sys/bus/acpi/devices/PNP0C80:00/physical_node ] || host dimm-add narrow 512M 1
+	until [ "$(cat "$memory"/memory*/valid_zones | grep -c '^Movable$')" = 4 ]; do read -rt 0.1 <> <(:) || :; done
+	grep -qw cpuset /sys/fs/cgroup/cgroup.controllers
+	echo +cpuset > /sys/fs/cgroup/cgroup.subtree_control
+	mkdir /sys/fs/cgroup/narrow
+	echo 1 > /sys/fs/cgroup/narrow/cpuset.mems
+}
+
+teardown() {
+	kill_children
+	rmdir /sys/fs/cgroup/narrow
+	echo -cpuset > /sys/fs/cgroup/cgroup.subtree_control
+}
+
+# Runs a command in the cpuset of node 1 alone.
+narrowly() {
+	bash -c 'echo $$ > /sys/fs/cgroup/narrow/cgroup.procs && exec "$@"' - "$@"
+}
+
+@test "offline works from a cpuset that holds only the node that goes" {
+	start_work ready --node 1 --anon 700m --threads 0	# more than the node can hold without its DIMM
+	[ "$(narrowly awk '/Mems_allowed_list/ { print $2 }' /proc/self/status)" = 1 ]
+	narrowly "$memoffline" offline --timeout 60 PNP0C80:00
+	[ "$(cat "$memory"/memory*/state | grep -c offline)" = 4 ]
+	end_work "$pid"
+}
+
+@test "where the root cpuset can't be entered, it says so beforehand" {
+	run narrowly unshare -m bash -c "mount -o remount,bind,ro /sys/fs/cgroup && exec '$memoffline' plan PNP0C80:00"
+	[ "$status" = 0 ]
+	[[ $output == *"cpuset"* ]]
+	host dimm-del narrow
+}
