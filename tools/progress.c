@@ -98,7 +98,7 @@ static void draw(const struct mo_progress *now)
 		line_add(&line, "waits for lock");
 	if (now->phase == MO_PHASE_ROLLBACK)
 		line_add(&line, "rolling back");
-	if (now->stuck_pfn != UINT64_MAX)
+	if (now->stuck_pfn != UINT64_MAX && now->phase != MO_PHASE_ROLLBACK)
 		line_add(&line, "stuck at pfn 0x%" PRIx64, now->stuck_pfn);
 	if (has_pages)
 		line_add(&line, "%s left", text_bytes(now->pages_left * progress.page_bytes).text);

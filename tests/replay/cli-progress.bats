@@ -60,3 +60,10 @@ drawn() {
 @test "the way back is told once" {
 	[ "$(on_terminal 80 "$show_progress" fail | grep -c 'a block failed: rolling back')" -eq 1 ]
 }
+
+@test "the way back is shown by its blocks: no pages, no time" {
+	run drawn 120 fail
+	back=$(grep '] .*rolling back' <<<"$output")
+	[ "$(wc -l <<<"$back")" -eq 3 ]
+	[[ $back != *left* && $back != *stuck* && $back != *eta* && $back != */s* ]]
+}
