@@ -4,9 +4,15 @@
 # The kernel takes the targets from the writer's cpuset: from a narrow one, an offline would never end.
 load common
 
+dimm=/sys/bus/acpi/devices/PNP0C80:00
+
 setup() {
-	[ -e /sys/bus/acpi/devices/PNP0C80:00/physical_node ] || host dimm-add narrow 512M 1
-	until [ "$(cat "$memory"/memory*/valid_zones | grep -c '^Movable$')" = 4 ]; do read -rt 0.1 <> <(:) || :; done
+	local block
+	[ -e "$dimm/physical_node3" ] || host dimm-add narrow 512M 1
+	until [ "$(cat "$dimm"/physical_node*/state | wc -l)" = 4 ]; do read -rt 0.1 <> <(:) || :; done
+	for block in "$dimm"/physical_node*/state; do
+		[ "$(cat "$block")" = online ] || echo online_movable > "$block"
+	done
 	grep -qw cpuset /sys/fs/cgroup/cgroup.controllers
 	echo +cpuset > /sys/fs/cgroup/cgroup.subtree_control
 	mkdir /sys/fs/cgroup/narrow
@@ -28,7 +34,7 @@ narrowly() {
 	start_work ready --node 1 --anon 700m --threads 0	# more than the node can hold without its DIMM
 	[ "$(narrowly awk '/Mems_allowed_list/ { print $2 }' /proc/self/status)" = 1 ]
 	narrowly "$memoffline" offline --timeout 60 PNP0C80:00
-	[ "$(cat "$memory"/memory*/state | grep -c offline)" = 4 ]
+	[ "$(cat "$dimm"/physical_node*/state | sort -u)" = offline ]
 	end_work "$pid"
 }
 
@@ -36,5 +42,4 @@ narrowly() {
 	run narrowly unshare -m bash -c "mount -o remount,bind,ro /sys/fs/cgroup && exec '$memoffline' plan PNP0C80:00"
 	[ "$status" = 0 ]
 	[[ $output == *"cpuset"* ]]
-	host dimm-del narrow
 }
