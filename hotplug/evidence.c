@@ -18,6 +18,7 @@
 #include "private.h"
 
 #define MESSAGE "func offline_pages format \"failed due to\" "
+#define FLAGS "pmlt"		/* on, and decorated as nobody else would: so that it is known as ours */
 #define INSTANCE "memoffline-"
 #define MAX_READS 4096		/* of one source in one poll, whatever floods it */
 
@@ -30,7 +31,6 @@ struct mo_evidence {
 	bool is_traced;		/* it was tried, at least */
 	char instance[32];
 	const char *control;	/* of dynamic debug, when it is on by us; else NULL */
-	bool left_behind;	/* there was an instance without a process */
 	char missing[512];
 };
 
@@ -39,7 +39,7 @@ static void add_missing(struct mo_evidence *evidence, const char *what, int err)
 	size_t len = strlen(evidence->missing);
 
 	snprintf(evidence->missing + len, sizeof(evidence->missing) - len, "%s%s (%s)",
-		 len ? ", " : "No evidence from ", what, strerror(-err));
+		 len ? ", " : "reasons may stay unknown, there is no evidence from ", what, strerror(-err));
 	mo_log(evidence->ctx, MO_LOG_INFO, "no evidence from %s: %s", what, strerror(-err));
 }
 
@@ -61,8 +61,20 @@ static const char *flags_of_message(const char *text)
 	return NULL;
 }
 
-/* 1: it is on, 0: it is off. */
-static int message_is_on(struct mo_ctx *ctx, const char *control)
+enum message { MESSAGE_OFF, MESSAGE_ON, MESSAGE_OURS };
+
+static enum message message_state(const char *flags)
+{
+	size_t len = strcspn(flags, " \n");
+
+	for (const char *flag = FLAGS; *flag; flag++)
+		if (!memchr(flags, *flag, len))
+			return memchr(flags, 'p', len) ? MESSAGE_ON : MESSAGE_OFF;
+	return len == strlen(FLAGS) ? MESSAGE_OURS : MESSAGE_ON;
+}
+
+/* enum message, or -errno. */
+static int read_message(struct mo_ctx *ctx, const char *control)
 {
 	const char *flags;
 	char *text;
@@ -71,19 +83,20 @@ static int message_is_on(struct mo_ctx *ctx, const char *control)
 	if (err)
 		return err;
 	flags = flags_of_message(text);
-	err = flags ? memchr(flags, 'p', strcspn(flags, " \n")) != NULL : -ENOENT;
+	err = flags ? (int)message_state(flags) : -ENOENT;
 	free(text);
 	return err;
 }
 
+/* One of ours that is on already is what a killed command left behind. */
 static int start_message(struct mo_evidence *evidence, const char *control)
 {
-	int on = message_is_on(evidence->ctx, control);
-	int err = on < 0 ? on : 0;
+	int state = read_message(evidence->ctx, control);
+	int err = state < 0 ? state : 0;
 
-	if (!on)
-		err = mo_write_text(evidence->ctx, MESSAGE "+p", "%s", control);
-	if (!err && (!on || evidence->left_behind))
+	if (state == MESSAGE_OFF)
+		err = mo_write_text(evidence->ctx, MESSAGE "+" FLAGS, "%s", control);
+	if (!err && state != MESSAGE_ON)
 		evidence->control = control;
 	return err;
 }
@@ -101,7 +114,7 @@ static void start_dynamic_debug(struct mo_evidence *evidence)
 static void stop_dynamic_debug(struct mo_evidence *evidence)
 {
 	if (evidence->control)
-		mo_write_text(evidence->ctx, MESSAGE "-p", "%s", evidence->control);
+		mo_write_text(evidence->ctx, MESSAGE "-" FLAGS, "%s", evidence->control);
 }
 
 /* ---- the log ---- */
@@ -205,8 +218,8 @@ static void remove_left_behind(struct mo_evidence *evidence)
 	if (!dir)
 		return;
 	while ((entry = readdir(dir)))
-		if (is_left_behind(entry->d_name) && !unlinkat(evidence->instances_fd, entry->d_name, AT_REMOVEDIR))
-			evidence->left_behind = true;
+		if (is_left_behind(entry->d_name))
+			unlinkat(evidence->instances_fd, entry->d_name, AT_REMOVEDIR);
 	closedir(dir);
 }
 
@@ -300,12 +313,10 @@ int mo_evidence_start(struct mo_ctx *ctx, struct mo_evidence **out)
 	evidence->instances_fd = -1;
 	evidence->trace_fd = -1;
 	if (!mo_ctx_get_sysroot(ctx)) {
-		find_instances(evidence);		/* first: it knows whether something was left behind */
+		find_instances(evidence);
 		start_dynamic_debug(evidence);
 		start_log(evidence);
 	}
-	if (*evidence->missing)
-		strncat(evidence->missing, ": reasons may stay unknown", sizeof(evidence->missing) - strlen(evidence->missing) - 1);
 	*out = evidence;
 	return 0;
 }

@@ -18,7 +18,7 @@ teardown() {
 	kill_children
 	mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing
 	! mountpoint -q /mnt || umount /mnt
-	echo 'func offline_pages -p' > $control
+	echo 'func offline_pages =_' > $control
 }
 
 # Pins a page of block 34 and has it found.
@@ -123,9 +123,11 @@ message_flags() { sed -n 's/.*\]offline_pages =\([^ ]*\) .*failed due to.*/\1/p'
 	"$memoffline" offline --timeout 60 34 3>&- &
 	offline_pid=$!
 	until [ "$(state 34)" = going-offline ]; do read -rt 0.1 <> <(:) || :; done
-	ls $instances
-	[ "$(message_flags)" = p ]
-	[ -d $instances/memoffline-$offline_pid ]
+	[[ $(message_flags) == p?* ]]
+	until [ -d $instances/memoffline-$offline_pid ]; do	# once the page holds it up
+		[ "$(state 34)" = going-offline ]
+		read -rt 0.1 <> <(:) || :
+	done
 	mkdir $instances/other
 	kill -KILL $offline_pid
 	wait $offline_pid || :

@@ -226,7 +226,7 @@ static void the_word_for_why_is_kept(void **state)
 	assert_string_equal(mo_klog_said(*state), "");
 	feed(*state, refused);
 	assert_string_equal(mo_klog_said(*state), "failure to isolate range");
-	feed(*state, "7,1,1,-;[163] offline_pages:2137: memory offlining [mem 0x100000000-0x107ffffff] failed due to signal backoff\n");
+	feed(*state, "7,1,1,-;[163] memory_hotplug:2137: memory offlining [mem 0x100000000-0x107ffffff] failed due to signal backoff\n");
 	assert_string_equal(mo_klog_said(*state), "signal backoff");
 	mo_klog_reset(*state, START_PFN, NR_PAGES, 4096);
 	assert_string_equal(mo_klog_said(*state), "");

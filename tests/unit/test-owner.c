@@ -141,6 +141,20 @@ static void a_process_counts_once_for_a_run(void **state)
 	assert_string_equal(mo_record_owner(records[0], 0)->vma, "[heap]");
 }
 
+static void records_may_overlap(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mo_record *records[2] = { want(fixture, 0x304, 1), want(fixture, 0x300, 16) };
+	uint64_t nr_hidden;
+
+	put(fixture, "9", "comm", "one\n");
+	put(fixture, "9", "maps", "00010000-00020000 rw-p 00000000 00:00 0          [heap]\n");
+	map(fixture, "9", 0x10000, PRESENT | 0x30a);
+	assert_int_equal(mo_owners_find(fixture->ctx, records, 2, &nr_hidden), 0);
+	assert_int_equal(records[0]->nr_owners, 0);
+	assert_int_equal(records[1]->nr_owners, 1);
+}
+
 static void more_owners_than_are_kept_are_counted(void **state)
 {
 	struct fixture *fixture = *state;
@@ -267,6 +281,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_process_that_maps_a_page_is_found),
 		TEST(a_process_counts_once_for_a_run),
+		TEST(records_may_overlap),
 		TEST(more_owners_than_are_kept_are_counted),
 		TEST(hidden_and_ended_processes_are_no_error),
 		TEST(threads_survive_their_first),
