@@ -124,7 +124,7 @@ static const struct {
 	[MO_REASON_INTERRUPTED] = {
 		"interrupted", "interrupted",
 		"A signal ended it.",
-		"Start it again, or \"memoffline offline --resume\" to go on where it stopped.",
+		"Start it again; nothing is left to clean up.",
 	},
 	[MO_REASON_LOCK_WAIT] = {
 		"hotplug lock", "lock-wait",

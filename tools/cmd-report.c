@@ -12,7 +12,7 @@ static void print_head(const struct mo_report *report)
 
 	say("%s of %s, %s, engine %s: %s%s after %s", mo_report_action(report), mo_report_target(report),
 	    text_time(mo_report_start_time_s(report)).text, mo_report_engine(report),
-	    result < 0 ? "failed, " : result > 0 ? "done in part" : "done", result < 0 ? strerror(-result) : "",
+	    result < 0 ? "failed, " : result > 0 ? "done in part" : "done", result < 0 ? text_error(result) : "",
 	    text_seconds(mo_report_elapsed_ms(report)).text);
 }
 

@@ -153,7 +153,7 @@ int tell_error(const struct call *call, int err)
 	struct json_object *object;
 
 	if (!*why)
-		why = strerror(-err);
+		why = text_error(err);
 	tell("%s", why);
 	if (call->json) {
 		object = json_new();

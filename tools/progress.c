@@ -119,7 +119,7 @@ static void draw(const struct mo_progress *now)
 static void print_done(const struct mo_progress *now)
 {
 	if (now->error)
-		fprintf(stderr, "memory%" PRIu32 ": failed, %s (%s)\n", now->block, strerror(-now->error),
+		fprintf(stderr, "memory%" PRIu32 ": failed, %s (%s)\n", now->block, text_error(now->error),
 			text_seconds(now->elapsed_ms).text);
 	else
 		fprintf(stderr, "memory%" PRIu32 ": done, %" PRIu32 " of %" PRIu32 " (%s)\n", now->block, now->nr_done,

@@ -45,6 +45,7 @@ static void print_done(const struct mo_report *report, const struct counts *coun
 {
 	uint64_t nr_done = counts->outcomes[MO_OUTCOME_DONE], nr_moved = mo_report_moved_pages(report);
 	uint64_t nr_before = counts->outcomes[MO_OUTCOME_WAS_SO], nr = mo_report_nr_blocks(report);
+	uint64_t nr_back = counts->outcomes[MO_OUTCOME_ROLLED_BACK];	/* by an undo */
 	const char *action = mo_report_action(report);
 	uint64_t freed = mo_report_freed_bytes(report);
 
@@ -56,6 +57,8 @@ static void print_done(const struct mo_report *report, const struct counts *coun
 		say("%s%s%s %s in %s%s%s%s.", freed ? text_bytes(freed).text : "", freed ? " in " : "",
 		    text_blocks(nr_done).text, action, text_seconds(mo_report_elapsed_ms(report)).text,
 		    nr_moved ? ", " : "", nr_moved ? text_pages(nr_moved).text : "", nr_moved ? " moved" : "");
+	if (nr_back)
+		say("%s %s back as before.", text_blocks(nr_back).text, nr_back == 1 ? "is" : "are");
 	if (nr_before)
 		say("%s %s already %s.", text_blocks(nr_before).text, nr_before == 1 ? "was" : "were", action);
 }

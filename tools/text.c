@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Numbers and names as text. */
+#include <errno.h>
 #include <inttypes.h>
 #include <langinfo.h>
 #include <stdlib.h>
@@ -77,6 +78,11 @@ struct text text_blocks(uint64_t count)
 struct text text_pages(uint64_t count)
 {
 	return counted(count, "page");
+}
+
+const char *text_error(int err)
+{
+	return err == -ETIMEDOUT ? "timed out" : err == -EINTR ? "stopped" : strerror(-err);
 }
 
 struct text text_time(uint64_t time_s)

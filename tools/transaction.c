@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What offline, online, resume and undo have in common: signals, progress, the result. */
-#include <errno.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -33,26 +32,12 @@ static void release_signals(int fd, const sigset_t *old)
 	sigprocmask(SIG_SETMASK, old, NULL);
 }
 
-static void tell_journal(const struct call *call)
-{
-	struct mo_journal_info info;
-
-	if (call->quiet || mo_journal_read(call->ctx, &info))
-		return;
-	tell("left behind: an offline of %s, begun %s by process %d, with %u of %u blocks offline", info.target,
-	     text_time(info.start_time_s).text, info.pid, info.nr_done, info.nr_blocks);
-	tell("to finish it:    memoffline offline --resume");
-	tell("to take it back: memoffline offline --undo");
-}
-
 static int tell_result(const struct call *call, int result, const struct mo_report *report)
 {
 	if (result < 0 && !(call->json && report))
 		tell_error(call, result);
 	else if (result < 0)
 		tell("%s", mo_ctx_error(call->ctx));
-	if (result == -EUCLEAN)
-		tell_journal(call);
 	if (report && call->json && result_json(call, report))
 		return EXIT_FAILURE;
 	if (report && !call->json)

@@ -85,3 +85,11 @@ report() {
 	report 33
 	[ "${lines[1]}" = "Nothing to do: 4 blocks are already offline." ]
 }
+
+@test "what was taken back is told" {
+	jq '.status = "done" | .errno = 0 | .error = "" | .reason = "none" | .records = [] | .nr_pages_kept = 0 | .notes = [] |
+	    .blocks[].reason = "none" | .blocks[].outcome = "rolled-back"' "$BATS_TEST_DIRNAME/reports/pinned.json" \
+		>"$run_dir/reports/last.json"
+	report
+	[ "${lines[1]}" = "4 blocks are back as before." ]
+}
