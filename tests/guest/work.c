@@ -531,15 +531,6 @@ static uint64_t read_block_pages(void)
 	return len_bytes / PAGE_BYTES;
 }
 
-static char *map_chunk(const struct pin *pin, size_t len_bytes)
-{
-	if (pin->file)
-		return map_shared(create_file(pin->file), len_bytes);
-	if (pin->shm)
-		return map_shared(memfd_create("pin", MFD_CLOEXEC), len_bytes);
-	return map_anon(len_bytes, 0, pin->thp ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-}
-
 static bool take_page(struct pin *pin, char *addr)
 {
 	*(volatile char *)addr = 1;	/* faults it in */
@@ -548,22 +539,42 @@ static bool take_page(struct pin *pin, char *addr)
 	return pin->block < 0 || pin->pfn / pin->block_pages == (uint64_t)pin->block;
 }
 
-/* What was taken in vain is kept until the page is found: else the same would come again. */
-static void find_page(struct pin *pin)
+/* What was taken in vain is kept: else the same would come again. */
+static bool find_own_page(struct pin *pin)
 {
 	size_t step = pin->thp ? HUGE_BYTES : PAGE_BYTES;
-	size_t chunk = pin->block < 0 ? step : pin->file ? MAX_SEARCH_BYTES : 2 * HUGE_BYTES;
+	size_t chunk = pin->block < 0 ? step : 2 * HUGE_BYTES;
 
-	prefer_node(pin->node);
 	for (size_t taken = 0; taken < MAX_SEARCH_BYTES; taken += chunk) {
-		char *addr = map_chunk(pin, chunk);
+		char *addr = map_anon(chunk, 0, pin->thp ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 
 		for (size_t at = 0; at < chunk; at += step)
 			if (take_page(pin, addr + at))
-				goto found;
+				return true;
 	}
-	die("found no page in memory block %ld among %lu MiB of node %d", pin->block, MAX_SEARCH_BYTES >> 20, pin->node);
-found:
+	return false;
+}
+
+/* A page of our own that is freed there is the next to be taken, mostly. */
+static bool find_shared_page(struct pin *pin)
+{
+	int fd = pin->file ? create_file(pin->file) : memfd_create("pin", MFD_CLOEXEC);
+	char *addr = map_shared(fd, HUGE_BYTES);
+
+	for (size_t at = 0; at < HUGE_BYTES && find_own_page(pin); at += PAGE_BYTES) {
+		if (madvise(pin->addr, PAGE_BYTES, MADV_DONTNEED))
+			die("madvise: %s", strerror(errno));
+		if (take_page(pin, addr + at))
+			return true;
+	}
+	return false;
+}
+
+static void find_page(struct pin *pin)
+{
+	prefer_node(pin->node);
+	if (!(pin->file || pin->shm ? find_shared_page(pin) : find_own_page(pin)))
+		die("found no page in memory block %ld among %lu MiB of node %d", pin->block, MAX_SEARCH_BYTES >> 20, pin->node);
 	prefer_node(-1);
 }
 
