@@ -26,7 +26,9 @@
 
 #define LAB_FAILED 125
 #define POWEROFF_WAIT_MS 30000
-#define SYSRQ_WAIT_MS 2000
+#define SYSRQ_WAIT_MS 3000	/* for the first line of an answer */
+#define SYSRQ_QUIET_MS 500	/* then it is complete */
+#define SYSRQ_LIMIT_MS 15000
 #define STDIN_CHUNK 4096
 #define ESCAPE_KEY 0x1d	/* Ctrl-] */
 
@@ -66,6 +68,8 @@ struct lab {
 	struct termios terminal;
 	int64_t start_ms;
 	int64_t deadline_ms;
+	int64_t dying_since_ms;
+	const char *sysrq_keys;	/* still to be sent */
 	int32_t status;
 	char failure[512];	/* empty: none */
 	int fatal_signal;
@@ -170,7 +174,7 @@ static void send_job(struct lab *lab)
 	terminal_raw(lab);
 	lab->may_send_input = lab->input;
 	lab->phase = WORKING;
-	lab->deadline_ms = lab->start_ms + lab->timeout_ms;
+	lab->deadline_ms = now_ms() + lab->timeout_ms;
 }
 
 /* --- signals --- */
@@ -311,6 +315,8 @@ static void serve_console(struct lab *lab)
 		close_fd(&lab->vm.console_fd);
 	else
 		console_take(&lab->console, data, n);
+	if (lab->phase == DYING)
+		lab->deadline_ms = now_ms() + SYSRQ_QUIET_MS;
 }
 
 static void serve_qemu_words(struct lab *lab)
@@ -387,15 +393,29 @@ static void send_sysrq(struct lab *lab, char key)
 		fprintf(lab->console.log, "memoffline-lab: no sysrq: %s\n", strerror(errno));
 }
 
+/*
+ * One key at a time: the serial port has one flag for a break, which a second
+ * break would set on a byte that the kernel has not read yet.
+ */
+static void next_sysrq(struct lab *lab)
+{
+	if (!*lab->sysrq_keys || lab->vm.console_fd < 0 || lab->qmp.fd < 0 ||
+	    now_ms() > lab->dying_since_ms + SYSRQ_LIMIT_MS) {
+		stop_qemu(lab);
+		lab->deadline_ms = INT64_MAX;
+		return;
+	}
+	send_sysrq(lab, *lab->sysrq_keys++);
+	lab->deadline_ms = now_ms() + SYSRQ_WAIT_MS;
+}
+
 static void ask_what_it_does(struct lab *lab)
 {
 	lab->phase = DYING;
-	lab->deadline_ms = now_ms() + SYSRQ_WAIT_MS;
-	if (lab->vm.console_fd < 0 || lab->qmp.fd < 0)
-		return;
+	lab->dying_since_ms = now_ms();
+	lab->sysrq_keys = "wl";	/* tasks that wait, what each processor does */
 	console_mark(&lab->console);
-	send_sysrq(lab, 'w');
-	send_sysrq(lab, 'l');
+	next_sysrq(lab);
 }
 
 static void check_deadline(struct lab *lab)
@@ -409,7 +429,7 @@ static void check_deadline(struct lab *lab)
 		stop_qemu(lab);
 		break;
 	case WORKING:
-		fail(lab, "timeout: the command was not done after %" PRId64 " s",
+		fail(lab, "timeout: the command was not done within %" PRId64 " s",
 		     lab->timeout_ms / 1000);
 		ask_what_it_does(lab);
 		break;
@@ -419,8 +439,7 @@ static void check_deadline(struct lab *lab)
 		ask_what_it_does(lab);
 		break;
 	default:
-		stop_qemu(lab);
-		lab->deadline_ms = INT64_MAX;
+		next_sysrq(lab);
 	}
 }
 

@@ -6,6 +6,11 @@
 # What the guest needs before it has a root file system.
 initramfs_modules=(virtio_pci virtio_console 9p 9pnet_virtio overlay)
 
+# What other versions of the lab left behind and nobody has built for two weeks.
+forget_old() {
+	find "$1" -mindepth 1 -maxdepth 1 -mtime +14 -exec rm -rf {} +
+}
+
 # with_lock NAME COMMAND...
 with_lock() (
 	mkdir -p "$cache" || die "cannot make the cache $cache"
@@ -32,6 +37,7 @@ compile_programs() {
 			"$cc" "${flags[@]}" -o "$new/host" host.c vm.c console.c qmp.c requests.c frame.c -ljson-c
 	) || die "cannot compile the lab's programs; install libc6-dev and libjson-c-dev, or run ./bootstrap"
 	mkdir -p "${to%/*}"
+	forget_old "${to%/*}"
 	mv -T "$new" "$to"
 }
 
@@ -101,6 +107,7 @@ build_initramfs() {
 		die "cannot build an initramfs; is cpio installed?"
 	rm -r "$tree"
 	mkdir -p "${to%/*}"
+	forget_old "${to%/*}"
 	mv "$tree.cpio" "$to"
 }
 
