@@ -134,7 +134,7 @@ static void check_blocks(struct mo_doctor *doctor)
 	if (counts.nr_stuck)
 		found(doctor, MO_HEALTH_NOTE, "zone-none",
 		      "leave these blocks out; memoffline list shows them with zone none or more nodes",
-		      "%" PRIu64 " memory blocks span zones or nodes or have holes: they can never go offline",
+		      "memory blocks that span zones or nodes or have holes, and so can never go offline: %" PRIu64,
 		      counts.nr_stuck);
 }
 

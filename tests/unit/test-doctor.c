@@ -79,7 +79,7 @@ static void test_movable(void **state)
 	(void)state;
 	EXPECT("movable", MO_HEALTH_OK, "4 of 12 online memory blocks", QUIET);
 	EXPECT("movable", MO_HEALTH_WARNING, "none of the 8 online", QUIET, "blocks=32-35,offline,Normal+Movable,1");
-	EXPECT("zone-none", MO_HEALTH_NOTE, "3 memory blocks span", QUIET, "blocks=8-9,online,none,0",
+	EXPECT("zone-none", MO_HEALTH_NOTE, "can never go offline: 3", QUIET, "blocks=8-9,online,none,0",
 	       "blocks=10,online,Normal,0+1");
 	EXPECT("zone-none", MO_HEALTH_OK, NULL, QUIET);
 }

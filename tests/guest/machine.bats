@@ -1,0 +1,159 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# lab: --topology virtio-mem --append memmap=512M!1G
+# What is read of a real machine: its devices, its events, what the doctor finds. The memory that the kernel was told
+# to take for persistent memory becomes dax0.0, driven by kmem: blocks 9 and 10. Blocks 32-35 are virtio-mem.
+load common
+
+setup_file() {
+	modprobe -qa nd_e820 nd_pmem dax_pmem device_dax kmem 2>/dev/null
+	cd /sys/bus/nd || return
+	[ ! -e drivers/nd_pmem/namespace0.0 ] || echo namespace0.0 > drivers/nd_pmem/unbind
+	echo 11111111-2222-3333-4444-555555555555 > devices/dax0.0/uuid
+	echo 2097152 > devices/dax0.0/align
+	echo ram > devices/dax0.0/mode
+	echo namespace0.0 > devices/dax0.0/namespace
+	echo dax0.0 > drivers/dax_pmem/bind
+	echo dax0.0 > /sys/bus/dax/drivers/device_dax/unbind
+	echo dax0.0 > /sys/bus/dax/drivers/kmem/new_id
+	cd "$BATS_TEST_DIRNAME/../.." || return
+}
+
+setup() {
+	all_online_movable 9 10
+}
+
+teardown() {
+	kill_children
+}
+
+devices() {
+	"$memoffline" list --raw --noheadings --summary=never -o BLOCK,STATE,NODE,DEVICE,KIND
+}
+
+# Its state is all that is asked for; it listens when it has its signalfd.
+start_monitor() {
+	events=$BATS_TEST_TMPDIR/events
+	"$memoffline" monitor "$@" > "$events" 3>&- &
+	pid=$!
+	until [[ "$(readlink /proc/$pid/fd/* 2>/dev/null)" == *signalfd* ]]; do
+		kill -0 "$pid"
+	done
+}
+
+finding() {	# KEY
+	"$memoffline" doctor --json | jq -r --arg key "$1" '.findings[] | select(.key == $key) | "\(.health): \(.text)"'
+}
+
+# ---- devices ----
+
+@test "boot memory, a dax device and virtio-mem are told apart" {
+	virtio=$(sed -n 's/.* : \(virtio[0-9]*\)$/\1/p' /proc/iomem)
+	run devices
+	[ "${lines[0]}" = "0-7 online 0 boot boot" ]
+	[ "${lines[1]}" = "9-10 online 0 dax0.0 dax" ]
+	[ "${lines[2]}" = "32-35 online 1 $virtio virtio-mem" ]
+	[ "${#lines[@]}" = 3 ]
+}
+
+@test "a whole dax device goes and comes back" {
+	"$memoffline" offline dax0.0
+	[ "$(states 9 10)" = offline=2 ]
+	[[ "$(devices)" == *"9-10 offline 0 dax0.0 dax"* ]]
+	"$memoffline" online --zone Movable dax0.0
+	[ "$(states 9 10)" = online=2 ]
+}
+
+@test "list and show answer while an offline hangs, where a reader of \"online\" does not" {
+	start_work pinned pin --node 1 --block 34
+	pin_pid=$pid
+	"$memoffline" offline --timeout 60 34 > "$BATS_TEST_TMPDIR/offline" 2>&1 3>&- &
+	offline_pid=$!
+	until [ "$(state 34)" = going-offline ]; do
+		kill -0 "$offline_pid"
+	done
+	cat "$memory/memory34/online" > "$BATS_TEST_TMPDIR/online" 3>&- &
+	reader_pid=$!
+	run timeout 20 "$memoffline" list --raw --noheadings --summary=never -o BLOCK,STATE
+	[ "$status" = 0 ]
+	[[ $output == *"34 going-offline"* ]]
+	run timeout 20 "$memoffline" show 34
+	[ "$status" = 0 ]
+	[[ $output == *going-offline* ]]
+	# No signal ends its wait, either.
+	kill -0 "$reader_pid"
+	[ ! -s "$BATS_TEST_TMPDIR/online" ]
+	kill -INT "$offline_pid"
+	wait "$offline_pid" || true
+	wait "$reader_pid"
+	[ -s "$BATS_TEST_TMPDIR/online" ]
+	[ "$(state 34) $(zone 34)" = "online Movable" ]
+	end_work "$pin_pid"
+}
+
+# ---- events ----
+
+@test "events of blocks that go and come, in order" {
+	start_monitor --count 3 --json
+	"$memoffline" offline 10
+	"$memoffline" online --zone Movable 10
+	echo "change 11111111-2222-3333-4444-555555555556 MEMOFFLINE=remove" > "$memory/memory9/uevent"
+	wait "$pid"
+	[ "$(jq -r '"\(.action) \(.subsystem) \(.name) \(.reason)"' "$events")" = "\
+offline memory memory10 
+online memory memory10 
+change memory memory9 remove" ]
+	[ "$(jq -r .path "$events" | head -n 1)" = /devices/system/memory/memory10 ]
+}
+
+@test "events of memory that is unplugged" {
+	start_monitor --timeout 300
+	host resize vm0 256M
+	host wait-size vm0 256M
+	await "$events" "$pid" "remove memory3[2-5]"
+	grep -q "offline memory3[2-5]" "$events"
+	host resize vm0 512M
+	host wait-size vm0 512M
+	await "$events" "$pid" "add memory3[2-5]"
+}
+
+# ---- the doctor ----
+
+@test "the doctor finds a machine that is fit, and writes nothing" {
+	run "$memoffline" doctor
+	[ "$status" = 0 ]
+	[[ $output != *problem* ]]
+	[ ! -e "$run_dir" ] || [ -z "$(ls -A "$run_dir"/journal 2>/dev/null)" ]
+	[ "$(cat /sys/kernel/tracing/tracing_on)" = 1 ]
+	for key in hotremove permission run-dir page-flags iomem dynamic-debug tracefs cpuset; do
+		[[ "$(finding $key)" == ok:* ]]
+	done
+}
+
+@test "the doctor finds what is set wrong" {
+	echo online > "$memory/auto_online_blocks"
+	[[ "$(finding auto-online)" == "warning:"*"(online)"* ]]
+	echo online_movable > "$memory/auto_online_blocks"
+
+	mkdir -p /run/udev/rules.d
+	echo 'SUBSYSTEM=="memory", ATTR{state}=="offline", ATTR{state}="online"' > /run/udev/rules.d/40-x.rules
+	[[ "$(finding udev-rule)" == "problem: the udev rule in /run/udev/rules.d/40-x.rules"* ]]
+	run "$memoffline" doctor
+	[ "$status" = 1 ]
+	rm /run/udev/rules.d/40-x.rules
+
+	umount /sys/kernel/tracing
+	mount -t tmpfs none /sys/kernel/debug
+	[[ "$(finding tracefs)" == "note: tracefs can't be used (not mounted"* ]]
+	umount /sys/kernel/debug
+	mount -t tracefs tracefs /sys/kernel/tracing
+}
+
+@test "the doctor tells what is missing without root" {
+	run setpriv --reuid=65534 --clear-groups --bounding-set=-all "$memoffline" doctor
+	[ "$status" = 1 ]
+	[[ $output == *"permission: the state of memory blocks can't be written: Permission denied"*"-> run it as root"* ]]
+	[[ $output == *"page-flags: the content"*"Permission denied"* ]]
+	[[ $output == *"iomem: "*"shows no addresses"* ]]
+	[[ $output == *"run-dir: "*"can't be written"* ]]
+}
