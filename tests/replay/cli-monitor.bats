@@ -4,8 +4,12 @@
 load cli
 
 setup() {
-	run "$memoffline" monitor --timeout 0.001
-	[ "$status" -eq 0 ] || skip "this machine gives no events: $output"
+	run timeout 20 "$memoffline" monitor --timeout 0.001
+	[ "$status" -ne 1 ] || skip "this machine gives no events: $output"
+}
+
+teardown() {
+	[ -z "${pid-}" ] || kill -KILL "$pid" 2>/dev/null || true
 }
 
 # Starts it and waits until it listens: from then on it has a signalfd.
@@ -27,6 +31,7 @@ start() {
 	for signal in INT TERM HUP; do
 		start
 		kill -s "$signal" "$pid"
+		timeout 20 tail --pid="$pid" -f /dev/null
 		wait "$pid"
 	done
 }
@@ -37,5 +42,6 @@ start() {
 	pid=$!
 	exec 7<"$BATS_TEST_TMPDIR/fifo"
 	exec 7<&-
+	timeout 20 tail --pid="$pid" -f /dev/null
 	wait "$pid"
 }
