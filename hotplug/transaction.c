@@ -218,8 +218,11 @@ void mo_transaction_mark(struct mo_transaction *txn, size_t i, enum mo_journal_m
 int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word, const struct mo_step_limits *limits)
 {
 	struct mo_item *item = &txn->items[i];
+	bool leaves = !strcmp(word, "offline");	/* on the way back there is nothing to count and nobody to blame */
 	struct mo_attempt attempt = {
-		.memory = txn->memory, .pages = txn->pages, .evidence = txn->evidence,
+		.memory = txn->memory,
+		.pages = leaves ? txn->pages : NULL,
+		.evidence = leaves ? txn->evidence : NULL,
 		.block = item->block, .word = word,
 		.deadline_ms = limits->deadline_ms, .stall_ms = limits->stall_ms, .stop_fd = limits->stop_fd,
 		.tick = tell, .data = txn,
@@ -232,7 +235,7 @@ int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word,
 	result->elapsed_ms += attempt.elapsed_ms;
 	if (!result->pages_before)
 		result->pages_before = attempt.pages_before;
-	if (attempt.error && txn->evidence)
+	if (attempt.error && attempt.evidence)
 		mo_kept_report(txn->report, result, &item->before, &attempt);
 	txn->abandoned |= attempt.abandoned;
 	if (attempt.error)
