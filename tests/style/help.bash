@@ -3,6 +3,8 @@
 # What the command's own help shows.
 memoffline=${MEMOFFLINE_BUILD:-.}/tools/memoffline
 [[ -x $memoffline ]] || cannot_tell "$memoffline is not built"
+memoffline=$(realpath "$memoffline")
+PATH=${memoffline%/*}:$PATH
 
 commands() {
 	"$memoffline" --help | awk '/^Commands:/ { on = 1; next } /^[^ ]/ { on = 0 } on && /^  [a-z]/ { print $1 }'
