@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "out.h"
@@ -156,10 +157,18 @@ static void tell_rollback(const struct mo_progress *now)
 		tell("a block failed: rolling back");
 }
 
+/* A terminal held by Ctrl-S, or a pipe that nobody reads, must not hold up the deadline: what it misses is progress. */
+static bool can_write(void)
+{
+	struct pollfd poll_fd = { STDERR_FILENO, POLLOUT, 0 };
+
+	return poll(&poll_fd, 1, 0) == 1;
+}
+
 void progress_show(void *data, const struct mo_progress *now)
 {
 	(void)data;
-	if (progress.call->quiet)
+	if (progress.call->quiet || !can_write())
 		return;
 	tell_rollback(now);
 	if (progress.terminal)
