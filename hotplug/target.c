@@ -196,9 +196,10 @@ static int no_such_device(struct mo_memory *memory, const char *item)
 	char names[256] = "";
 	size_t len = 0;
 
-	for (size_t i = 1; i < memory->nr_devices && len + strlen(memory->devices[i].name) + 3 < sizeof(names); i++)
-		len = (size_t)(stpcpy(stpcpy(names + len, i > 1 ? ", " : ""), memory->devices[i].name) - names);
-
+	/* An empty slot of a memory module is a device, too. */
+	for (size_t i = 1; i < memory->nr_devices; i++)
+		if (memory->devices[i].nr_blocks && len + strlen(memory->devices[i].name) + 3 < sizeof(names))
+			len = (size_t)(stpcpy(stpcpy(names + len, len ? ", " : ""), memory->devices[i].name) - names);
 	if (!len)
 		return mo_error(memory->ctx, -ENOENT, "there is no memory device '%s': all memory of this machine was there at boot, or its "
 				"devices are shown to root alone; list the blocks and name them", item);

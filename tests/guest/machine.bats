@@ -107,7 +107,7 @@ change memory memory9 remove" ]
 }
 
 @test "events of memory that is unplugged" {
-	start_monitor --timeout 300
+	start_monitor --timeout 120
 	host resize vm0 256M
 	host wait-size vm0 256M
 	await "$events" "$pid" "remove memory3[2-5]"

@@ -45,7 +45,8 @@ static int setup(void **state)
 	struct machine *machine = calloc(1, sizeof(*machine));
 
 	OPEN(machine, DIMM_MACHINE, "blocks=40,offline,Normal+Movable,0", "blocks=41,online,none,0+1",
-	     "node=2,2-3,0,0,0,20+20+10", "dax=dax0.0,8000000,10000000", "virtio-mem=virtio0,18000000-1fffffff");
+	     "node=2,2-3,0,0,0,20+20+10", "dax=dax0.0,8000000,10000000", "virtio-mem=virtio0,18000000-1fffffff",
+	     "file=sys/bus/acpi/devices/PNP0C80:01/status,0");
 	machine_read(machine);
 	*state = machine;
 	return 0;
@@ -127,6 +128,7 @@ static void test_refused(void **state)
 		{ "0x108000000000-0x10ffffffffff", -ENOENT, "no memory block" },
 		{ "node7", -ENOENT, "no node 7: the first on this machine is 0, the last 2" },
 		{ "node2", -ENODATA, "'node2' holds no memory block" },
+		{ "PNP0C80:01", -ENODATA, "holds no memory block" },
 		{ "node", -EINVAL, "'node' is not a target; name blocks" },
 		{ "PNP0C80:07", -ENOENT,
 			"no memory device 'PNP0C80:07'; this machine has PNP0C80:00, dax0.0, virtio0" },
