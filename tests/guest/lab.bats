@@ -212,23 +212,28 @@ usage_error() {
 	rm -f "${output##*The whole log: }"
 }
 
-# signalled SIGNAL STATUS
+# signalled SIGNAL STATUS: the guest is frozen, so QEMU cannot end by itself
 signalled() {
-	local pid qemu status=0
+	local pid qemu status=0 pidfile=$BATS_TEST_TMPDIR/pid.$1
 
-	"$lab" --log "$BATS_TEST_TMPDIR/log" -- sh -c 'echo begun; sleep 1000' >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	# A background job of a shell without job control ignores SIGINT otherwise.
+	env --default-signal=INT "$lab" --log "$BATS_TEST_TMPDIR/log" --qemu -S --qemu -pidfile --qemu "$pidfile" \
+		-- true >/dev/null 2>&1 3>&- &
 	pid=$!
-	tail -f --pid="$pid" "$BATS_TEST_TMPDIR/out" 2>/dev/null | grep -q -m 1 begun
-	qemu=$(pgrep -P "$pid")
+	until [ -s "$pidfile" ]; do
+		kill -0 "$pid"
+		sleep 0.1
+	done
+	qemu=$(cat "$pidfile")
 	kill -"$1" "$pid"
 	wait "$pid" || status=$?
-	[ "$status" -eq "$2" ] || { echo "status $status"; return 1; }
-	tail -f --pid="$qemu" /dev/null
+	[ "$status" -eq "$2" ] || { echo "SIG$1: status $status"; return 1; }
+	timeout 20 tail -s 0.1 -f --pid="$qemu" /dev/null || { kill "$qemu"; echo "SIG$1: QEMU lives on"; return 1; }
 }
 
 @test "SIGTERM, SIGINT and SIGKILL of the runner take QEMU along" {
 	signalled TERM 143
-	# A background job of a shell without job control ignores SIGINT, so does its child.
+	signalled INT 130
 	signalled KILL 137
 }
 
