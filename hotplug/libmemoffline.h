@@ -303,6 +303,7 @@ typedef void mo_progress_fn(void *data, const struct mo_progress *progress);
 #define MO_REQUEST_FORCE	(1u << 3)  /* try blocks whose verdict is "never", too */
 #define MO_REQUEST_KEEP_ORDER	(1u << 4)  /* the order as given, not the cheapest */
 #define MO_REQUEST_NO_CONTENT	(1u << 5)  /* plan without reading page flags */
+#define MO_REQUEST_ONLINE	(1u << 6)  /* plan for mo_online(): len_bytes is taken from blocks that are offline */
 
 struct mo_request {
 	size_t size;		/* sizeof(struct mo_request) */

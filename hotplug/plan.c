@@ -7,7 +7,7 @@
 #include "private.h"
 
 #define KNOWN_FLAGS (MO_REQUEST_PARTIAL | MO_REQUEST_ALL_OR_NOTHING | MO_REQUEST_WAIT | MO_REQUEST_FORCE | \
-		     MO_REQUEST_KEEP_ORDER | MO_REQUEST_NO_CONTENT)
+		     MO_REQUEST_KEEP_ORDER | MO_REQUEST_NO_CONTENT | MO_REQUEST_ONLINE)
 
 int mo_request_check(struct mo_ctx *ctx, const struct mo_request *request)
 {
@@ -70,8 +70,10 @@ static void sum_steps(struct mo_plan *plan)
 	}
 }
 
-static int fill_steps(struct mo_plan *plan, const struct mo_selection *selection, struct mo_pages *pages)
+static int fill_steps(struct mo_plan *plan, const struct mo_selection *selection, struct mo_pages *pages,
+		      uint32_t flags)
 {
+	enum mo_state goal = flags & MO_REQUEST_ONLINE ? MO_STATE_ONLINE : MO_STATE_OFFLINE;
 	const struct mo_block *block;
 	size_t i;
 
@@ -81,8 +83,8 @@ static int fill_steps(struct mo_plan *plan, const struct mo_selection *selection
 				selection->nr_numbers);
 	for (i = 0; i < selection->nr_numbers; i++) {
 		block = mo_memory_find(plan->memory, selection->numbers[i]);
-		if (selection->len_bytes && block->state == MO_STATE_OFFLINE)
-			continue;
+		if (selection->len_bytes && block->state == goal)
+			continue;	/* it has nothing to give */
 		plan->steps[plan->nr_candidates].block = selection->numbers[i];
 		mo_step_judge(plan->memory, pages, &plan->steps[plan->nr_candidates++]);
 	}
@@ -100,8 +102,10 @@ static int choose_steps(struct mo_plan *plan, const struct mo_selection *selecti
 	if (!selection->len_bytes)
 		return 0;
 	if (nr_wanted > plan->nr_candidates)
-		return mo_error(plan->memory->ctx, -ERANGE, "only %llu MiB match that are online, %llu MiB were asked for; "
-				"take less, or widen node, zone or target", (unsigned long long)(plan->nr_candidates * plan->memory->block_bytes >> 20),
+		return mo_error(plan->memory->ctx, -ERANGE, "only %llu MiB match that are %s, %llu MiB were asked for; "
+				"take less, or widen node, zone or target",
+				(unsigned long long)(plan->nr_candidates * plan->memory->block_bytes >> 20),
+				flags & MO_REQUEST_ONLINE ? "offline" : "online",
 				(unsigned long long)selection->len_bytes >> 20);
 	plan->nr_steps = nr_wanted;
 	/* The last ones chosen were the least sure; what is done is done in the cheapest order. */
@@ -114,7 +118,7 @@ static int complete_plan(struct mo_plan *plan, const struct mo_selection *select
 {
 	struct mo_pages *pages = NULL;
 	int pages_err = request->flags & MO_REQUEST_NO_CONTENT ? -ECANCELED : mo_pages_open(plan->memory->ctx, &pages);
-	int err = fill_steps(plan, selection, pages);
+	int err = fill_steps(plan, selection, pages, request->flags);
 
 	mo_pages_close(pages);
 	if (!err)

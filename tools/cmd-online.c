@@ -71,7 +71,7 @@ static int run(struct call *call)
 	int status;
 
 	request.timeout_ms = TIMEOUT_MS;
-	request.flags = MO_REQUEST_NO_CONTENT;
+	request.flags = MO_REQUEST_NO_CONTENT | MO_REQUEST_ONLINE;
 	parse_options(call, &request, &online);
 	target = request_target(call, &request);
 	status = request_plan(call, &request, &online.plan);

@@ -189,6 +189,25 @@ static void a_size_prefers_what_is_sure(void **state)
 	machine_close(&machine);
 }
 
+static void a_size_to_bring_online_is_of_offline_blocks(void **state)
+{
+	struct mo_request request = MO_REQUEST_INIT;
+	struct machine machine;
+	struct mo_plan *result;
+
+	(void)state;
+	OPEN(&machine, "blocks=32-33,online,Movable,0", "blocks=34-35,offline,Normal+Movable,0");
+	request.len_bytes = 256ULL << 20;
+	request.flags = MO_REQUEST_ONLINE | MO_REQUEST_NO_CONTENT;
+	result = plan(&machine, &request);
+	ASSERT_ORDER(result, 35, 34);
+	mo_plan_unref(result);
+	request.len_bytes = 384ULL << 20;
+	assert_int_equal(mo_plan_new(machine.memory, &request, &result), -ERANGE);
+	assert_says(machine.ctx, "256 MiB match that are offline");
+	machine_close(&machine);
+}
+
 static void blocks_are_judged_by_what_they_hold(void **state)
 {
 	struct mo_request request = target("0-5");
@@ -393,6 +412,7 @@ int main(void)
 		cmocka_unit_test(the_emptiest_block_goes_first),
 		cmocka_unit_test(a_size_takes_the_cheapest),
 		cmocka_unit_test(a_size_prefers_what_is_sure),
+		cmocka_unit_test(a_size_to_bring_online_is_of_offline_blocks),
 		cmocka_unit_test(blocks_are_judged_by_what_they_hold),
 		cmocka_unit_test(holes_are_seen_in_iomem),
 		cmocka_unit_test(short_room_makes_it_unlikely),
