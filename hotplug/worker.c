@@ -98,7 +98,7 @@ static void __attribute__((noreturn)) run_worker(pid_t parent, int state_fd, int
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	if (cgroup_fd >= 0 && write(cgroup_fd, "0", 1) < 0)
-		_exit(EPERM);
+		_exit(EACCES);	/* EPERM is a driver's veto */
 	if (write(state_fd, text, strlen(text)) < 0)
 		_exit(errno);
 	_exit(0);
