@@ -164,13 +164,14 @@ static void keep_pages(struct watch *watch)
 static int end_worker(struct watch *watch)
 {
 	struct pollfd ended = { .fd = mo_worker_fd(watch->worker), .events = POLLIN };
-	uint64_t until_ms = mo_now_ms() + LET_GO_MS;
+	uint64_t until_ms = mo_now_ms() + LET_GO_MS, now;
 	int n;
 
 	mo_worker_kill(watch->worker);
-	do
-		n = poll(&ended, 1, (int)(until_ms - mo_now_ms()));
-	while (n < 0 && errno == EINTR);
+	do {
+		now = mo_now_ms();
+		n = poll(&ended, 1, now < until_ms ? (int)(until_ms - now) : 0);
+	} while (n < 0 && errno == EINTR);
 	if (n > 0)
 		return mo_worker_finish(watch->worker);
 	watch->attempt->abandoned = true;

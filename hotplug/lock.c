@@ -2,6 +2,7 @@
 /* The run directory, and the lock in it: one memoffline at a time. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -76,7 +77,7 @@ static int wait_for_lock(int fd, uint32_t wait_ms, int stop_fd)
 	}
 	fds[0].fd = pidfd_open(pid, 0);
 	do
-		n = poll(fds, 2, wait_ms == UINT32_MAX ? -1 : (int)wait_ms);
+		n = poll(fds, 2, wait_ms > INT_MAX ? -1 : (int)wait_ms);
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		err = -EALREADY;
