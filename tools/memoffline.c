@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* memoffline: take memory out of a running machine. The table of commands, and the way to them. */
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "out.h"
@@ -81,11 +83,24 @@ static const struct command *find_command(const struct call *call, const char *n
 	usage_error(call, "there is no command '%s'", name);
 }
 
+/* Where a standard stream is closed, the next file opened would get its number, and our messages: the journal, say. */
+static void keep_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);	/* so that writing fails, as before */
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct call call = { 0 };
 	int status;
 
+	keep_streams();
 	setlocale(LC_ALL, "");
 	setlocale(LC_NUMERIC, "C");	/* 0.5, everywhere */
 	signal(SIGPIPE, SIG_IGN);	/* a reader that left must not kill an offline in the middle */
