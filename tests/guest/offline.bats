@@ -148,30 +148,31 @@ teardown() {
 
 # ---- interruption ----
 
-# Starts an offline of 32-35 that holds at a pinned page in 32 after the others went; sets cmd_pid.
-start_held_offline() {
+# Starts an offline that holds at a pinned page in 32 after the other BLOCKS went; sets cmd_pid.
+start_held_offline() {	# BLOCK...
 	start_work pinned pin --node 1 --block 32
 	pin_pid=$pid
-	"$memoffline" offline --keep-order --timeout 120 --stall 0 "$@" 35,34,33,32 > "$BATS_TEST_TMPDIR/out" \
+	"$memoffline" offline --keep-order --timeout 120 --stall 0 "$@" 32 > "$BATS_TEST_TMPDIR/out" \
 		2> "$BATS_TEST_TMPDIR/err" 3>&- &
 	cmd_pid=$!
 	while [ "$(state 32)" != going-offline ]; do
 		kill -0 "$cmd_pid"
 		read -rt 0.05 <> <(:) || :
 	done
-	[ "$(states 33 34 35)" = offline=3 ]
+	[ "$(states "$@")" = offline=$# ]
 }
 
+# With every other movable block gone, a plain "online" would put a block into zone Normal.
 interrupt_rolls_back() {	# SIGNAL
-	start_held_offline
+	start_held_offline 39 38 37 36 35 34 33
 	kill "-$1" "$cmd_pid"
 	status=0
 	wait "$cmd_pid" || status=$?
 	cat "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/err"
 	[ "$status" = 1 ]
 	grep -qi 'roll' "$BATS_TEST_TMPDIR/err"
-	[ "$(states 32 33 34 35)" = online=4 ]
-	for block in 32 33 34 35; do [ "$(zone $block)" = Movable ]; done
+	[ "$(states 32 33 34 35 36 37 38 39)" = online=8 ]
+	for block in 32 33 34 35 36 37 38 39; do [ "$(zone $block)" = Movable ]; done
 	[ ! -e "$run_dir/journal" ]
 	end_work "$pin_pid"
 }
@@ -185,7 +186,7 @@ interrupt_rolls_back() {	# SIGNAL
 }
 
 @test "SIGKILL in mid-offline: the next command says so, --undo takes it back" {
-	start_held_offline
+	start_held_offline 35 34 33
 	kill -KILL "$cmd_pid"
 	wait "$cmd_pid" || :
 	end_work "$pin_pid"
@@ -205,7 +206,7 @@ interrupt_rolls_back() {	# SIGNAL
 }
 
 @test "SIGKILL in mid-offline: --resume finishes it" {
-	start_held_offline
+	start_held_offline 35 34 33
 	kill -KILL "$cmd_pid"
 	wait "$cmd_pid" || :
 	end_work "$pin_pid"
@@ -217,7 +218,7 @@ interrupt_rolls_back() {	# SIGNAL
 }
 
 @test "a kill leaves neither tracing nor dynamic debug switched on after the next run" {
-	start_held_offline
+	start_held_offline 35 34 33
 	kill -KILL "$cmd_pid"
 	wait "$cmd_pid" || :
 	end_work "$pin_pid"
@@ -231,7 +232,7 @@ interrupt_rolls_back() {	# SIGNAL
 # ---- others at work ----
 
 @test "two commands at once: the second says who holds the lock; with --wait it waits" {
-	start_held_offline
+	start_held_offline 35 34 33
 	run "$memoffline" offline 36
 	[ "$status" = 1 ]
 	[[ $output == *"$cmd_pid"* ]]
