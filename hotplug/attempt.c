@@ -240,6 +240,12 @@ void mo_attempt_run(struct mo_attempt *attempt)
 	attempt->elapsed_ms = mo_now_ms() - watch.start_ms;
 }
 
+/* A worker that was killed may have been past the kernel's last look at signals; an answer is an answer. */
+bool mo_attempt_did_it(const struct mo_attempt *attempt)
+{
+	return !attempt->error || attempt->error == -EINTR || attempt->ended_by != MO_REASON_NONE;
+}
+
 void mo_attempt_clear(struct mo_attempt *attempt)
 {
 	free(attempt->kept.pages);

@@ -322,6 +322,8 @@ struct mo_attempt {
 	struct mo_kept_pages kept;	/* in use when it was given up or failed */
 };
 void mo_attempt_run(struct mo_attempt *attempt);
+/* The block is in the state that was to be written: are we who brought it there? Pure. */
+bool mo_attempt_did_it(const struct mo_attempt *attempt);
 /* Fill the pages kept of a block that is not even tried. */
 void mo_attempt_look(struct mo_attempt *attempt);
 void mo_attempt_clear(struct mo_attempt *attempt);	/* frees what is kept */

@@ -116,9 +116,13 @@ int mo_transaction_fill(struct mo_transaction *txn, size_t i, uint32_t block, en
 	const struct mo_block *before = mo_memory_find(txn->memory, block);
 
 	item->block = block;
+	item->verdict = verdict;
+	/* The plan was made before we had the lock: others may have changed the block since then. */
+	if (before && !mo_memory_refresh(txn->memory, block) && before->state == MO_STATE_ONLINE &&
+	    verdict == MO_VERDICT_DONE)
+		item->verdict = MO_VERDICT_LIKELY;
 	if (before)
 		item->before = *before;
-	item->verdict = verdict;
 	item->pages = pages;
 	item->mark = MO_MARK_TODO;
 	item->result = mo_report_add_block(txn->report, block, item->before.zone);
@@ -198,7 +202,7 @@ static enum mo_outcome find_outcome(struct mo_transaction *txn, struct mo_attemp
 	}
 	block = mo_memory_find(txn->memory, attempt->block);
 	if (block && is_wanted_state(block, attempt->word)) {
-		enum mo_outcome outcome = attempt->error ? MO_OUTCOME_WAS_SO : MO_OUTCOME_DONE;
+		enum mo_outcome outcome = mo_attempt_did_it(attempt) ? MO_OUTCOME_DONE : MO_OUTCOME_WAS_SO;
 
 		attempt->error = 0;
 		return outcome;

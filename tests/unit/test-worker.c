@@ -126,6 +126,23 @@ static void a_sysroot_is_never_written(void **state)
 	mo_ctx_unref(other);
 }
 
+/* The signal came too late to stop it: who counts such a block as somebody else's never brings it back. */
+static void what_a_killed_worker_finished_is_its_doing(void **state)
+{
+	struct mo_attempt done = { .error = 0 };
+	struct mo_attempt interrupted = { .error = -EINTR, .ended_by = MO_REASON_INTERRUPTED };
+	struct mo_attempt late = { .error = -ETIMEDOUT, .ended_by = MO_REASON_DEADLINE };
+	struct mo_attempt killed_by_others = { .error = -EINTR };
+	struct mo_attempt refused = { .error = -EINVAL };
+
+	(void)state;
+	assert_true(mo_attempt_did_it(&done));
+	assert_true(mo_attempt_did_it(&interrupted));
+	assert_true(mo_attempt_did_it(&late));
+	assert_true(mo_attempt_did_it(&killed_by_others));
+	assert_false(mo_attempt_did_it(&refused));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +151,7 @@ int main(void)
 		cmocka_unit_test(a_blocked_write_can_be_killed),
 		cmocka_unit_test(the_worker_dies_with_its_parent),
 		cmocka_unit_test(a_sysroot_is_never_written),
+		cmocka_unit_test(what_a_killed_worker_finished_is_its_doing),
 	};
 
 	alarm(60);	/* a worker that can't be killed fails the test instead of hanging it */
