@@ -101,7 +101,10 @@ static int take_blocks(struct mo_transaction *txn)
 	}
 	if (txn->nr_done >= txn->nr_wanted)
 		return 0;
-	return first_err ? first_err : -ETIMEDOUT;
+	if (first_err)
+		return first_err;
+	txn->ended_by = MO_REASON_DEADLINE;	/* it passed between two blocks */
+	return -ETIMEDOUT;
 }
 
 static size_t count_done(const struct mo_transaction *txn)
@@ -121,10 +124,12 @@ static int roll_back(struct mo_transaction *txn)
 
 	txn->nr_wanted = count_done(txn);
 	txn->nr_done = 0;
+	txn->ended_by = MO_REASON_NONE;
 	for (i = txn->nr_items; i-- > 0; ) {
 		if (txn->items[i].mark != MO_MARK_DONE)
 			continue;
-		if (txn->abandoned) {
+		/* Who holds the kernel's lock now holds it for the next block as well. */
+		if (txn->abandoned || txn->ended_by == MO_REASON_LOCK_WAIT) {
 			txn->items[i].result->outcome = MO_OUTCOME_ROLLBACK_FAILED;
 			first_err = -EBUSY;
 			continue;
@@ -141,14 +146,19 @@ static uint64_t freed_bytes(const struct mo_transaction *txn)
 	return count_done(txn) * mo_memory_block_bytes(txn->memory);
 }
 
+/* Where it ended: the block that failed, else the first whose turn did not come. */
 static uint32_t first_failed(const struct mo_transaction *txn)
 {
+	const struct mo_item *found = NULL;
 	size_t i;
 
-	for (i = 0; i < txn->nr_items; i++)
+	for (i = 0; i < txn->nr_items; i++) {
 		if (txn->items[i].result->outcome == MO_OUTCOME_FAILED)
 			return txn->items[i].block;
-	return 0;
+		if (!found && txn->items[i].result->outcome == MO_OUTCOME_NOT_TRIED)
+			found = &txn->items[i];
+	}
+	return found ? found->block : 0;
 }
 
 /* The sentence for a transaction that did not do all that was asked. */
@@ -221,9 +231,9 @@ static int run(struct mo_transaction *txn, struct mo_report **report)
 		ended_by = txn->ended_by;
 		rolled_back = !roll_back(txn);
 		txn->ended_by = ended_by;
-		complete = rolled_back && !txn->abandoned;
+		complete = rolled_back;
 	}
-	close_journal(txn, complete);
+	close_journal(txn, complete && !txn->abandoned);
 	if (err)
 		explain(txn, result, rolled_back);
 	return mo_transaction_end(txn, result, freed_bytes(txn), report);
@@ -243,7 +253,8 @@ static int check_leftover(struct mo_transaction *txn)
 		return err == -ENOENT ? 0 : err;
 	for (i = 0; (entry = mo_journal_entry(journal, i)); i++) {
 		block = mo_memory_find(txn->memory, entry->block);
-		if (block && block->state != MO_STATE_ONLINE && strchr("bd", entry->mark))
+		if (block && !mo_memory_refresh(txn->memory, entry->block) && block->state != MO_STATE_ONLINE &&
+		    strchr("bd", entry->mark))
 			break;
 	}
 	if (!entry)
@@ -309,6 +320,8 @@ static int fill_from_journal(struct mo_transaction *txn)
 		memset(&step, 0, sizeof(step));
 		step.block = entry->block;
 		block = mo_memory_find(txn->memory, entry->block);
+		if (block && mo_memory_refresh(txn->memory, entry->block) == -ENOENT)
+			block = NULL;
 		if (block)
 			mo_step_judge(txn->memory, txn->pages, &step);
 		err = mo_transaction_fill(txn, i, entry->block, step.verdict, step.content.move_pages);
@@ -354,6 +367,17 @@ int mo_resume(struct mo_ctx *ctx, const struct mo_request *request, struct mo_re
 	return err ? err : run(&txn, report);
 }
 
+/* The kernel may not have let go of a killed worker yet: the way back waits for it to end, whichever way it ends. */
+static void undo_going(struct mo_transaction *txn)
+{
+	const struct mo_journal_entry *entry;
+	size_t i;
+
+	for (i = 0; (entry = mo_journal_entry(txn->journal, i)); i++)
+		if (entry->mark == MO_MARK_BEGUN && txn->items[i].before.state == MO_STATE_GOING_OFFLINE)
+			mo_transaction_mark(txn, i, MO_MARK_DONE);
+}
+
 int mo_undo(struct mo_ctx *ctx, const struct mo_request *request, struct mo_report **report)
 {
 	struct mo_transaction txn;
@@ -361,6 +385,7 @@ int mo_undo(struct mo_ctx *ctx, const struct mo_request *request, struct mo_repo
 
 	if (err)
 		return err;
+	undo_going(&txn);
 	err = roll_back(&txn);
 	close_journal(&txn, !err);
 	if (err)
