@@ -31,9 +31,9 @@ narrowly() {
 }
 
 @test "offline works from a cpuset that holds only the node that goes" {
-	start_work ready --node 1 --anon 700m --threads 0	# more than the node can hold without its DIMM
+	start_work ready --node 1 --anon 1250m --threads 0	# without its DIMM the node has no room for it
 	[ "$(narrowly awk '/Mems_allowed_list/ { print $2 }' /proc/self/status)" = 1 ]
-	narrowly "$memoffline" offline --timeout 60 PNP0C80:00
+	narrowly "$memoffline" offline --timeout 40 --stall 0 PNP0C80:00
 	[ "$(cat "$dimm"/physical_node*/state | sort -u)" = offline ]
 	end_work "$pid"
 }
