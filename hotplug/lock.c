@@ -118,8 +118,8 @@ int mo_lock_take(struct mo_ctx *ctx, const char *what, uint32_t wait_ms, int sto
 		return mo_error(ctx, -ENOMEM, "no memory for the lock");
 	lock->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (lock->fd < 0) {
-		err = mo_error(ctx, -errno, "can't open the lock %s: %s; run it as root and make room there", path,
-			       strerror(errno));
+		err = mo_error(ctx, -errno, "can't open the lock %s: %s; run it as root, make room there, or name another "
+			       "run directory", path, strerror(errno));
 		goto free_lock;
 	}
 	err = flock(lock->fd, LOCK_EX | LOCK_NB) ? -EALREADY : 0;

@@ -381,10 +381,14 @@ static void undo_going(struct mo_transaction *txn)
 int mo_undo(struct mo_ctx *ctx, const struct mo_request *request, struct mo_report **report)
 {
 	struct mo_transaction txn;
+	struct mo_evidence *evidence;
 	int err = begin_from_journal(&txn, ctx, request, "undo");
 
 	if (err)
 		return err;
+	/* On the way back nobody is to blame: this only switches off what the killed command had switched on. */
+	if (!mo_evidence_start(ctx, &evidence))
+		mo_evidence_stop(evidence);
 	undo_going(&txn);
 	err = roll_back(&txn);
 	close_journal(&txn, !err);

@@ -78,8 +78,9 @@ await_waiter() {	# PID
 	end_work "$pin_pid" || :
 }
 
-@test "--undo waits for a block that is still going offline" {
+@test "--undo waits for a block that is still going offline, and switches off what was on" {
 	start_held_offline
+	while [ -z "$(ls /sys/kernel/tracing/instances)" ]; do read -rt 0.05 <> <(:) || :; done
 	kill -KILL "$cmd_pid"
 	wait "$cmd_pid" || :
 	echo offline > "$memory/memory32/state" 3>&- &	# as a worker that no signal reaches
@@ -95,6 +96,8 @@ await_waiter() {	# PID
 	[ "$(state 32)" = online ]
 	[ "$(zone 32)" = Movable ]
 	[ ! -e "$run_dir/journal" ]
+	[ -z "$(ls /sys/kernel/tracing/instances)" ]
+	grep -q "]offline_pages =_ .*failed due to" /proc/dynamic_debug/control
 	end_work "$pin_pid" || :
 }
 
