@@ -105,28 +105,23 @@ static int note_room(struct mo_plan *plan)
 	return add_note(plan, note);
 }
 
-static bool block_in_plan(const struct mo_plan *plan, uint32_t number)
-{
-	size_t i;
-
-	for (i = 0; i < plan->nr_steps; i++)
-		if (plan->steps[i].block == number)
-			return true;
-	return false;
-}
-
 /* Kernel memory can't come from movable zones: warn when too little of it is left beside them. */
 static int note_ratio(struct mo_plan *plan)
 {
 	const struct mo_memory *memory = plan->memory;
-	uint64_t movable = 0, kernel = 0, kernel_going = 0;
+	uint64_t movable = 0, kernel = 0, movable_going = 0, kernel_going = 0;
 	const struct mo_block *block;
 	char note[256];
 	size_t i;
 
 	for (i = 0; i < plan->nr_steps; i++) {
 		block = mo_memory_find(memory, plan->steps[i].block);
-		kernel_going += block->state == MO_STATE_ONLINE && block->zone != MO_ZONE_MOVABLE;
+		if (block->state != MO_STATE_ONLINE)
+			continue;
+		if (block->zone != MO_ZONE_MOVABLE)
+			kernel_going++;
+		else
+			movable_going++;
 	}
 	if (!kernel_going)
 		return 0;
@@ -136,10 +131,11 @@ static int note_ratio(struct mo_plan *plan)
 			continue;
 		if (block->zone != MO_ZONE_MOVABLE)
 			kernel++;
-		else if (!block_in_plan(plan, block->number))
+		else
 			movable++;
 	}
 	kernel -= kernel_going;
+	movable -= movable_going;
 	if (movable <= kernel * MOVABLE_PER_KERNEL)
 		return 0;
 	snprintf(note, sizeof(note), "%llu MiB of movable memory would stand beside %llu MiB for the kernel, more than "

@@ -96,7 +96,7 @@ void mo_step_judge(const struct mo_memory *memory, struct mo_pages *pages, struc
 	step->reason_pfn = NO_PFN;
 	if (block->state == MO_STATE_OFFLINE)
 		return judge(step, MO_VERDICT_DONE, MO_REASON_NONE, 0);
-	if (pages && !mo_content_read(memory->ctx, start_pfn, nr_pages, &step->content))
+	if (pages && !mo_pages_content(pages, start_pfn, nr_pages, &step->content))
 		step->content_known = true;
 	refusal = mo_reason_of_block(-EINVAL, "", block,
 				     mo_iomem_is_ram(memory->ctx, step->block * memory->block_bytes,
