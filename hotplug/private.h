@@ -140,7 +140,7 @@ struct mo_record *mo_report_record_mutable(struct mo_report *report, size_t i);
 int mo_report_add_note(struct mo_report *report, const char *fmt, ...) PRINTF(2, 3);
 void mo_report_set_moved(struct mo_report *report, uint64_t moved_pages);
 void mo_report_finish(struct mo_report *report, int result, enum mo_reason reason, uint64_t freed_bytes);
-/* Keep it in the run directory for mo_report_load(): as the last one, and for each of its blocks. */
+/* Keep it in the run directory for mo_report_load(): as the last one, and for each of its blocks that was tried. */
 int mo_report_save(struct mo_report *report);
 /* What a report that was read back knows and a new one would measure. */
 struct mo_report_totals {

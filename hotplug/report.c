@@ -418,6 +418,8 @@ static int name_all(const struct mo_report *report, int dir_fd, const char *new)
 	int err = 0;
 
 	for (i = 0; i < report->nr_blocks && !err; i++) {
+		if (report->blocks[i]->outcome == MO_OUTCOME_NOT_TRIED)
+			continue;	/* what was kept of it before says more */
 		snprintf(name, sizeof(name), "memory%u.json", report->blocks[i]->block);
 		err = name_file(dir_fd, new, name);
 	}
