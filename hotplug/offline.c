@@ -165,6 +165,7 @@ static uint32_t first_failed(const struct mo_transaction *txn)
 static int explain(const struct mo_transaction *txn, int err, bool rolled_back)
 {
 	const char *after = rolled_back ? "every block is as it was" :
+			    err < 0 ? "not every block came back; try 'memoffline offline --undo'" :
 			    "see 'memoffline report' for what was kept and 'memoffline list' for the blocks";
 
 	if (txn->abandoned)
