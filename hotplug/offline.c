@@ -161,13 +161,9 @@ static uint32_t first_failed(const struct mo_transaction *txn)
 	return found ? found->block : 0;
 }
 
-/* The sentence for a transaction that did not do all that was asked. */
-static int explain(const struct mo_transaction *txn, int err, bool rolled_back)
+/* The sentence for a transaction that did not do all that was asked. AFTER: how the blocks are now. */
+static int explain(const struct mo_transaction *txn, int err, const char *after)
 {
-	const char *after = rolled_back ? "every block is as it was" :
-			    err < 0 ? "not every block came back; try 'memoffline offline --undo'" :
-			    "see 'memoffline report' for what was kept and 'memoffline list' for the blocks";
-
 	if (txn->abandoned)
 		return mo_error(txn->ctx, err, "the kernel waits on memory%u where no signal reaches it (a hung file system?); "
 				"when it lets go, run 'memoffline offline --undo' or '--resume'", first_failed(txn));
@@ -218,8 +214,9 @@ static void close_journal(struct mo_transaction *txn, bool complete)
 
 static int run(struct mo_transaction *txn, struct mo_report **report)
 {
-	bool rolled_back = false, complete = true;
+	const char *after = "see 'memoffline report' for what was kept and 'memoffline list' for the blocks";
 	enum mo_reason ended_by;
+	bool complete = true;
 	int err, result;
 
 	if (mo_evidence_start(txn->ctx, &txn->evidence))
@@ -230,13 +227,14 @@ static int run(struct mo_transaction *txn, struct mo_report **report)
 		result = 1;
 	} else if (err) {
 		ended_by = txn->ended_by;
-		rolled_back = !roll_back(txn);
+		complete = !roll_back(txn);
 		txn->ended_by = ended_by;
-		complete = rolled_back;
+		after = complete ? "every block is as it was" :
+				   "not every block came back; try 'memoffline offline --undo'";
 	}
 	close_journal(txn, complete && !txn->abandoned);
 	if (err)
-		explain(txn, result, rolled_back);
+		explain(txn, err, after);
 	return mo_transaction_end(txn, result, freed_bytes(txn), report);
 }
 
