@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The kernel's functions that the core stands on, with one meaning each on every kernel. Version tests stand in this
+ * folder alone.
+ *
+ * In a module the functions that the kernel does not export are resolved when it is loaded, and called by
+ * static_call: an indirect call would fault on processors with IBT. Built in, they are linked. Where one is missing,
+ * the features that need it are off: see mo_compat_features().
+ */
+#ifndef MEMOFFLINE_COMPAT_H
+#define MEMOFFLINE_COMPAT_H
+
+#include <linux/migrate_mode.h>
+#include <linux/mm.h>
+#include <linux/types.h>
+
+struct anon_vma;
+
+int mo_compat_init(void);	/* -ENOENT: what even the core needs is missing, and it was said which */
+void mo_compat_exit(void);
+u64 mo_compat_features(void);	/* MEMOFFLINE_FEATURE_ bits that this kernel allows */
+
+/* The caller holds a reference; true: it is off the LRU, and isolation holds one of its own. NR_ISOLATED_* is the caller's. */
+bool mo_folio_isolate_lru(struct folio *folio);
+/* Back to the LRU; drops the reference that isolation took. NR_ISOLATED_* is the caller's. */
+void mo_folio_putback_lru(struct folio *folio);
+
+/* True: isolated, with a reference. Takes its own reference while it looks. */
+bool mo_isolate_movable_ops(struct page *page);
+/* True: the hugetlb folio is on LIST, with a reference. */
+bool mo_isolate_hugetlb(struct folio *folio, struct list_head *list);
+/* All that the two above put on the list goes back. */
+void mo_putback_movable(struct list_head *list);
+
+typedef struct folio *mo_alloc_fn(struct folio *src, unsigned long private);
+/* The kernel's migrate_pages(), reason MR_MEMORY_HOTPLUG. Returns what is left, or negative errno; *nr_moved in pages. */
+int mo_migrate_pages(struct list_head *list, mo_alloc_fn *alloc, unsigned long private, enum migrate_mode mode,
+		     unsigned int *nr_moved);
+/* The kernel's alloc_migration_target(), which knows hugetlb. */
+struct folio *mo_alloc_kernel_target(struct folio *src, int nid, nodemask_t *nodes, gfp_t gfp);
+
+/* Replace all mappings of a locked folio by migration entries. TLBs may be stale until mo_flush_unmapped(), by the same task. */
+void mo_unmap_for_migration(struct folio *folio);
+void mo_flush_unmapped(void);
+/* Replace migration entries for src by mappings of dst, which may be src. Both locked. */
+void mo_remap(struct folio *src, struct folio *dst);
+
+struct anon_vma *mo_get_anon_vma(struct folio *folio);	/* NULL: not mapped any more */
+void mo_put_anon_vma(struct anon_vma *anon_vma);
+
+void mo_lru_add_drain(void);
+void mo_lru_add_drain_all(void);
+
+/* Split a locked folio with one reference of the caller's; its pages, isolated as it was, go to LIST. 0 or negative errno. */
+int mo_split_folio(struct folio *folio, struct list_head *list);
+/* A huge folio waits to be split, since parts of it are unmapped. */
+bool mo_is_deferred_split(struct folio *folio);
+
+/* The kernel's reclaim of isolated folios; those that stay are back on their LRU lists. Pages reclaimed. NR_ISOLATED_* as reclaim_pages() has it. */
+unsigned long mo_reclaim(struct list_head *folios);
+
+/* Calls fn for each VMA that may map the folio, which need not be locked; fn returns false to end. False: busy, not walked. */
+typedef bool mo_rmap_fn(struct folio *folio, struct vm_area_struct *vma, unsigned long addr, void *data);
+bool mo_rmap_walk(struct folio *folio, mo_rmap_fn *fn, void *data);
+
+u64 mo_kpageflags(struct page *page);			/* 0 where the kernel can't say */
+bool mo_node_is_top_tier(int nid);
+bool mo_file_can_migrate(struct address_space *mapping);	/* has migrate_folio, and may be looked into */
+
+#endif

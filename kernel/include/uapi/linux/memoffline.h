@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * The contract of memoffline.ko with user space: /dev/memoffline.
+ *
+ * Mode 0600, and CAP_SYS_ADMIN in the initial user namespace at open. Every struct begins with its size in bytes,
+ * set by the caller. A size below the smallest that was ever published is EINVAL; bytes behind the end of what
+ * this kernel knows must be 0, or it is E2BIG. Members named out_ are written, whatever stood there; reserved
+ * members must be 0. Ranges are start_pfn and nr_pages: [start_pfn, start_pfn + nr_pages) in pages of the base size.
+ *
+ * errno, the same for all requests:
+ *	ENOTTY		no such request
+ *	EINVAL		size too small, unknown flag, reserved member not 0, an empty, overflowing or unaligned range
+ *	E2BIG		bytes behind what this kernel knows are not 0
+ *	EFAULT		an address that can't be read or written
+ *	EPERM		no CAP_SYS_ADMIN (at open)
+ *	ENOMEM		no memory for the records
+ *	EINTR		a fatal signal
+ *	EOPNOTSUPP	this kernel lacks what the request needs, see memoffline_info.out_features
+ */
+#ifndef _UAPI_LINUX_MEMOFFLINE_H
+#define _UAPI_LINUX_MEMOFFLINE_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* Why a page, or a block, stayed. Numbers never change their meaning; new ones come before the last. */
+enum memoffline_reason {
+	MEMOFFLINE_REASON_NONE,
+	/* about pages */
+	MEMOFFLINE_REASON_EXTRA_REFS,	/* references beyond mappings and caches: a pin */
+	MEMOFFLINE_REASON_DMA_PINNED,	/* pinned for DMA (FOLL_PIN) */
+	MEMOFFLINE_REASON_WRITEBACK,	/* being written to its file or to swap */
+	MEMOFFLINE_REASON_LOCKED,	/* its lock is held, by I/O as a rule */
+	MEMOFFLINE_REASON_NO_TARGET,	/* no memory to move it to, and no swap */
+	MEMOFFLINE_REASON_NO_MIGRATE,	/* its file system or driver can't migrate it */
+	MEMOFFLINE_REASON_VMA_REFUSED,	/* the hook of a VMA refused */
+	MEMOFFLINE_REASON_SLAB,
+	MEMOFFLINE_REASON_PGTABLE,
+	MEMOFFLINE_REASON_RESERVED,	/* PG_reserved: firmware, kernel image, memmap */
+	MEMOFFLINE_REASON_KERNEL,	/* any other allocation of the kernel */
+	MEMOFFLINE_REASON_GIGANTIC,	/* huge page larger than the buddy allocator's largest */
+	MEMOFFLINE_REASON_HUGETLB_RESERVED, /* free huge page promised to a reservation */
+	MEMOFFLINE_REASON_PAGE_OFFLINE,	/* logically offline: balloon, virtio-mem */
+	MEMOFFLINE_REASON_POISONED,	/* hardware poison */
+	MEMOFFLINE_REASON_SPANS_EDGE,	/* compound page across the edge of the range */
+	MEMOFFLINE_REASON_CMA,
+	MEMOFFLINE_REASON_OFF_LRU,	/* in use, on no list that migration looks at */
+	/* about the attempt */
+	MEMOFFLINE_REASON_DEADLINE,
+	MEMOFFLINE_REASON_STALL,
+	MEMOFFLINE_REASON_INTERRUPTED,
+	MEMOFFLINE_REASON_LOCK_WAIT,	/* another operation of memory hotplug held the lock */
+	/* about the block */
+	MEMOFFLINE_REASON_ZONE_NONE,	/* spans zones or nodes */
+	MEMOFFLINE_REASON_HOLES,	/* not all of it is System RAM */
+	MEMOFFLINE_REASON_ISOLATION,	/* could not be isolated, the page is not known */
+	MEMOFFLINE_REASON_NOTIFIER,	/* a driver or subsystem vetoed */
+	MEMOFFLINE_REASON_VANISHED,
+	MEMOFFLINE_REASON_NO_PERMISSION,
+	MEMOFFLINE_REASON_UNKNOWN,
+	MEMOFFLINE_REASON_NR,
+};
+
+/* What a page is. */
+enum memoffline_kind {
+	MEMOFFLINE_KIND_FREE,
+	MEMOFFLINE_KIND_ANON,		/* base pages; swap cache and KSM count here */
+	MEMOFFLINE_KIND_THP,		/* part of an anonymous transparent huge page */
+	MEMOFFLINE_KIND_CACHE,		/* page cache */
+	MEMOFFLINE_KIND_SHMEM,		/* shared memory, tmpfs, memfd */
+	MEMOFFLINE_KIND_HUGETLB,
+	MEMOFFLINE_KIND_SLAB,
+	MEMOFFLINE_KIND_PGTABLE,
+	MEMOFFLINE_KIND_RESERVED,
+	MEMOFFLINE_KIND_OFFLINE,	/* logically offline, or no page at all */
+	MEMOFFLINE_KIND_POISONED,
+	MEMOFFLINE_KIND_KERNEL,		/* any other allocation of the kernel */
+	MEMOFFLINE_KIND_NR,
+};
+
+#define MEMOFFLINE_MAPPERS_KEPT	4
+#define MEMOFFLINE_COMM_LEN	16
+#define MEMOFFLINE_NAME_LEN	32
+
+/* A process that maps a page. */
+struct memoffline_mapper {
+	__u64 addr;			/* virtual address of the page in it */
+	__s32 pid;			/* thread group, in the initial pid namespace */
+	__u32 reserved;
+	char comm[MEMOFFLINE_COMM_LEN];	/* any byte; ends with 0 */
+};
+
+/* One page, or one folio, that stayed. Numbers that are not known are -1, or 0 for inodes. */
+struct memoffline_record {
+	__u64 pfn;			/* of its first page */
+	__u64 kpageflags;		/* KPF_ bits of linux/kernel-page-flags.h */
+	__u64 cgroup_inode;		/* of the memory cgroup that it is charged to */
+	__u64 file_inode;
+	__u32 file_dev;			/* as st_dev of stat(2), minor in the low 20 bits */
+	__u32 order;			/* it has 1 << order pages */
+	__u32 kind;			/* enum memoffline_kind */
+	__u32 reason;			/* enum memoffline_reason */
+	__s32 refs;			/* references found */
+	__s32 refs_expected;		/* references that mappings and caches explain */
+	__s32 mapcount;
+	__s32 pincount;			/* exact for folios of more than one page, else 0 or 1: may be pinned */
+	__s32 error;			/* negative errno of the last attempt to move it, 0: none was made */
+	__u32 nr_mappers;		/* all of them; so many are in mappers[] at most */
+	struct memoffline_mapper mappers[MEMOFFLINE_MAPPERS_KEPT];
+	char name[MEMOFFLINE_NAME_LEN];	/* last component of the file's name, or of the slab cache; any byte; ends with 0 */
+};
+
+/* Features that could be resolved in this kernel. */
+#define MEMOFFLINE_FEATURE_EVACUATE	(1ULL << 0)	/* the core moves pages when a block goes offline */
+#define MEMOFFLINE_FEATURE_SPLIT	(1ULL << 1)	/* huge folios can be split where no huge target is free */
+#define MEMOFFLINE_FEATURE_KERNEL_OPS	(1ULL << 2)	/* hugetlb, balloon, zsmalloc: by the kernel's migrate_pages() */
+#define MEMOFFLINE_FEATURE_SWAPOUT	(1ULL << 3)	/* eviction to swap when no target has room */
+#define MEMOFFLINE_FEATURE_OWNERS	(1ULL << 4)	/* records name mapping processes */
+#define MEMOFFLINE_FEATURE_ISOLATION	(1ULL << 5)	/* isolation that failed before the notifier is seen */
+#define MEMOFFLINE_FEATURE_POLICY	(1ULL << 6)	/* targets honour mempolicy and cpuset of the owner */
+#define MEMOFFLINE_FEATURE_KPAGEFLAGS	(1ULL << 7)	/* records carry kpageflags */
+
+/* MEMOFFLINE_INFO: what this module is and can do. */
+struct memoffline_info {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u32 out_version;		/* 1 */
+	__u32 out_nr_workers;		/* threads that move pages, the writer included */
+	__u64 out_features;		/* MEMOFFLINE_FEATURE_ */
+	__u32 out_deadline_ms;		/* module parameter; 0: none */
+	__u32 out_stall_ms;		/* module parameter; 0: none */
+};
+
+/*
+ * MEMOFFLINE_SCAN: classify a range, move nothing. Records tell of the pages that would stay, as far as can be seen
+ * while nothing is isolated: a lock or a reference may be gone a moment later. Pages that can move have no record.
+ * The range is aligned to pageblocks; parts without memory count as MEMOFFLINE_KIND_OFFLINE.
+ */
+struct memoffline_scan {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u64 start_pfn;
+	__u64 nr_pages;
+	__u64 records;			/* address of struct memoffline_record[nr_records]; 0 with nr_records 0 */
+	__u32 nr_records;
+	__u32 out_nr_records;		/* written */
+	__u64 out_nr_kept;		/* pages that would stay, those without a record included */
+	__u64 out_nr_pages[MEMOFFLINE_KIND_NR];
+};
+
+#define MEMOFFLINE_PFN_LAST	(~0ULL)
+
+/*
+ * MEMOFFLINE_REPORT: the last attempt to take a block offline, whoever made it. start_pfn is any page of the block,
+ * or MEMOFFLINE_PFN_LAST for the last attempt of all. ENOENT: none is kept.
+ */
+struct memoffline_report {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u64 start_pfn;
+	__u64 records;			/* address of struct memoffline_record[nr_records]; 0 with nr_records 0 */
+	__u32 nr_records;
+	__u32 out_nr_records;		/* written */
+	__u64 out_nr_records_kept;	/* that could have been written */
+	__u64 out_start_pfn;		/* of the range of the attempt */
+	__u64 out_nr_pages;
+	__u64 out_nr_moved;		/* pages */
+	__u64 out_nr_evicted;		/* pages that went to swap or were dropped from the cache */
+	__u64 out_nr_kept;		/* pages that stayed */
+	__u64 out_nr_split;		/* huge folios that were split */
+	__u64 out_nr_policy_violated;	/* pages that went where their owner's mempolicy or cpuset did not allow */
+	__u64 out_start_ns;		/* since the epoch */
+	__u64 out_elapsed_ns;
+	__s32 out_error;		/* 0 or negative errno, as the kernel got it from us or elsewhere */
+	__u32 out_reason;		/* enum memoffline_reason: why not all of it went */
+	__s32 out_pid;			/* thread that asked, in the initial pid namespace */
+	__u32 out_nr_passes;
+	char out_comm[MEMOFFLINE_COMM_LEN];
+	__u64 out_kept_by_reason[MEMOFFLINE_REASON_NR];	/* pages */
+};
+
+#define MEMOFFLINE_IOC_TYPE	0xbe
+#define MEMOFFLINE_INFO		_IO(MEMOFFLINE_IOC_TYPE, 0x00)
+#define MEMOFFLINE_SCAN		_IO(MEMOFFLINE_IOC_TYPE, 0x01)
+#define MEMOFFLINE_REPORT	_IO(MEMOFFLINE_IOC_TYPE, 0x02)
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the core offers the rest of the module, from the top of the picture to its foot:
+ *
+ *	evacuate.c	one range: chunks shared out to workers, passes, deadlines
+ *	isolate.c	take pages off the LRU lists, put them back
+ *	migrate.c	one list of folios: lock, unmap, copy, remap
+ *	swapout.c	evict folios for which no target memory is left
+ *	target.c	which node and zone a folio goes to
+ *	facts.c		what a page is
+ *	owner.c		whose a page is
+ *
+ * Locking order: mo_crew.lock (one evacuation at a time has the workers) before any folio lock. A task that holds a
+ * folio lock only tries for further ones, and waits for none, nor for writeback.
+ */
+#ifndef MEMOFFLINE_MIGRATE_H
+#define MEMOFFLINE_MIGRATE_H
+
+#include <linux/errno.h>
+#include <linux/list.h>
+#include <linux/nodemask.h>
+#include <linux/types.h>
+
+#include "classify.h"
+#include "report.h"
+
+struct folio;
+struct page;
+
+/* ---- what is asked ---- */
+
+#define MO_SWAP_FALLBACK	(1u << 0)	/* evict what finds no target */
+#define MO_SWAP_ONLY		(1u << 1)	/* evict all of it, move nothing */
+
+/* A range to evacuate. The caller has isolated it: pages that are freed in it stay free. */
+struct mo_evacuation {
+	unsigned long start_pfn;	/* aligned to pageblocks, as is nr_pages */
+	unsigned long nr_pages;
+	const nodemask_t *targets;	/* NULL: all nodes with memory */
+	unsigned int flags;		/* MO_SWAP_ */
+	unsigned int deadline_ms;	/* 0: none */
+	unsigned int stall_ms;		/* no page moved for so long; 0: none */
+	unsigned int nr_workers;	/* the caller included; 0: as many as the node has processors */
+	struct mo_report *report;	/* totals, and a record of each page that stayed */
+};
+
+#ifdef CONFIG_MIGRATION
+
+/*
+ * Move everything out of the range, with growing patience. May sleep. Returns 0 when not one page in use is left.
+ * -EBUSY: pages stay, see the report; -ENOMEM: nothing could be begun; -EINTR: a fatal signal. All pages that did not
+ * move are back where they were.
+ */
+int mo_evacuate(struct mo_evacuation *evacuation);
+/* Records of all pages of the range that would stay; moves nothing. ERROR as mo_classify() has it. */
+void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error, struct mo_report *report);
+
+int mo_evacuate_init(void);	/* makes the workers */
+void mo_evacuate_exit(void);
+unsigned int mo_evacuate_nr_workers(void);
+
+#else
+
+static inline int mo_evacuate(struct mo_evacuation *evacuation) { return -ENOSYS; }
+static inline void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error, struct mo_report *report) { }
+static inline int mo_evacuate_init(void) { return 0; }
+static inline void mo_evacuate_exit(void) { }
+static inline unsigned int mo_evacuate_nr_workers(void) { return 0; }
+
+#endif /* CONFIG_MIGRATION */
+
+/* ---- isolate.c ---- */
+
+/* Folios that were taken off their lists, sorted by who can move them. */
+struct mo_batch {
+	struct list_head lru;		/* ours: each on no list but this, and counted as isolated */
+	struct list_head kernel_ops;	/* hugetlb and movable_ops: for the kernel's migrate_pages() */
+	unsigned long nr_lru;		/* pages */
+	unsigned long nr_kernel_ops;	/* folios */
+	unsigned long nr_left;		/* pages in use that could not be taken */
+};
+
+void mo_batch_init(struct mo_batch *batch);
+
+#ifdef CONFIG_MIGRATION
+/*
+ * Take pages of [*PFN, END_PFN) until MAX_PAGES are in the batch; *PFN moves behind the last page looked at.
+ * Returns 0, or -ENOSYS without CONFIG_MIGRATION.
+ */
+int mo_isolate(unsigned long *pfn, unsigned long end_pfn, unsigned long max_pages, struct mo_batch *batch);
+/* Whatever is left in the batch goes back to where it was. Returns how many folios. */
+unsigned long mo_putback(struct mo_batch *batch);
+#else
+static inline int mo_isolate(unsigned long *pfn, unsigned long end_pfn, unsigned long max_pages,
+			     struct mo_batch *batch) { return -ENOSYS; }
+static inline unsigned long mo_putback(struct mo_batch *batch) { return 0; }
+#endif
+
+/* ---- target.c ---- */
+
+/* Where the folios of one node go. Made once for an evacuation, then read by all workers. */
+struct mo_targets {
+	int source_nid;
+	bool is_movable;		/* the source is in ZONE_MOVABLE: so may be the targets */
+	unsigned int nr_nodes;
+	unsigned int nr_near;		/* nodes of the same or a higher memory tier; the rest is last resort */
+	int nodes[MAX_NUMNODES];	/* by distance, nearest first */
+	nodemask_t allowed;
+};
+
+/* What one worker remembers of owners, so that equal neighbours are looked up once. Clear it before use. */
+struct mo_target_memo {
+	const void *mapping;		/* of the last folio */
+	nodemask_t nodes;		/* what its owner's mempolicy and cpuset allow */
+	bool is_limited;
+	unsigned long nr_violated;	/* pages that went elsewhere */
+};
+
+void mo_targets_init(struct mo_targets *targets, int source_nid, bool is_movable, const nodemask_t *allowed);
+/*
+ * A free folio of the same order for SRC, which the caller holds isolated; its zone type is kept. Never dips into reserves, never
+ * invokes the OOM killer. HARD: may reclaim and compact, else takes only what is free. Order above 0: NULL means
+ * that the caller may split SRC. NULL: none.
+ */
+struct folio *mo_target_alloc(const struct mo_targets *targets, struct mo_target_memo *memo, struct folio *src, bool hard);
+
+/* ---- migrate.c ---- */
+
+/* One worker's part of a pass. */
+struct mo_migration {
+	const struct mo_targets *targets;
+	struct mo_target_memo memo;
+	bool is_patient;		/* waits for locks and writeback, one folio at a time */
+	bool may_evict;			/* swapout.c may take what finds no target */
+	bool (*should_stop)(void *data);	/* asked before each wait */
+	void *data;
+	int error;			/* of the last folio that stayed */
+	unsigned long nr_moved;		/* pages */
+	unsigned long nr_evicted;	/* pages */
+	unsigned long nr_split;		/* folios */
+};
+
+#ifdef CONFIG_MIGRATION
+/* Move the folios of a batch; those that stay are left in it. Returns 0, or the error of one of them. */
+int mo_migrate(struct mo_batch *batch, struct mo_migration *migration);
+#else
+static inline int mo_migrate(struct mo_batch *batch, struct mo_migration *migration) { return -ENOSYS; }
+#endif
+
+/* ---- swapout.c ---- */
+
+/* Evict the isolated folios on the list, to swap or, clean cache, to nowhere; those that stay are left on it. Pages evicted. */
+unsigned long mo_swapout(struct list_head *folios);
+
+/* ---- facts.c, owner.c ---- */
+
+/*
+ * What the page at PFN is, as a part of [start_pfn, end_pfn). Returns how many pages the answer covers, from pfn on: the
+ * rest of its folio, a free run, or 1; never beyond end_pfn. Takes a reference for as long as it looks.
+ */
+unsigned long mo_facts_read(unsigned long pfn, unsigned long start_pfn, unsigned long end_pfn, struct mo_facts *facts);
+/* Fill the record of a folio from facts and from what else can be found: cgroup, file, cache name, mappers. */
+void mo_owner_fill(struct memoffline_record *record, const struct mo_facts *facts);
+
+#endif
