@@ -231,8 +231,6 @@ static int start_instance(struct mo_evidence *evidence)
 	if (mkdirat(evidence->instances_fd, evidence->instance, 0700))
 		return -errno;
 	write_trace(evidence, "buffer_size_kb", "128");
-	/* Names of tasks would need probes in the scheduler, which slow down everybody. */
-	write_trace(evidence, "options/record-cmd", "0");
 	err = write_trace(evidence, "events/page_isolation/test_pages_isolated/enable", "1");
 	if (!err)
 		err = write_trace(evidence, "events/migrate/mm_migrate_pages/enable", "1");

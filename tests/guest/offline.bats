@@ -19,8 +19,10 @@ teardown() {
 @test "a DIMM full of live work goes offline, and the work loses nothing" {
 	mkfs.ext4 -q "$LAB_DISK"
 	mount "$LAB_DISK" /mnt
+	"$memoffline" offline 36 37 38 39	# so that all of the work lies in the DIMM that goes
 	start_work ready --node 1 --anon 64m --thp 32m --shm 48m --cache "48m:/mnt/file" --threads 2
 	work_pid=$pid
+	all_online_movable 36 37 38 39
 	"$memoffline" offline --json PNP0C80:00 > "$json"
 	[ "$(states 32 33 34 35)" = offline=4 ]
 	[ "$(jq -r .status "$json")" = done ]

@@ -184,6 +184,8 @@ static void mount_rest(int port_fd)
 	do_mount(port_fd, "tmpfs", "/dev/shm", "tmpfs", 0, "mode=1777");
 	try_mount("debugfs", "/sys/kernel/debug", "debugfs", NULL);
 	try_mount("tracefs", "/sys/kernel/tracing", "tracefs", NULL);
+	/* Recording names of tasks patches the scheduler; QEMU before 8.1 may run into the half-patched place. */
+	put_file("/sys/kernel/tracing/options/record-cmd", "0");
 	try_mount("securityfs", "/sys/kernel/security", "securityfs", NULL);
 	try_mount("cgroup2", "/sys/fs/cgroup", "cgroup2", NULL);
 	try_mount("hugetlbfs", "/dev/hugepages", "hugetlbfs", NULL);
