@@ -24,6 +24,7 @@
 #include "classify.h"
 #include "report.h"
 
+struct anon_vma;
 struct folio;
 struct page;
 
@@ -126,18 +127,37 @@ struct folio *mo_target_alloc(const struct mo_targets *targets, struct mo_target
 
 /* ---- migrate.c ---- */
 
-/* One worker's part of a pass. */
+#define MO_BATCH_PAGES		512	/* unmapped at once at most: who touches one of them waits for the rest */
+#define MO_BATCH_FOLIOS		512
+
+/* A folio on its way. Both are locked, and src is not mapped any more, except by migration entries. */
+struct mo_move {
+	struct folio *src;
+	struct folio *dst;
+	struct anon_vma *anon_vma;	/* held, so that it outlives the time without mappings; may be NULL */
+	bool was_mapped;
+	bool was_mlocked;
+};
+
+/* One worker's part. The upper half is its user's, who clears the counts; the lower half lives during mo_migrate(). */
 struct mo_migration {
 	const struct mo_targets *targets;
 	struct mo_target_memo memo;
-	bool is_patient;		/* waits for locks and writeback, one folio at a time */
+	bool is_patient;		/* may reclaim for targets, and write out what cannot move while it is dirty */
 	bool may_evict;			/* swapout.c may take what finds no target */
-	bool (*should_stop)(void *data);	/* asked before each wait */
-	void *data;
-	int error;			/* of the last folio that stayed */
+	bool evict_all;			/* nothing is moved, all is evicted */
 	unsigned long nr_moved;		/* pages */
 	unsigned long nr_evicted;	/* pages */
 	unsigned long nr_split;		/* folios */
+	unsigned long nr_left;		/* pages that eviction put back to the LRU, no longer in the batch */
+
+	int error;			/* of the last folio that stayed */
+	struct list_head todo;
+	struct list_head no_migrate;	/* of files whose operations lack migrate_folio */
+	struct list_head to_evict;
+	unsigned int nr_moves;
+	unsigned int nr_move_pages;
+	struct mo_move moves[MO_BATCH_FOLIOS];
 };
 
 #ifdef CONFIG_MIGRATION
@@ -149,8 +169,12 @@ static inline int mo_migrate(struct mo_batch *batch, struct mo_migration *migrat
 
 /* ---- swapout.c ---- */
 
-/* Evict the isolated folios on the list, to swap or, clean cache, to nowhere; those that stay are left on it. Pages evicted. */
-unsigned long mo_swapout(struct list_head *folios);
+/*
+ * Evict isolated folios, to swap or, clean cache, to nowhere. The list is empty afterwards: those that stay are back on the
+ * LRU. Returns pages evicted, and adds those that stayed to NR_LEFT.
+ */
+unsigned long mo_swapout(struct list_head *folios, unsigned long *nr_left);
+
 
 /* ---- facts.c, owner.c ---- */
 

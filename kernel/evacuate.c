@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One range: it is cut into chunks of a pageblock, which the caller and a crew of threads take from one queue, so that a
+ * dense part leaves nobody idle. Passes go over the chunks that are not clean yet, with growing patience, until all are, or
+ * a limit ends it, or pages are left that can never move.
+ *
+ * The crew is made when the module is loaded: under the locks of memory hotplug no thread can be made, and the caller
+ * takes part, so that progress never depends on a thread. One evacuation at a time has the crew.
+ */
+#include <linux/cpumask.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/memory_hotplug.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/topology.h>
+#include <linux/wait.h>
+
+#include "compat/compat.h"
+#include "migrate.h"
+#include "trace.h"
+
+#define MAX_WORKERS	64
+#define MAX_PAUSE_MS	20	/* between passes: a lock that is let go is noticed so late at most */
+
+/* A pageblock of the range. */
+struct chunk {
+	unsigned int nr_left;	/* pages in use after the last pass */
+	int error;		/* of the last page that stayed */
+};
+
+/* An evacuation at work. The caller's; workers see it between join() and leave(). */
+struct job {
+	struct mo_evacuation *evacuation;
+	struct mo_targets targets;
+	unsigned long nr_chunks;
+	atomic_long_t next_chunk;
+	unsigned int nr_pass;
+	atomic_long_t nr_progress;	/* pages moved or evicted in this pass */
+	unsigned long deadline;		/* jiffies, if the evacuation has one */
+	unsigned long last_progress;	/* jiffies */
+	struct task_struct *caller;
+	unsigned int nr_seats;		/* workers that may still join this pass; under crew.lock */
+	unsigned int nr_at_work;	/* under crew.lock */
+	struct chunk chunks[];
+};
+
+struct worker {
+	struct task_struct *task;	/* NULL: the caller's place */
+	struct mo_migration migration;
+};
+
+/* crew.busy is taken before crew.lock. */
+static struct {
+	struct mutex busy;		/* held for an evacuation */
+	spinlock_t lock;		/* guards job, and seats and work in it */
+	struct job *job;		/* NULL: nothing to join */
+	wait_queue_head_t start;
+	wait_queue_head_t done;
+	unsigned int nr_workers;	/* the caller's place, 0, included */
+	struct worker *workers[MAX_WORKERS];
+} crew = {
+	.busy = __MUTEX_INITIALIZER(crew.busy),
+	.lock = __SPIN_LOCK_UNLOCKED(crew.lock),
+	.start = __WAIT_QUEUE_HEAD_INITIALIZER(crew.start),
+	.done = __WAIT_QUEUE_HEAD_INITIALIZER(crew.done),
+};
+
+/* ---- chunks ---- */
+
+static unsigned long chunk_start(const struct job *job, unsigned long i)
+{
+	return job->evacuation->start_pfn + i * pageblock_nr_pages;
+}
+
+static bool has_limit_passed(unsigned int limit_ms, unsigned long since)
+{
+	return limit_ms && time_after(jiffies, since + msecs_to_jiffies(limit_ms));
+}
+
+/* A signal of any kind: the kernel's own loop, which comes after us, would not go on with one pending either. */
+static bool is_interrupted(const struct job *job)
+{
+	return !(job->caller->flags & PF_KTHREAD) && signal_pending(job->caller);
+}
+
+static bool has_deadline_passed(const struct job *job)
+{
+	return job->evacuation->deadline_ms && time_after(jiffies, job->deadline);
+}
+
+static void empty_chunk(struct job *job, unsigned long i, struct mo_migration *migration)
+{
+	unsigned long pfn = chunk_start(job, i), end_pfn = pfn + pageblock_nr_pages;
+	struct chunk *chunk = &job->chunks[i];
+	unsigned long progress = migration->nr_moved + migration->nr_evicted;
+	struct mo_batch batch;
+
+	chunk->nr_left = 0;
+	migration->nr_left = 0;
+	while (pfn < end_pfn) {
+		mo_batch_init(&batch);
+		mo_isolate(&pfn, end_pfn, MO_BATCH_PAGES, &batch);
+		if (mo_migrate(&batch, migration))
+			chunk->error = migration->error;
+		chunk->nr_left += batch.nr_left + mo_putback(&batch);
+	}
+	chunk->nr_left += migration->nr_left;
+	progress = migration->nr_moved + migration->nr_evicted - progress;
+	if (progress)
+		atomic_long_add(progress, &job->nr_progress);
+}
+
+static void prepare(struct mo_migration *migration, struct job *job)
+{
+	unsigned int flags = job->evacuation->flags;
+
+	migration->targets = &job->targets;
+	migration->memo.mapping = NULL;
+	migration->is_patient = job->nr_pass > 0;
+	migration->may_evict = flags & MO_SWAP_FALLBACK;
+	migration->evict_all = flags & MO_SWAP_ONLY;
+}
+
+static void empty_chunks(struct job *job, struct mo_migration *migration)
+{
+	unsigned long i;
+
+	prepare(migration, job);
+	while (!is_interrupted(job) && !has_deadline_passed(job)) {
+		i = atomic_long_fetch_inc(&job->next_chunk);
+		if (i >= job->nr_chunks)
+			break;
+		if (job->chunks[i].nr_left)
+			empty_chunk(job, i, migration);
+		cond_resched();
+	}
+}
+
+/* ---- the crew ---- */
+
+static struct job *join(void)
+{
+	struct job *job;
+
+	spin_lock(&crew.lock);
+	job = crew.job;
+	if (job && job->nr_seats) {
+		job->nr_seats--;
+		job->nr_at_work++;
+	} else {
+		job = NULL;
+	}
+	spin_unlock(&crew.lock);
+	return job;
+}
+
+static void leave(struct job *job)
+{
+	spin_lock(&crew.lock);
+	job->nr_at_work--;
+	wake_up(&crew.done);
+	spin_unlock(&crew.lock);
+}
+
+static int work(void *data)
+{
+	struct worker *worker = data;
+	struct job *job = NULL;
+
+	while (!kthread_should_stop()) {
+		wait_event_idle(crew.start, kthread_should_stop() || (job = join()));
+		if (!job)
+			continue;
+		empty_chunks(job, &worker->migration);
+		leave(job);
+		job = NULL;
+	}
+	return 0;
+}
+
+static void open_seats(struct job *job, unsigned int nr)
+{
+	spin_lock(&crew.lock);
+	job->nr_seats = nr;
+	crew.job = job;
+	spin_unlock(&crew.lock);
+	if (nr)
+		wake_up_nr(&crew.start, nr);
+}
+
+/* Afterwards no worker knows of the job any more. */
+static void close_seats(struct job *job)
+{
+	spin_lock(&crew.lock);
+	crew.job = NULL;
+	job->nr_seats = 0;
+	spin_unlock(&crew.lock);
+	wait_event(crew.done, !READ_ONCE(job->nr_at_work));
+}
+
+static unsigned int nr_workers_for(const struct mo_evacuation *evacuation)
+{
+	unsigned int nr = evacuation->nr_workers;
+
+	if (!nr)
+		nr = cpumask_weight(cpumask_of_node(pfn_to_nid(evacuation->start_pfn)));
+	if (!nr)	/* a node without processors */
+		nr = num_online_cpus();
+	return min(nr, crew.nr_workers);
+}
+
+unsigned int mo_evacuate_nr_workers(void)
+{
+	return crew.nr_workers;
+}
+
+/* ---- passes ---- */
+
+static void run_pass(struct job *job)
+{
+	atomic_long_set(&job->next_chunk, 0);
+	atomic_long_set(&job->nr_progress, 0);
+	open_seats(job, nr_workers_for(job->evacuation) - 1);
+	empty_chunks(job, &crew.workers[0]->migration);
+	close_seats(job);
+	if (atomic_long_read(&job->nr_progress))
+		job->last_progress = jiffies;
+	job->nr_pass++;
+}
+
+static unsigned long count_left(const struct job *job)
+{
+	unsigned long i, nr = 0;
+
+	for (i = 0; i < job->nr_chunks; i++)
+		nr += job->chunks[i].nr_left;
+	return nr;
+}
+
+static void scan_left(const struct job *job, struct mo_report *report)
+{
+	unsigned long i;
+
+	for (i = 0; i < job->nr_chunks; i++)
+		if (job->chunks[i].nr_left)
+			mo_scan(chunk_start(job, i), pageblock_nr_pages, job->chunks[i].error, report);
+}
+
+struct outlook {
+	bool is_hopeless;	/* a page can never move */
+	bool awaits_io;		/* worth waiting for until the deadline */
+};
+
+static void look(const struct job *job, struct mo_report *scratch, struct outlook *outlook)
+{
+	int reason;
+
+	memset(scratch->kept_by_reason, 0, sizeof(scratch->kept_by_reason));
+	scan_left(job, scratch);
+	*outlook = (struct outlook){};
+	for (reason = 0; reason < MEMOFFLINE_REASON_NR; reason++) {
+		if (!scratch->kept_by_reason[reason])
+			continue;
+		outlook->is_hopeless |= mo_reason_is_permanent(reason);
+		outlook->awaits_io |= mo_reason_is_io(reason);
+	}
+}
+
+/* The reason for which there is no other pass, or NONE. */
+static enum memoffline_reason verdict(const struct job *job, struct mo_report *scratch)
+{
+	const struct mo_evacuation *evacuation = job->evacuation;
+	struct outlook outlook;
+
+	if (is_interrupted(job))
+		return MEMOFFLINE_REASON_INTERRUPTED;
+	if (has_deadline_passed(job))
+		return MEMOFFLINE_REASON_DEADLINE;
+	if (job->nr_pass < 2)
+		return MEMOFFLINE_REASON_NONE;
+	look(job, scratch, &outlook);
+	if (outlook.is_hopeless)
+		return MEMOFFLINE_REASON_UNKNOWN;	/* the pages tell */
+	if (!outlook.awaits_io && has_limit_passed(evacuation->stall_ms, job->last_progress))
+		return MEMOFFLINE_REASON_STALL;
+	return MEMOFFLINE_REASON_NONE;
+}
+
+/* What others hold for a moment is let go meanwhile; a lock or a reference has no event that can be awaited with a limit. */
+static void pause(const struct job *job)
+{
+	unsigned int ms = min(1u << min(job->nr_pass, 8u), (unsigned int)MAX_PAUSE_MS);
+
+	if (job->nr_pass == 1)
+		mo_lru_add_drain_all();
+	schedule_timeout_interruptible(msecs_to_jiffies(ms));
+}
+
+static enum memoffline_reason run_passes(struct job *job, struct mo_report *scratch)
+{
+	enum memoffline_reason reason;
+	unsigned long nr_left;
+
+	for (;;) {
+		run_pass(job);
+		nr_left = count_left(job);
+		trace_memoffline_pass(job->evacuation->start_pfn, job->nr_pass, nr_left,
+				      atomic_long_read(&job->nr_progress));
+		if (!nr_left)
+			return MEMOFFLINE_REASON_NONE;
+		reason = verdict(job, scratch);
+		if (reason != MEMOFFLINE_REASON_NONE)
+			return reason;
+		pause(job);
+	}
+}
+
+/* ---- one evacuation ---- */
+
+static void clear_counts(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < crew.nr_workers; i++) {
+		struct mo_migration *migration = &crew.workers[i]->migration;
+
+		migration->nr_moved = 0;
+		migration->nr_evicted = 0;
+		migration->nr_split = 0;
+		migration->memo.nr_violated = 0;
+	}
+}
+
+static void add_counts(struct mo_report *report)
+{
+	unsigned int i;
+
+	for (i = 0; i < crew.nr_workers; i++) {
+		const struct mo_migration *migration = &crew.workers[i]->migration;
+
+		report->nr_moved += migration->nr_moved;
+		report->nr_evicted += migration->nr_evicted;
+		report->nr_split += migration->nr_split;
+		report->nr_policy_violated += migration->memo.nr_violated;
+	}
+}
+
+/* What holds most pages says more than the limit that passed, where it is known. */
+static enum memoffline_reason reason_of(const struct mo_report *report, enum memoffline_reason ended_by)
+{
+	enum memoffline_reason reason = mo_report_main_reason(report);
+
+	if (ended_by == MEMOFFLINE_REASON_INTERRUPTED)
+		return ended_by;
+	if (reason == MEMOFFLINE_REASON_NONE || reason == MEMOFFLINE_REASON_UNKNOWN)
+		return ended_by;
+	return reason;
+}
+
+static int conclude(struct job *job, enum memoffline_reason ended_by)
+{
+	struct mo_report *report = job->evacuation->report;
+
+	add_counts(report);
+	report->nr_passes = job->nr_pass;
+	report->reason = MEMOFFLINE_REASON_NONE;
+	if (ended_by == MEMOFFLINE_REASON_NONE)
+		return 0;
+	scan_left(job, report);
+	report->reason = reason_of(report, ended_by);
+	return ended_by == MEMOFFLINE_REASON_INTERRUPTED ? -EINTR : -EBUSY;
+}
+
+static void start(struct job *job)
+{
+	struct mo_evacuation *evacuation = job->evacuation;
+	struct page *page = pfn_to_page(evacuation->start_pfn);
+	unsigned long i;
+
+	for (i = 0; i < job->nr_chunks; i++)
+		job->chunks[i].nr_left = 1;	/* not looked at */
+	mo_targets_init(&job->targets, page_to_nid(page), is_zone_movable_page(page), evacuation->targets);
+	job->last_progress = jiffies;
+	job->deadline = jiffies + msecs_to_jiffies(evacuation->deadline_ms);
+	clear_counts();
+}
+
+static struct job *new_job(struct mo_evacuation *evacuation)
+{
+	unsigned long nr_chunks = evacuation->nr_pages / pageblock_nr_pages;
+	struct job *job = kvzalloc(struct_size(job, chunks, nr_chunks), GFP_KERNEL);
+
+	if (job) {
+		job->evacuation = evacuation;
+		job->nr_chunks = nr_chunks;
+		job->caller = current;
+	}
+	return job;
+}
+
+int mo_evacuate(struct mo_evacuation *evacuation)
+{
+	struct mo_report *scratch;
+	struct job *job;
+	int err = -ENOMEM;
+
+	job = new_job(evacuation);
+	if (!job)
+		return err;
+	scratch = mo_report_new(evacuation->start_pfn, evacuation->nr_pages, 0);
+	if (!scratch)
+		goto free_job;
+	mutex_lock(&crew.busy);
+	start(job);
+	err = conclude(job, run_passes(job, scratch));
+	mutex_unlock(&crew.busy);
+	mo_report_free(scratch);
+free_job:
+	kvfree(job);
+	return err;
+}
+
+/* ---- init ---- */
+
+static struct worker *new_worker(unsigned int i)
+{
+	struct worker *worker = kvzalloc(sizeof(*worker), GFP_KERNEL);
+
+	if (!worker || !i)
+		return worker;
+	worker->task = kthread_run(work, worker, "memoffline/%u", i);
+	if (IS_ERR(worker->task)) {
+		kvfree(worker);
+		return NULL;
+	}
+	return worker;
+}
+
+void mo_evacuate_exit(void)
+{
+	while (crew.nr_workers) {
+		struct worker *worker = crew.workers[--crew.nr_workers];
+
+		if (worker->task)
+			kthread_stop(worker->task);
+		kvfree(worker);
+	}
+}
+
+int mo_evacuate_init(void)
+{
+	unsigned int i, nr = clamp(num_possible_cpus(), 1u, (unsigned int)MAX_WORKERS);
+
+	for (i = 0; i < nr; i++) {
+		crew.workers[i] = new_worker(i);
+		if (!crew.workers[i])
+			break;
+		crew.nr_workers++;
+	}
+	return crew.nr_workers ? 0 : -ENOMEM;	/* fewer are slower, no more */
+}

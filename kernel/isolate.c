@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Take pages off the lists that reclaim and compaction work on, and put them back. */
+#include <linux/memory_hotplug.h>
+#include <linux/mm.h>
+#include <linux/mm_inline.h>
+#include <linux/mmzone.h>
+#include <linux/sched.h>
+#include <linux/vmstat.h>
+
+#include "compat/compat.h"
+#include "migrate.h"
+
+void mo_batch_init(struct mo_batch *batch)
+{
+	INIT_LIST_HEAD(&batch->lru);
+	INIT_LIST_HEAD(&batch->kernel_ops);
+	batch->nr_lru = 0;
+	batch->nr_kernel_ops = 0;
+	batch->nr_left = 0;
+}
+
+/* The order may change while it is read, but never to more than the largest. */
+static unsigned long free_run(struct page *page)
+{
+	unsigned int order = READ_ONCE(page->private);
+
+	return order <= get_order(MAX_ORDER_NR_PAGES << PAGE_SHIFT) ? 1UL << order : 1;
+}
+
+static bool take_lru(struct folio *folio, struct mo_batch *batch)
+{
+	if (!mo_folio_isolate_lru(folio))
+		return false;
+	list_add_tail(&folio->lru, &batch->lru);
+	batch->nr_lru += folio_nr_pages(folio);
+	node_stat_mod_folio(folio, NR_ISOLATED_ANON + folio_is_file_lru(folio), folio_nr_pages(folio));
+	return true;
+}
+
+static bool take_kernel_ops(struct folio *folio, struct mo_batch *batch)
+{
+	if (folio_test_hugetlb(folio)) {
+		if (!mo_isolate_hugetlb(folio, &batch->kernel_ops))
+			return false;
+	} else {
+		if (!__folio_test_movable(folio) || !mo_isolate_movable_ops(&folio->page))
+			return false;
+		list_add_tail(&folio->lru, &batch->kernel_ops);
+	}
+	batch->nr_kernel_ops++;
+	return true;
+}
+
+/* The caller holds a reference, which keeps the folio whole. */
+static bool take(struct folio *folio, struct mo_batch *batch)
+{
+	if (folio_test_lru(folio) && !folio_test_hugetlb(folio))
+		return take_lru(folio, batch);
+	return take_kernel_ops(folio, batch);
+}
+
+/* Looks at one page and returns how many are done with by that. */
+static unsigned long take_at(struct page *page, unsigned long nr_max, struct mo_batch *batch)
+{
+	struct folio *folio;
+	unsigned long nr;
+
+	if (PageBuddy(page))
+		return free_run(page);
+	folio = page_folio(page);
+	if (PageHWPoison(page) || !folio_try_get(folio))
+		return 1;
+	if (page_folio(page) != folio) {	/* it was split or freed before we had it */
+		folio_put(folio);
+		return 0;
+	}
+	nr = min_t(unsigned long, folio_nr_pages(folio) - folio_page_idx(folio, page), nr_max);
+	if (!take(folio, batch))
+		batch->nr_left += nr;
+	folio_put(folio);
+	return nr;
+}
+
+int mo_isolate(unsigned long *pfn, unsigned long end_pfn, unsigned long max_pages, struct mo_batch *batch)
+{
+	while (*pfn < end_pfn && batch->nr_lru < max_pages) {
+		struct page *page = pfn_to_online_page(*pfn);
+
+		if (page)
+			*pfn += take_at(page, end_pfn - *pfn, batch);
+		else
+			*pfn = min(end_pfn, ALIGN(*pfn + 1, PAGES_PER_SUBSECTION));
+	}
+	return 0;
+}
+
+static unsigned long putback_lru(struct list_head *folios)
+{
+	struct folio *folio, *next;
+	unsigned long nr = 0;
+
+	list_for_each_entry_safe(folio, next, folios, lru) {
+		list_del(&folio->lru);
+		node_stat_mod_folio(folio, NR_ISOLATED_ANON + folio_is_file_lru(folio), -folio_nr_pages(folio));
+		mo_folio_putback_lru(folio);
+		nr++;
+	}
+	return nr;
+}
+
+unsigned long mo_putback(struct mo_batch *batch)
+{
+	unsigned long nr = putback_lru(&batch->lru);
+	struct list_head *pos;
+
+	list_for_each(pos, &batch->kernel_ops)
+		nr++;
+	if (!list_empty(&batch->kernel_ops))
+		mo_putback_movable(&batch->kernel_ops);
+	mo_batch_init(batch);
+	return nr;
+}
