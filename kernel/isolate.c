@@ -66,7 +66,7 @@ static unsigned long take_at(struct page *page, unsigned long nr_max, struct mo_
 	unsigned long nr;
 
 	if (PageBuddy(page))
-		return free_run(page);
+		return min(free_run(page), nr_max);
 	folio = page_folio(page);
 	if (PageHWPoison(page) || !folio_try_get(folio))
 		return 1;
@@ -83,14 +83,12 @@ static unsigned long take_at(struct page *page, unsigned long nr_max, struct mo_
 
 int mo_isolate(unsigned long *pfn, unsigned long end_pfn, unsigned long max_pages, struct mo_batch *batch)
 {
-	while (*pfn < end_pfn && batch->nr_lru < max_pages) {
-		struct page *page = pfn_to_online_page(*pfn);
-
-		if (page)
-			*pfn += take_at(page, end_pfn - *pfn, batch);
-		else
-			*pfn = min(end_pfn, ALIGN(*pfn + 1, PAGES_PER_SUBSECTION));
+	if (!pfn_to_online_page(*pfn)) {
+		*pfn = end_pfn;
+		return 0;
 	}
+	while (*pfn < end_pfn && batch->nr_lru < max_pages)
+		*pfn += take_at(pfn_to_page(*pfn), end_pfn - *pfn, batch);
 	return 0;
 }
 

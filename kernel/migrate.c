@@ -211,21 +211,19 @@ static void finish_all(struct mo_migration *migration)
 
 /* ---- one folio ---- */
 
-/* Its pages come next, one by one. */
+/* Its pages get their turn one by one, after those that are whole. */
 static int split(struct folio *folio, struct mo_migration *migration)
 {
-	LIST_HEAD(pages);
 	int err = -EAGAIN;
 
 	if (!folio_trylock(folio))
 		return err;
 	if (!folio_test_writeback(folio))
-		err = mo_split_folio(folio, &pages);
+		err = mo_split_folio(folio, &migration->pieces);
 	folio_unlock(folio);
 	if (err)
 		return err;
-	list_splice(&pages, &migration->todo);
-	list_move(&folio->lru, &migration->todo);
+	list_move(&folio->lru, &migration->pieces);
 	migration->nr_split++;
 	count_vm_event(THP_MIGRATION_SPLIT);
 	return 0;
@@ -332,16 +330,13 @@ static void evict(struct mo_migration *migration)
 		migration->nr_evicted += mo_swapout(&migration->to_evict, &migration->nr_left);
 }
 
-/* Each folio goes to the list of those that stay before its turn, from which success takes it. */
-static void migrate_lru(struct mo_batch *batch, struct mo_migration *migration)
+/* Success takes a folio off the list. */
+static void migrate_each(struct list_head *folios, struct mo_migration *migration)
 {
-	struct folio *src;
+	struct folio *src, *next;
 	int err;
 
-	list_splice_init(&batch->lru, &migration->todo);
-	while (!list_empty(&migration->todo)) {
-		src = list_first_entry(&migration->todo, struct folio, lru);
-		list_move_tail(&src->lru, &batch->lru);
+	list_for_each_entry_safe(src, next, folios, lru) {
 		err = begin(src, migration);
 		if (err)
 			migration->error = err;
@@ -354,10 +349,12 @@ static void migrate_lru(struct mo_batch *batch, struct mo_migration *migration)
 int mo_migrate(struct mo_batch *batch, struct mo_migration *migration)
 {
 	migration->error = 0;
-	INIT_LIST_HEAD(&migration->todo);
+	INIT_LIST_HEAD(&migration->pieces);
 	INIT_LIST_HEAD(&migration->no_migrate);
 	INIT_LIST_HEAD(&migration->to_evict);
-	migrate_lru(batch, migration);
+	migrate_each(&batch->lru, migration);
+	migrate_each(&migration->pieces, migration);
+	list_splice_tail(&migration->pieces, &batch->lru);
 	migrate_without_operation(batch, migration);
 	migrate_by_kernel(&batch->kernel_ops, migration, MIGRATE_ASYNC);
 	evict(migration);

@@ -85,7 +85,7 @@ void mo_batch_init(struct mo_batch *batch);
 
 #ifdef CONFIG_MIGRATION
 /*
- * Take pages of [*PFN, END_PFN) until MAX_PAGES are in the batch; *PFN moves behind the last page looked at.
+ * Take pages of [*PFN, END_PFN), a part of one pageblock, until MAX_PAGES are in the batch; *PFN moves behind the last page looked at.
  * Returns 0, or -ENOSYS without CONFIG_MIGRATION.
  */
 int mo_isolate(unsigned long *pfn, unsigned long end_pfn, unsigned long max_pages, struct mo_batch *batch);
@@ -152,7 +152,7 @@ struct mo_migration {
 	unsigned long nr_left;		/* pages that eviction put back to the LRU, no longer in the batch */
 
 	int error;			/* of the last folio that stayed */
-	struct list_head todo;
+	struct list_head pieces;	/* of folios that were split */
 	struct list_head no_migrate;	/* of files whose operations lack migrate_folio */
 	struct list_head to_evict;
 	unsigned int nr_moves;
