@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Tracepoints: an attempt on a block, its passes, and each page that stayed. */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM memoffline
+
+#if !defined(MEMOFFLINE_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define MEMOFFLINE_TRACE_H
+
+#include <linux/tracepoint.h>
+
+#include "include/uapi/linux/memoffline.h"
+#include "names.h"
+
+/* Tools that read the trace elsewhere need the numbers of the words. */
+#undef EM
+#undef EMe
+#define EM(value, word)		TRACE_DEFINE_ENUM(value);
+#define EMe(value, word)	TRACE_DEFINE_ENUM(value);
+MO_REASON_NAMES(EM, EMe)
+MO_KIND_NAMES(EM, EMe)
+#undef EM
+#undef EMe
+#define EM(value, word)		{ value, word },
+#define EMe(value, word)	{ value, word }
+
+TRACE_EVENT(memoffline_begin,
+	TP_PROTO(u64 start_pfn, u64 nr_pages, unsigned int deadline_ms, unsigned int stall_ms),
+	TP_ARGS(start_pfn, nr_pages, deadline_ms, stall_ms),
+	TP_STRUCT__entry(
+		__field(u64, start_pfn)
+		__field(u64, nr_pages)
+		__field(unsigned int, deadline_ms)
+		__field(unsigned int, stall_ms)
+	),
+	TP_fast_assign(
+		__entry->start_pfn = start_pfn;
+		__entry->nr_pages = nr_pages;
+		__entry->deadline_ms = deadline_ms;
+		__entry->stall_ms = stall_ms;
+	),
+	TP_printk("start_pfn=0x%llx nr_pages=%llu deadline_ms=%u stall_ms=%u",
+		  __entry->start_pfn, __entry->nr_pages, __entry->deadline_ms, __entry->stall_ms)
+);
+
+TRACE_EVENT(memoffline_pass,
+	TP_PROTO(u64 start_pfn, unsigned int nr_pass, u64 nr_left, u64 nr_progress),
+	TP_ARGS(start_pfn, nr_pass, nr_left, nr_progress),
+	TP_STRUCT__entry(
+		__field(u64, start_pfn)
+		__field(u64, nr_left)
+		__field(u64, nr_progress)
+		__field(unsigned int, nr_pass)
+	),
+	TP_fast_assign(
+		__entry->start_pfn = start_pfn;
+		__entry->nr_left = nr_left;
+		__entry->nr_progress = nr_progress;
+		__entry->nr_pass = nr_pass;
+	),
+	TP_printk("start_pfn=0x%llx pass=%u left=%llu moved=%llu",
+		  __entry->start_pfn, __entry->nr_pass, __entry->nr_left, __entry->nr_progress)
+);
+
+TRACE_EVENT(memoffline_kept,
+	TP_PROTO(const struct memoffline_record *record),
+	TP_ARGS(record),
+	TP_STRUCT__entry(
+		__field(u64, pfn)
+		__field(u32, order)
+		__field(u32, kind)
+		__field(u32, reason)
+		__field(s32, refs)
+		__field(s32, refs_expected)
+	),
+	TP_fast_assign(
+		__entry->pfn = record->pfn;
+		__entry->order = record->order;
+		__entry->kind = record->kind;
+		__entry->reason = record->reason;
+		__entry->refs = record->refs;
+		__entry->refs_expected = record->refs_expected;
+	),
+	TP_printk("pfn=0x%llx order=%u kind=%s reason=%s refs=%d expected=%d",
+		  __entry->pfn, __entry->order, __print_symbolic(__entry->kind, MO_KIND_NAMES(EM, EMe)),
+		  __print_symbolic(__entry->reason, MO_REASON_NAMES(EM, EMe)), __entry->refs, __entry->refs_expected)
+);
+
+TRACE_EVENT(memoffline_end,
+	TP_PROTO(u64 start_pfn, u64 nr_pages, int error, u32 reason, u64 nr_moved, u64 nr_evicted, u64 nr_kept,
+		 u64 elapsed_ns),
+	TP_ARGS(start_pfn, nr_pages, error, reason, nr_moved, nr_evicted, nr_kept, elapsed_ns),
+	TP_STRUCT__entry(
+		__field(u64, start_pfn)
+		__field(u64, nr_pages)
+		__field(u64, nr_moved)
+		__field(u64, nr_evicted)
+		__field(u64, nr_kept)
+		__field(u64, elapsed_ns)
+		__field(int, error)
+		__field(u32, reason)
+	),
+	TP_fast_assign(
+		__entry->start_pfn = start_pfn;
+		__entry->nr_pages = nr_pages;
+		__entry->nr_moved = nr_moved;
+		__entry->nr_evicted = nr_evicted;
+		__entry->nr_kept = nr_kept;
+		__entry->elapsed_ns = elapsed_ns;
+		__entry->error = error;
+		__entry->reason = reason;
+	),
+	TP_printk("start_pfn=0x%llx nr_pages=%llu error=%d reason=%s moved=%llu evicted=%llu kept=%llu elapsed_ns=%llu",
+		  __entry->start_pfn, __entry->nr_pages, __entry->error,
+		  __print_symbolic(__entry->reason, MO_REASON_NAMES(EM, EMe)),
+		  __entry->nr_moved, __entry->nr_evicted, __entry->nr_kept, __entry->elapsed_ns)
+);
+
+#endif
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>
