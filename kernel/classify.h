@@ -20,6 +20,7 @@ struct mo_facts {
 	bool is_movable_ops:1;		/* balloon, zsmalloc: its driver can move it */
 	bool is_hugetlb:1;
 	bool is_hugetlb_free:1;
+	bool is_hugetlb_reserved:1;	/* free, and promised to a reservation */
 	bool is_gigantic:1;
 	bool is_slab:1;
 	bool is_pgtable:1;
@@ -32,7 +33,9 @@ struct mo_facts {
 	bool is_swapcache:1;
 	bool has_mapping:1;		/* a file */
 	bool has_private:1;		/* buffers or other data of the file system */
+	bool is_cached_once:1;		/* the page cache holds one reference for all of it, and not one a page */
 	bool can_migrate:1;		/* the file's operations have migrate_folio */
+	bool can_write:1;		/* they write out single pages, so that what is dirty can become clean */
 	bool is_inaccessible:1;		/* secretmem, guest memory */
 	bool is_locked:1;
 	bool is_writeback:1;
@@ -55,7 +58,7 @@ int mo_classify_refs_expected(const struct mo_facts *facts);
  */
 enum memoffline_reason mo_classify(const struct mo_facts *facts, int error);
 
-/* It will never move, however long one waits: the attempt may end at once. */
+/* Asked of what an attempt left: it will never move, however long one waits, so that the attempt may end at once. */
 bool mo_reason_is_permanent(enum memoffline_reason reason);
 /* It waits for I/O that is under way: worth waiting for until the deadline, even where nothing moves. */
 bool mo_reason_is_io(enum memoffline_reason reason);

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A range of pages becomes a report of those that stay. */
+#include <linux/sched.h>
+
+#include "compat/compat.h"
+#include "migrate.h"
+
+/* What a page that is about to be put on the LRU, or moved on it, looks like for a moment. */
+static bool is_passing(enum memoffline_reason reason)
+{
+	return reason == MEMOFFLINE_REASON_EXTRA_REFS || reason == MEMOFFLINE_REASON_OFF_LRU;
+}
+
+/* One record a folio, however many parts of it are scanned. */
+static bool has_record(const struct mo_report *report, const struct mo_facts *facts)
+{
+	return report->nr_records && report->records[report->nr_records - 1].pfn == facts->pfn;
+}
+
+static void keep(struct mo_report *report, const struct mo_facts *facts, enum memoffline_reason reason, int error,
+		 unsigned long nr_pages)
+{
+	struct memoffline_record *record = has_record(report, facts) ? NULL : mo_report_next(report);
+
+	if (record) {
+		mo_owner_fill(record, facts);
+		record->error = error;
+	}
+	mo_report_keep(report, record, reason, nr_pages);
+}
+
+void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error, struct mo_report *report)
+{
+	unsigned long pfn = start_pfn, end_pfn = start_pfn + nr_pages, nr;
+	bool is_drained = error;	/* an attempt did it */
+	enum memoffline_reason reason;
+	struct mo_facts facts;
+
+	while (pfn < end_pfn) {
+		nr = mo_facts_read(pfn, start_pfn, end_pfn, &facts);
+		reason = mo_classify(&facts, error);
+		if (is_passing(reason) && !is_drained) {
+			mo_lru_add_drain_all();
+			is_drained = true;
+			continue;
+		}
+		report->nr_pages_of[mo_classify_kind(&facts)] += nr;
+		if (reason != MEMOFFLINE_REASON_NONE)
+			keep(report, &facts, reason, error, nr);
+		pfn += nr;
+		cond_resched();
+	}
+}
