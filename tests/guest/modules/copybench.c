@@ -1,5 +1,4 @@
-		if (i && IS_ERR(kthread_run(copy, &copiers[i], "copybench/%u", i)))
-			copy(&copiers[i]);// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The floor under an evacuation: how long the kernel's own routine takes to copy so many pages, with so many threads.
  *
@@ -86,8 +85,8 @@ static u64 run(struct copier *copiers, struct page **src, struct page **dst)
 		copiers[i].dst = dst + first;
 		copiers[i].nr = min(share, nr_pages - first);
 		init_completion(&copiers[i].done);
-		if (!i || IS_ERR(kthread_run(copy, &copiers[i], "copybench/%u", i)))
-			continue;
+		if (i && IS_ERR(kthread_run(copy, &copiers[i], "copybench/%u", i)))
+			copy(&copiers[i]);
 	}
 	copy(&copiers[0]);
 	for (i = 0; i < nr_threads; i++)
