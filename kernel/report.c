@@ -59,12 +59,12 @@ void mo_report_keep(struct mo_report *report, struct memoffline_record *record, 
 enum memoffline_reason mo_report_main_reason(const struct mo_report *report)
 {
 	const u64 *kept = report->kept_by_reason;
-	int main = MEMOFFLINE_REASON_NONE, reason;
+	int most = MEMOFFLINE_REASON_NONE, reason;
 
-	for (reason = main + 1; reason < MEMOFFLINE_REASON_NR; reason++)
-		if (kept[reason] > (main ? kept[main] : 0))
-			main = reason;
-	return main;
+	for (reason = 0; reason < MEMOFFLINE_REASON_NR; reason++)
+		if (kept[reason] > kept[most])
+			most = reason;
+	return most;
 }
 
 void mo_report_trim(struct mo_report *report)
