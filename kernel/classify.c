@@ -45,13 +45,9 @@ enum memoffline_kind mo_classify_kind(const struct mo_facts *facts)
 
 /* ---- who holds it ---- */
 
-/* Pages that are counted by a rule; all others belong to whoever allocated them. */
+/* All others belong to whoever allocated them, and only that one knows who holds them. */
 static bool has_rule(const struct mo_facts *facts)
 {
-	if (!facts->is_online || facts->is_offline || facts->is_free || facts->is_reserved)
-		return false;
-	if (facts->is_slab || facts->is_pgtable || facts->is_movable_ops)
-		return false;
 	return facts->is_hugetlb ? !facts->is_hugetlb_free : is_users(facts);
 }
 
@@ -119,9 +115,7 @@ static enum memoffline_reason reason_of_free_hugetlb(const struct mo_facts *fact
 /* What is clean moves without help of its file system, and what is dirty where it can be written. */
 static bool has_no_way(const struct mo_facts *facts)
 {
-	if (facts->is_anon || facts->is_swapcache || !facts->has_mapping)
-		return false;
-	return facts->is_inaccessible || (!facts->can_migrate && facts->is_dirty && !facts->can_write);
+	return facts->is_inaccessible || (!facts->can_migrate && !facts->can_write && facts->is_dirty);
 }
 
 static enum memoffline_reason reason_of_io(const struct mo_facts *facts)
