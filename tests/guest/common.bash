@@ -9,9 +9,10 @@ run_dir=/run/memoffline
 
 # Awaits a word in the output of a background process.
 await() {	# FILE PID WORD
-	grep -qm1 "$3" <(tail -n +1 -f --pid="$2" "$1" 2>/dev/null) && return
-	cat "$1" >&2
-	return 1
+	until grep -q "$3" "$1" 2>/dev/null; do
+		kill -0 "$2" 2>/dev/null || grep -q "$3" "$1" || { cat "$1" >&2; return 1; }
+		read -rt 0.02 <> <(:) || :
+	done
 }
 
 # Starts `work` with ARGs; sets pid, and out to the file of its output.
