@@ -15,6 +15,7 @@ void mo_batch_init(struct mo_batch *batch)
 	INIT_LIST_HEAD(&batch->lru);
 	INIT_LIST_HEAD(&batch->kernel_ops);
 	batch->nr_lru = 0;
+	batch->nr_small = 0;
 	batch->nr_kernel_ops = 0;
 	batch->nr_left = 0;
 }
@@ -33,6 +34,7 @@ static bool take_lru(struct folio *folio, struct mo_batch *batch)
 		return false;
 	list_add_tail(&folio->lru, &batch->lru);
 	batch->nr_lru += folio_nr_pages(folio);
+	batch->nr_small += !folio_test_large(folio);
 	node_stat_mod_folio(folio, NR_ISOLATED_ANON + folio_is_file_lru(folio), folio_nr_pages(folio));
 	return true;
 }

@@ -214,6 +214,7 @@ static void finish_all(struct mo_migration *migration)
 /* Its pages get their turn one by one, after those that are whole. */
 static int split(struct folio *folio, struct mo_migration *migration)
 {
+	unsigned long nr = folio_nr_pages(folio);
 	int err = -EAGAIN;
 
 	if (!folio_trylock(folio))
@@ -224,6 +225,7 @@ static int split(struct folio *folio, struct mo_migration *migration)
 	if (err)
 		return err;
 	list_move(&folio->lru, &migration->pieces);
+	migration->nr_pieces += nr;
 	migration->nr_split++;
 	count_vm_event(THP_MIGRATION_SPLIT);
 	return 0;
@@ -231,12 +233,12 @@ static int split(struct folio *folio, struct mo_migration *migration)
 
 static struct folio *alloc_target(struct folio *src, struct mo_migration *migration)
 {
-	struct folio *dst = mo_target_alloc(migration->targets, &migration->memo, src, false);
+	struct folio *dst = mo_target_alloc(migration->targets, &migration->memo, &migration->pool, src, false);
 
 	if (dst || !migration->is_patient || folio_test_large(src))
 		return dst;
 	finish_all(migration);	/* reclaim may wait for what is locked */
-	return mo_target_alloc(migration->targets, &migration->memo, src, true);
+	return mo_target_alloc(migration->targets, &migration->memo, &migration->pool, src, true);
 }
 
 /* Without a target of its size a large folio is split, and a small one may be evicted. */
@@ -331,11 +333,12 @@ static void evict(struct mo_migration *migration)
 }
 
 /* Success takes a folio off the list. */
-static void migrate_each(struct list_head *folios, struct mo_migration *migration)
+static void migrate_each(struct list_head *folios, unsigned int nr_small, struct mo_migration *migration)
 {
 	struct folio *src, *next;
 	int err;
 
+	migration->pool.nr_expected = nr_small;
 	list_for_each_entry_safe(src, next, folios, lru) {
 		err = begin(src, migration);
 		if (err)
@@ -344,16 +347,18 @@ static void migrate_each(struct list_head *folios, struct mo_migration *migratio
 			finish_all(migration);
 	}
 	finish_all(migration);
+	mo_pool_drop(&migration->pool);
 }
 
 int mo_migrate(struct mo_batch *batch, struct mo_migration *migration)
 {
 	migration->error = 0;
+	migration->nr_pieces = 0;
 	INIT_LIST_HEAD(&migration->pieces);
 	INIT_LIST_HEAD(&migration->no_migrate);
 	INIT_LIST_HEAD(&migration->to_evict);
-	migrate_each(&batch->lru, migration);
-	migrate_each(&migration->pieces, migration);
+	migrate_each(&batch->lru, batch->nr_small, migration);
+	migrate_each(&migration->pieces, migration->nr_pieces, migration);
 	list_splice_tail(&migration->pieces, &batch->lru);
 	migrate_without_operation(batch, migration);
 	migrate_by_kernel(&batch->kernel_ops, migration, MIGRATE_ASYNC);

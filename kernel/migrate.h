@@ -7,6 +7,7 @@
  *	migrate.c	one list of folios: lock, unmap, copy, remap
  *	swapout.c	evict folios for which no target memory is left
  *	target.c	which node and zone a folio goes to
+ *	pool.c		small targets, taken a block at a time
  *	facts.c		what a page is
  *	owner.c		whose a page is
  *
@@ -77,6 +78,7 @@ struct mo_batch {
 	struct list_head lru;		/* ours: each on no list but this, and counted as isolated */
 	struct list_head kernel_ops;	/* hugetlb and movable_ops: for the kernel's migrate_pages() */
 	unsigned long nr_lru;		/* pages */
+	unsigned long nr_small;		/* of them, those that are not part of a larger folio */
 	unsigned long nr_kernel_ops;	/* folios */
 	unsigned long nr_left;		/* pages in use that could not be taken */
 };
@@ -96,6 +98,20 @@ static inline int mo_isolate(unsigned long *pfn, unsigned long end_pfn, unsigned
 			     struct mo_batch *batch) { return -ENOSYS; }
 static inline unsigned long mo_putback(struct mo_batch *batch) { return 0; }
 #endif
+
+/* ---- pool.c ---- */
+
+/* Free pages of one node that were taken together. One worker's; dropped at the end of a batch. */
+struct mo_pool {
+	struct page *next;		/* of nr in a row */
+	unsigned int nr;
+	unsigned int nr_expected;	/* small folios of the batch that have no target yet; 0: take no more blocks */
+	int nid;
+};
+
+/* A small free folio of that node, or NULL: ask the allocator. */
+struct folio *mo_pool_take(struct mo_pool *pool, gfp_t gfp, int nid);
+void mo_pool_drop(struct mo_pool *pool);
 
 /* ---- target.c ---- */
 
@@ -123,7 +139,8 @@ void mo_targets_init(struct mo_targets *targets, int source_nid, bool is_movable
  * invokes the OOM killer. HARD: may reclaim and compact, else takes only what is free. Order above 0: NULL means
  * that the caller may split SRC. NULL: none.
  */
-struct folio *mo_target_alloc(const struct mo_targets *targets, struct mo_target_memo *memo, struct folio *src, bool hard);
+struct folio *mo_target_alloc(const struct mo_targets *targets, struct mo_target_memo *memo, struct mo_pool *pool,
+			      struct folio *src, bool hard);
 
 /* ---- migrate.c ---- */
 
@@ -153,8 +170,10 @@ struct mo_migration {
 
 	int error;			/* of the last folio that stayed */
 	struct list_head pieces;	/* of folios that were split */
+	unsigned int nr_pieces;
 	struct list_head no_migrate;	/* of files whose operations lack migrate_folio */
 	struct list_head to_evict;
+	struct mo_pool pool;
 	unsigned int nr_moves;
 	unsigned int nr_move_pages;
 	struct mo_move moves[MO_BATCH_FOLIOS];

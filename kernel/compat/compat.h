@@ -17,7 +17,6 @@
 struct anon_vma;
 
 int mo_compat_init(void);	/* -ENOENT: what even the core needs is missing, and it was said which */
-void mo_compat_exit(void);
 u64 mo_compat_features(void);	/* MEMOFFLINE_FEATURE_ bits that this kernel allows */
 
 /* The caller holds a reference; true: it is off the LRU, and isolation holds one of its own. NR_ISOLATED_* is the caller's. */
@@ -55,6 +54,9 @@ void mo_lru_add_drain_all(void);
 int mo_split_folio(struct folio *folio, struct list_head *list);
 /* A huge folio waits to be split, since parts of it are unmapped. */
 bool mo_is_deferred_split(struct folio *folio);
+/* An anonymous huge folio that is whole is on the list of those that the kernel splits when memory is short; its target shall be, too. */
+bool mo_is_queued_for_split(struct folio *folio);
+void mo_queue_for_split(struct folio *folio);
 
 /* The kernel's reclaim of isolated folios; those that stay are back on their LRU lists. Pages reclaimed. NR_ISOLATED_* as reclaim_pages() has it. */
 unsigned long mo_reclaim(struct list_head *folios);

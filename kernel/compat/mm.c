@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The kernel's functions, with one meaning each on every kernel. */
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/rmap.h>
+#include <linux/swap.h>
+#include <linux/utsname.h>
+#include <generated/utsrelease.h>
+
+#include "../include/uapi/linux/memoffline.h"
+#include "compat.h"
+#include "facts.h"
+#include "symbols.h"
+
+int mo_compat_init(void)
+{
+	if (strcmp(init_utsname()->release, UTS_RELEASE)) {
+		pr_err("memoffline: built for kernel %s, but this is %s, whose functions may differ; build it for this one\n",
+		       UTS_RELEASE, init_utsname()->release);
+		return -ENOEXEC;
+	}
+	return mo_symbols_resolve();
+}
+
+u64 mo_compat_features(void)
+{
+	return mo_symbols_features();
+}
+
+static bool has(u64 feature)
+{
+	return mo_symbols_features() & feature;
+}
+
+/* ---- lists ---- */
+
+bool mo_folio_isolate_lru(struct folio *folio)
+{
+#if MO_IS_6_12
+	return MO_CALL(folio_isolate_lru)(folio);
+#else
+	return !MO_CALL(folio_isolate_lru)(folio);
+#endif
+}
+
+void mo_folio_putback_lru(struct folio *folio)
+{
+	folio_add_lru(folio);
+	folio_put(folio);
+}
+
+bool mo_isolate_movable_ops(struct page *page)
+{
+	if (!has(MEMOFFLINE_FEATURE_KERNEL_OPS))
+		return false;
+#if MO_IS_6_12
+	return MO_CALL(isolate_movable_page)(page, ISOLATE_UNEVICTABLE);
+#else
+	return !MO_CALL(isolate_movable_page)(page, ISOLATE_UNEVICTABLE);
+#endif
+}
+
+bool mo_isolate_hugetlb(struct folio *folio, struct list_head *list)
+{
+	if (!has(MEMOFFLINE_FEATURE_KERNEL_OPS))
+		return false;
+#if MO_IS_6_12
+	return MO_CALL(isolate_hugetlb)(folio, list);
+#else
+	return !MO_CALL(folio_isolate_hugetlb)(&folio->page, list);
+#endif
+}
+
+void mo_putback_movable(struct list_head *list)
+{
+	if (has(MEMOFFLINE_FEATURE_KERNEL_OPS))
+		MO_CALL(putback_movable_pages)(list);
+}
+
+void mo_lru_add_drain(void)
+{
+	MO_CALL(lru_add_drain)();
+}
+
+void mo_lru_add_drain_all(void)
+{
+	MO_CALL(lru_add_drain_all)();
+}
+
+unsigned long mo_reclaim(struct list_head *folios)
+{
+	struct folio *folio, *next;
+
+	if (has(MEMOFFLINE_FEATURE_SWAPOUT))
+		return MO_CALL(reclaim_pages)(folios);
+	list_for_each_entry_safe(folio, next, folios, lru) {
+		list_del(&folio->lru);
+		mo_folio_putback_lru(folio);
+	}
+	return 0;
+}
+
+/* ---- the kernel's migration ---- */
+
+/* The kernel's struct migration_target_control, which is in none of its public headers. */
+struct target_control {
+	int nid;
+	nodemask_t *nodes;
+	gfp_t gfp;
+#if MO_IS_6_12
+	enum migrate_reason reason;
+#endif
+};
+
+struct folio *mo_alloc_kernel_target(struct folio *src, int nid, nodemask_t *nodes, gfp_t gfp)
+{
+	struct target_control control = {
+		.nid = nid,
+		.nodes = nodes,
+		.gfp = gfp,
+#if MO_IS_6_12
+		.reason = MR_MEMORY_HOTPLUG,
+#endif
+	};
+#if MO_IS_6_12
+	return MO_CALL(alloc_migration_target)(src, (unsigned long)&control);
+#else
+	struct page *page = MO_CALL(alloc_migration_target)(&src->page, (unsigned long)&control);
+
+	return page ? page_folio(page) : NULL;
+#endif
+}
+
+#if MO_IS_6_12
+
+static int call_migrate_pages(struct list_head *list, mo_alloc_fn *alloc, unsigned long private,
+			      enum migrate_mode mode, unsigned int *nr_moved)
+{
+	return MO_CALL(migrate_pages)(list, alloc, NULL, private, mode, MR_MEMORY_HOTPLUG, nr_moved);
+}
+
+#else
+
+struct page_alloc {
+	mo_alloc_fn *alloc;
+	unsigned long private;
+};
+
+static struct page *alloc_page_for(struct page *src, unsigned long private)
+{
+	const struct page_alloc *page_alloc = (const struct page_alloc *)private;
+	struct folio *dst = page_alloc->alloc(page_folio(src), page_alloc->private);
+
+	return dst ? &dst->page : NULL;
+}
+
+static int call_migrate_pages(struct list_head *list, mo_alloc_fn *alloc, unsigned long private,
+			      enum migrate_mode mode, unsigned int *nr_moved)
+{
+	struct page_alloc page_alloc = { alloc, private };
+
+	return MO_CALL(migrate_pages)(list, alloc_page_for, NULL, (unsigned long)&page_alloc, mode, MR_MEMORY_HOTPLUG,
+				      nr_moved);
+}
+
+#endif
+
+int mo_migrate_pages(struct list_head *list, mo_alloc_fn *alloc, unsigned long private, enum migrate_mode mode,
+		     unsigned int *nr_moved)
+{
+	if (!has(MEMOFFLINE_FEATURE_KERNEL_OPS))
+		return -EOPNOTSUPP;
+	return call_migrate_pages(list, alloc, private, mode, nr_moved);
+}
+
+/* ---- mappings ---- */
+
+void mo_unmap_for_migration(struct folio *folio)
+{
+	MO_CALL(try_to_migrate)(folio, TTU_BATCH_FLUSH);
+}
+
+void mo_flush_unmapped(void)
+{
+	MO_CALL(try_to_unmap_flush)();
+}
+
+void mo_remap(struct folio *src, struct folio *dst)
+{
+	MO_CALL(remove_migration_ptes)(src, dst, 0);
+}
+
+struct anon_vma *mo_get_anon_vma(struct folio *folio)
+{
+	return MO_CALL(folio_get_anon_vma)(folio);
+}
+
+void mo_put_anon_vma(struct anon_vma *anon_vma)
+{
+	if (atomic_dec_and_test(&anon_vma->refcount))
+		MO_CALL(__put_anon_vma)(anon_vma);
+}
+
+struct rmap_call {
+	mo_rmap_fn *fn;
+	void *data;
+};
+
+static bool rmap_one(struct folio *folio, struct vm_area_struct *vma, unsigned long addr, void *arg)
+{
+	struct rmap_call *call = arg;
+
+	return call->fn(folio, vma, addr, call->data);
+}
+
+bool mo_rmap_walk(struct folio *folio, mo_rmap_fn *fn, void *data)
+{
+	struct rmap_call call = { fn, data };
+	struct rmap_walk_control control = { .arg = &call, .rmap_one = rmap_one, .try_lock = true };
+
+	if (!has(MEMOFFLINE_FEATURE_OWNERS) || !folio_trylock(folio))
+		return false;
+	if (folio_mapped(folio) && folio->mapping)
+		MO_CALL(rmap_walk)(folio, &control);
+	folio_unlock(folio);
+	return !control.contended;
+}
+
+/* ---- large folios ---- */
+
+int mo_split_folio(struct folio *folio, struct list_head *list)
+{
+	if (!has(MEMOFFLINE_FEATURE_SPLIT))
+		return -EOPNOTSUPP;
+#if MO_IS_6_12
+	return MO_CALL(split_huge_page_to_list_to_order)(&folio->page, list, 0);
+#else
+	return MO_CALL(split_huge_page_to_list)(&folio->page, list);
+#endif
+}
+
+#if MO_IS_6_12
+
+bool mo_is_deferred_split(struct folio *folio)
+{
+	return folio_test_anon(folio) && folio_test_partially_mapped(folio);
+}
+
+bool mo_is_queued_for_split(struct folio *folio)
+{
+	return folio_order(folio) > 1 && !data_race(list_empty(&folio->_deferred_list));
+}
+
+void mo_queue_for_split(struct folio *folio)
+{
+	if (mo_symbols_have_deferred_split())
+		MO_CALL(deferred_split_folio)(folio, false);
+}
+
+#else
+
+bool mo_is_deferred_split(struct folio *folio)
+{
+	return folio_test_anon(folio) && !list_empty(page_deferred_list(&folio->page));
+}
+
+bool mo_is_queued_for_split(struct folio *folio)
+{
+	return false;
+}
+
+void mo_queue_for_split(struct folio *folio)
+{
+}
+
+#endif
+
+/* ---- what can be asked ---- */
+
+u64 mo_kpageflags(struct page *page)
+{
+	return has(MEMOFFLINE_FEATURE_KPAGEFLAGS) ? MO_CALL(stable_page_flags)(page) : 0;
+}
+
+bool mo_node_is_top_tier(int nid)
+{
+	return !mo_symbols_have_tiers() || MO_CALL(node_is_toptier)(nid);
+}
+
+bool mo_file_can_migrate(struct address_space *mapping)
+{
+	return !mo_mapping_inaccessible(mapping) && mapping->a_ops->migrate_folio;
+}

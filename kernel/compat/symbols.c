@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Find the functions that the kernel does not export, once, when the module is loaded. */
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/kprobes.h>
+#include <linux/mm.h>
+
+#include "../include/uapi/linux/memoffline.h"
+#include "symbols.h"
+
+/* What the core itself can't do without. */
+#define NEEDED		MEMOFFLINE_FEATURE_EVACUATE
+#define OWNERS		(MEMOFFLINE_FEATURE_OWNERS | MEMOFFLINE_FEATURE_POLICY)
+/* No feature of their own. */
+#define TIERS		(1ULL << 62)
+#define DEFERRED_SPLIT	(1ULL << 63)
+#define ALL		(MEMOFFLINE_FEATURE_EVACUATE | MEMOFFLINE_FEATURE_SPLIT | MEMOFFLINE_FEATURE_KERNEL_OPS | \
+			 MEMOFFLINE_FEATURE_SWAPOUT | OWNERS | MEMOFFLINE_FEATURE_KPAGEFLAGS | TIERS | DEFERRED_SPLIT)
+
+#ifdef MODULE
+
+static u64 features = ALL;
+
+unsigned long kallsyms_lookup_name(const char *name);	/* as the kernel has it */
+DEFINE_STATIC_CALL_NULL(mo_lookup, kallsyms_lookup_name);
+
+struct symbol {
+	const char *name;
+	u64 features;		/* that are off without it */
+	void (*set)(unsigned long addr);
+};
+
+#define MO_DEFINE(name)								\
+	DEFINE_STATIC_CALL_NULL(mo_##name, name);				\
+	static void set_##name(unsigned long addr)				\
+	{									\
+		static_call_update(mo_##name, (typeof(&name))addr);		\
+	}
+#define MO_SYMBOL(name, features) { #name, features, set_##name }
+
+MO_DEFINE(folio_isolate_lru)
+MO_DEFINE(try_to_migrate)
+MO_DEFINE(try_to_unmap_flush)
+MO_DEFINE(remove_migration_ptes)
+MO_DEFINE(folio_get_anon_vma)
+MO_DEFINE(__put_anon_vma)
+MO_DEFINE(lru_add_drain)
+MO_DEFINE(lru_add_drain_all)
+MO_DEFINE(isolate_movable_page)
+MO_DEFINE(putback_movable_pages)
+MO_DEFINE(migrate_pages)
+MO_DEFINE(alloc_migration_target)
+MO_DEFINE(reclaim_pages)
+MO_DEFINE(rmap_walk)
+MO_DEFINE(stable_page_flags)
+MO_DEFINE(node_is_toptier)
+#if MO_IS_6_12
+MO_DEFINE(isolate_hugetlb)
+MO_DEFINE(split_huge_page_to_list_to_order)
+MO_DEFINE(deferred_split_folio)
+#else
+MO_DEFINE(folio_isolate_hugetlb)
+MO_DEFINE(split_huge_page_to_list)
+#endif
+
+static const struct symbol symbols[] = {
+	MO_SYMBOL(folio_isolate_lru, NEEDED),
+	MO_SYMBOL(try_to_migrate, NEEDED),
+	MO_SYMBOL(try_to_unmap_flush, NEEDED),
+	MO_SYMBOL(remove_migration_ptes, NEEDED),
+	MO_SYMBOL(folio_get_anon_vma, NEEDED),
+	MO_SYMBOL(__put_anon_vma, NEEDED),
+	MO_SYMBOL(lru_add_drain, NEEDED),
+	MO_SYMBOL(lru_add_drain_all, NEEDED),
+	MO_SYMBOL(isolate_movable_page, MEMOFFLINE_FEATURE_KERNEL_OPS),
+	MO_SYMBOL(putback_movable_pages, MEMOFFLINE_FEATURE_KERNEL_OPS),
+	MO_SYMBOL(migrate_pages, MEMOFFLINE_FEATURE_KERNEL_OPS),
+	MO_SYMBOL(alloc_migration_target, MEMOFFLINE_FEATURE_KERNEL_OPS),
+	MO_SYMBOL(reclaim_pages, MEMOFFLINE_FEATURE_SWAPOUT),
+	MO_SYMBOL(rmap_walk, OWNERS),
+	MO_SYMBOL(stable_page_flags, MEMOFFLINE_FEATURE_KPAGEFLAGS),
+	MO_SYMBOL(node_is_toptier, TIERS),
+#if MO_IS_6_12
+	MO_SYMBOL(isolate_hugetlb, MEMOFFLINE_FEATURE_KERNEL_OPS),
+	MO_SYMBOL(split_huge_page_to_list_to_order, MEMOFFLINE_FEATURE_SPLIT),
+	MO_SYMBOL(deferred_split_folio, DEFERRED_SPLIT),
+#else
+	MO_SYMBOL(folio_isolate_hugetlb, MEMOFFLINE_FEATURE_KERNEL_OPS),
+	MO_SYMBOL(split_huge_page_to_list, MEMOFFLINE_FEATURE_SPLIT),
+#endif
+};
+
+/* A probe tells where the one function is that finds all others. */
+static int find_lookup(void)
+{
+	struct kprobe probe = { .symbol_name = "kallsyms_lookup_name" };
+	int err = register_kprobe(&probe);
+
+	if (err) {
+		pr_err("memoffline: can't find the kernel's functions (kprobes: %d); boot a kernel with CONFIG_KPROBES and CONFIG_KALLSYMS\n",
+		       err);
+		return err;
+	}
+	static_call_update(mo_lookup, (typeof(&kallsyms_lookup_name))probe.addr);
+	unregister_kprobe(&probe);
+	return 0;
+}
+
+int mo_symbols_resolve(void)
+{
+	const struct symbol *symbol;
+	unsigned long addr;
+	int err;
+
+	err = find_lookup();
+	if (err)
+		return err;
+	for (symbol = symbols; symbol < symbols + ARRAY_SIZE(symbols); symbol++) {
+		addr = static_call(mo_lookup)(symbol->name);
+		if (addr) {
+			symbol->set(addr);
+			continue;
+		}
+		features &= ~symbol->features;
+		pr_warn("memoffline: this kernel has no %s()\n", symbol->name);
+	}
+	if (features & NEEDED)
+		return 0;
+	pr_err("memoffline: the core can't work without that; this kernel is of another kind than those it was made for\n");
+	return -ENOENT;
+}
+
+#else
+
+static const u64 features = ALL & ~(MO_IS_6_12 ? 0 : DEFERRED_SPLIT);
+
+int mo_symbols_resolve(void)
+{
+	return 0;
+}
+
+#endif
+
+u64 mo_symbols_features(void)
+{
+	return features & ~(TIERS | DEFERRED_SPLIT);
+}
+
+bool mo_symbols_have_tiers(void)
+{
+	return features & TIERS;
+}
+
+bool mo_symbols_have_deferred_split(void)
+{
+	return features & DEFERRED_SPLIT;
+}

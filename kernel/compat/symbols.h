@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Functions of the kernel that it does not export. In a module each has a static call, which is filled in when the
+ * module is loaded; built in, each is linked. MO_CALL(name)(...) calls it either way. Nobody but compat/ includes this.
+ */
+#ifndef MEMOFFLINE_COMPAT_SYMBOLS_H
+#define MEMOFFLINE_COMPAT_SYMBOLS_H
+
+#include <linux/hugetlb.h>
+#include <linux/migrate.h>
+#include <linux/mm.h>
+#include <linux/rmap.h>
+#include <linux/static_call.h>
+#include <linux/swap.h>
+#include <linux/version.h>
+
+#define MO_IS_6_12 (LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0))
+
+/* Not in the kernel's public headers. */
+#if MO_IS_6_12
+bool folio_isolate_lru(struct folio *folio);
+struct folio *alloc_migration_target(struct folio *src, unsigned long private);
+unsigned long reclaim_pages(struct list_head *folio_list);
+#else
+int folio_isolate_lru(struct folio *folio);
+struct page *alloc_migration_target(struct page *page, unsigned long private);
+#endif
+void try_to_unmap_flush(void);
+bool node_is_toptier(int node);
+
+#ifdef MODULE
+#define MO_DECLARE(name)	DECLARE_STATIC_CALL(mo_##name, name)
+#define MO_CALL(name)		static_call(mo_##name)
+#else
+#define MO_DECLARE(name)
+#define MO_CALL(name)		name
+#endif
+
+MO_DECLARE(folio_isolate_lru);
+MO_DECLARE(try_to_migrate);
+MO_DECLARE(try_to_unmap_flush);
+MO_DECLARE(remove_migration_ptes);
+MO_DECLARE(folio_get_anon_vma);
+MO_DECLARE(__put_anon_vma);
+MO_DECLARE(lru_add_drain);
+MO_DECLARE(lru_add_drain_all);
+MO_DECLARE(isolate_movable_page);
+MO_DECLARE(putback_movable_pages);
+MO_DECLARE(migrate_pages);
+MO_DECLARE(alloc_migration_target);
+MO_DECLARE(reclaim_pages);
+MO_DECLARE(rmap_walk);
+MO_DECLARE(stable_page_flags);
+MO_DECLARE(node_is_toptier);
+#if MO_IS_6_12
+MO_DECLARE(isolate_hugetlb);
+MO_DECLARE(split_huge_page_to_list_to_order);
+MO_DECLARE(deferred_split_folio);
+#else
+MO_DECLARE(folio_isolate_hugetlb);
+MO_DECLARE(split_huge_page_to_list);
+#endif
+
+int mo_symbols_resolve(void);		/* -ENOENT: one that the core itself needs is missing */
+u64 mo_symbols_features(void);		/* MEMOFFLINE_FEATURE_ bits whose symbols are all there */
+bool mo_symbols_have_tiers(void);
+bool mo_symbols_have_deferred_split(void);
+
+#endif
