@@ -37,7 +37,9 @@ void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error, struct 
 	struct mo_facts facts;
 
 	while (pfn < end_pfn) {
-		nr = mo_facts_read(pfn, start_pfn, end_pfn, &facts);
+		/* The edges are the whole range's, of which this may be a part. */
+		nr = mo_facts_read(pfn, report->start_pfn, report->start_pfn + report->nr_pages, &facts);
+		nr = min(nr, end_pfn - pfn);
 		reason = mo_classify(&facts, error);
 		if (is_passing(reason) && !is_drained) {
 			mo_lru_add_drain_all();

@@ -9,8 +9,9 @@
  *
  * errno, the same for all requests:
  *	ENOTTY		no such request
- *	EINVAL		size too small, unknown flag, reserved member not 0, an empty, overflowing or unaligned range
- *	E2BIG		bytes behind what this kernel knows are not 0
+ *	EINVAL		size too small, unknown flag, reserved member not 0; a range that is empty, unaligned, too long, or
+ *			ends beyond all addresses
+ *	E2BIG		bytes behind what this kernel knows are not 0, or size is larger than a page
  *	EFAULT		an address that can't be read or written
  *	EPERM		no CAP_SYS_ADMIN (at open)
  *	ENOMEM		no memory for the records
@@ -110,6 +111,9 @@ struct memoffline_record {
 	char name[MEMOFFLINE_NAME_LEN];	/* last component of the file's name, or of the slab cache; any byte; ends with 0 */
 };
 
+/* A request writes so many records at most, whatever room there is for. */
+#define MEMOFFLINE_MAX_RECORDS	65536U
+
 /* Features that could be resolved in this kernel. */
 #define MEMOFFLINE_FEATURE_EVACUATE	(1ULL << 0)	/* the core moves pages when a block goes offline */
 #define MEMOFFLINE_FEATURE_SPLIT	(1ULL << 1)	/* huge folios can be split where no huge target is free */
@@ -131,10 +135,13 @@ struct memoffline_info {
 	__u32 out_stall_ms;		/* module parameter; 0: none */
 };
 
+#define MEMOFFLINE_SCAN_MAX_PAGES	(1ULL << 28)
+
 /*
  * MEMOFFLINE_SCAN: classify a range, move nothing. Records tell of the pages that would stay, as far as can be seen
  * while nothing is isolated: a lock or a reference may be gone a moment later. Pages that can move have no record.
- * The range is aligned to pageblocks; parts without memory count as MEMOFFLINE_KIND_OFFLINE.
+ * The range is aligned to pageblocks and has MEMOFFLINE_SCAN_MAX_PAGES at most; parts without memory count as
+ * MEMOFFLINE_KIND_OFFLINE.
  */
 struct memoffline_scan {
 	__u32 size;
