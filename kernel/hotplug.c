@@ -46,6 +46,7 @@ static unsigned int stall_ms = 500;
 static unsigned int workers;
 static unsigned int records = 1024;
 static unsigned int swap_mode = 1;
+static bool enabled = true;
 
 static const char * const swap_modes[] = { "never", "fallback", "only" };
 static const unsigned int swap_flags[] = { 0, MO_SWAP_FALLBACK, MO_SWAP_ONLY };
@@ -95,6 +96,8 @@ module_param_cb(swap, &swap_ops, &swap_mode, 0644);
 MODULE_PARM_DESC(swap, "Eviction to swap: never, fallback for pages without a target (default), or only, which moves nothing");
 module_param_cb(records, &records_ops, &records, 0644);
 MODULE_PARM_DESC(records, "Pages that a report tells of one by one; beyond that they are counted (default 1024)");
+module_param(enabled, bool, 0644);
+MODULE_PARM_DESC(enabled, "N: leave attempts that begin from now on to the kernel alone, and keep no report (default Y)");
 
 unsigned int mo_hotplug_deadline_ms(void)
 {
@@ -240,9 +243,10 @@ struct attempt {
 	struct mo_report *report;	/* NULL: none yet, or no memory */
 };
 
-/* Both belong to the one task that is inside of offline_pages(). */
+/* They belong to the one task that is inside of offline_pages(). */
 static struct attempt *ongoing;		/* NULL: our notifier was not called yet */
 static struct span probed;		/* nr_pages 0: the probe did not see it begin, and will not see it end */
+static bool set_aside;			/* we were not enabled when it began */
 
 static LLIST_HEAD(ended);
 
@@ -521,13 +525,18 @@ static void mind_offline(void)
 		end_attempt(ongoing);
 }
 
+static bool has_probe;
+
 static int mind(struct notifier_block *nb, unsigned long action, void *arg)
 {
 	switch (action) {
 	case MEM_GOING_OFFLINE:
-		return notifier_from_errno(mind_going(arg));
+		if (!has_probe)
+			set_aside = !READ_ONCE(enabled);
+		return set_aside ? NOTIFY_OK : notifier_from_errno(mind_going(arg));
 	case MEM_CANCEL_OFFLINE:
-		mind_cancel(arg);
+		if (!set_aside)
+			mind_cancel(arg);
 		break;
 	case MEM_OFFLINE:
 		mind_offline();
@@ -550,10 +559,11 @@ static struct notifier_block last_notifier = { .notifier_call = mind_last, .prio
 
 /* ---- the probe ---- */
 
-static bool has_probe;
-
 static int probe_entry(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
+	set_aside = !READ_ONCE(enabled);
+	if (set_aside)
+		return 1;	/* do not come back when it returns */
 	init_span(&probed, regs_get_kernel_argument(regs, 0), regs_get_kernel_argument(regs, 1));
 	return 0;
 }
