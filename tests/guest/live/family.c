@@ -4,17 +4,16 @@
  * turn it is and knows what all others have to hold. They end with their parent.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "live.h"
 
 #define PAGES_BETWEEN_LOOKS 64
-#define LOWEST_PRIORITY 19	/* so that many of them leave others a processor */
 
 static unsigned int self;	/* 0: the parent */
 
@@ -101,7 +100,7 @@ static void be_child(struct family *family, int parent)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "work-child");
-	setpriority(PRIO_PROCESS, 0, LOWEST_PRIORITY);
+	sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){ 0 });	/* many of them leave others a processor */
 	map_all(family);
 	if (write(parent, &ready, sizeof(ready)) != sizeof(ready))
 		_exit(1);

@@ -143,6 +143,7 @@ struct work {
 	int node;
 	long in_block;			/* -1: not asked */
 	bool mlock;
+	int nice;			/* once the memory is filled */
 	size_t kernel_bytes;
 	unsigned int nr_threads;	/* that verify and rewrite */
 	unsigned int nr_touchers;	/* that write to a word of each page */

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "live.h"
@@ -179,6 +180,7 @@ static void prepare(struct work *work)
 	start_family(&work->family);
 	print_ready(work);
 	prefer_node(-1);
+	setpriority(PRIO_PROCESS, 0, work->nice);
 }
 
 int run_work(struct work *work)

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What tests of the core share: one block of node 1 is filled, taken offline by a plain write, and verified. The
+# machine is two-dimms; only blocks 32 and 33 of node 1 stay online, so that what is taken on that node lies in them.
+# shellcheck shell=bash disable=SC2034,SC2154
+block=32
+spare=33
+trace=/sys/kernel/tracing/instances/core
+
+# MEMOFFLINE_CORE=stock: the same content, moved by the kernel alone.
+is_stock() { [ "${MEMOFFLINE_CORE-}" = stock ]; }
+needs_core() { ! is_stock || skip "the kernel alone does not do that"; }
+
+core_setup_file() {
+	local i
+
+	for i in 34 35 36 37 38 39; do [ "$(state $i)" = offline ] || echo offline > "$memory/memory$i/state"; done
+	swap_disk=$(awk 'NR == 2 { print $1 }' /proc/swaps)
+	export swap_disk
+	[ ! "$swap_disk" ] || swapoff -a
+	[ ! -e /sys/kernel/debug/kmemleak ] || echo clear > /sys/kernel/debug/kmemleak
+	is_stock || load_core
+}
+
+core_setup() {
+	is_stock || [ -d /sys/module/memoffline ] || load_core
+	all_online_movable $block $spare
+	said=$BATS_TEST_TMPDIR/said
+	oom_kills=$(vmstat_of oom_kill)
+}
+
+core_teardown() {
+	kill_children
+	! mountpoint -q /mnt || umount /mnt
+	[ ! -d $trace ] || rmdir $trace
+	swapoff -a
+}
+
+vmstat_of() { awk -v name="$1" '$1 == name { print $2 }' /proc/vmstat; }
+kpages() { echo $(($(awk -v name="$1:" '$1 == name { print $2 }' /proc/meminfo) / 4)); }
+
+# Fills the block; sets pid and out. All but so many per cent must lie in it.
+fill_block() {	# PERCENT ARG...
+	local percent=$1 pages lie
+
+	shift
+	echo offline > "$memory/memory$spare/state"
+	start_work ready --node 1 --in-block $block --nice 10 "$@"
+	echo online_movable > "$memory/memory$spare/state"
+	read -r pages lie < <(sed -n 's/^ready .*pages=\([0-9]*\) .*in-block=\([0-9]*\)$/\1 \2/p' "$out")
+	echo "$* : $lie of $pages pages lie in block $block"
+	[ $((lie * 100)) -ge $((pages * percent)) ]
+}
+
+# Verifies all, while it goes on.
+verify_work() {
+	local before
+
+	before=$(grep -c ^verified "$out") || :
+	kill -USR1 "$pid"
+	until [ "$(grep -c ^verified "$out")" -gt "$before" ]; do
+		kill -0 "$pid" || { cat "$out"; return 1; }
+		read -rt 0.02 <> <(:) || :
+	done
+}
+
+# Sets status, elapsed_ms and output.
+try_offline() {	# BLOCK
+	local start_ms
+
+	start_ms=$(now_ms)
+	status=0
+	output=$( (echo offline > "$memory/memory$1/state") 2>&1 3>&-) || status=$?
+	elapsed_ms=$(($(now_ms) - start_ms))
+	echo "offline of block $1: status $status, $elapsed_ms ms $output"
+}
+
+# A busy host stretches every second of its guest: three attempts for a bound.
+within_ms() {	# MS COMMAND...
+	local bound=$1 i
+
+	shift
+	for i in 1 2 3; do
+		"$@"
+		[ "$elapsed_ms" -ge "$bound" ] || return 0
+	done
+	return 1
+}
+
+# How it ended in the core; only what was traced.
+start_trace() {
+	is_stock && return
+	mkdir $trace
+	echo 1 > $trace/events/memoffline/enable
+}
+
+trace_of() {	# EVENT FIELD
+	sed -nE "s/.* memoffline_$1: .*\b$2=([^ ]*).*/\1/p" $trace/trace | tail -n 1
+}
+
+# What is counted has to be there again: lists, free memory, locked memory.
+count() {
+	echo 1 > /proc/sys/vm/stat_refresh
+	lru=$(awk '/^nr_(in)?active_(anon|file) |^nr_unevictable / { n += $2 } END { print n }' /proc/vmstat)
+	free=$(awk '/^ *nr_free_pages |^ *count: / { n += $2 } END { print n }' /proc/zoneinfo)	# and what processors keep
+	mlocked=$(vmstat_of nr_mlock)
+	unevictable=$(vmstat_of nr_unevictable)
+}
+
+near() {	# A B ROUNDING
+	[ $(($1 - $2)) -le "$3" ] && [ $(($2 - $1)) -le "$3" ] || { echo "$1 is not $2"; return 1; }
+}
+
+# Pages that were isolated are all back; also in each zone and node.
+nothing_isolated() {
+	echo 1 > /proc/sys/vm/stat_refresh
+	awk '/^nr_isolated_(anon|file) / { print; n += $2 ? 1 : 0 } END { exit n }' /proc/vmstat
+	awk '/nr_isolated_(anon|file)/ && $2 { print; n = 1 } END { exit n }' /proc/zoneinfo
+}
+
+no_oom_kill() { [ "$(vmstat_of oom_kill)" = "$oom_kills" ]; }
+
+majflt_of() { awk '{ print $12 }' "/proc/$1/stat"; }
+
+# Fill, offline, verify, online, end: nothing is lost, and what is counted is as before.
+move_content() {	# PERCENT ARG...
+	local before faults
+
+	fill_block "$@"
+	start_trace
+	count
+	before=($lru $free $mlocked $unevictable)
+	faults=$(majflt_of "$pid")
+	try_offline $block
+	[ "$status" = 0 ]
+	verify_work
+	[ "$(majflt_of "$pid")" = "$faults" ]
+	[ "$(state $block)" = offline ]
+	echo online_movable > "$memory/memory$block/state"
+	nothing_isolated
+	count
+	echo "lists, free, mlocked, unevictable: ${before[*]}, then $lru $free $mlocked $unevictable"
+	near $((lru + free)) $((before[0] + before[1])) 1500	# a huge page that is split gives back what nobody maps
+	[ $((lru - before[0])) -le 600 ]
+	[ "$mlocked" = "${before[2]}" ]
+	near "$unevictable" "${before[3]}" 16
+	end_work "$pid"
+	no_oom_kill
+	is_stock || [ "$(trace_of end moved)" -gt 0 ]
+}
