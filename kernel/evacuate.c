@@ -139,6 +139,7 @@ static void empty_chunks(struct job *job, struct mo_migration *migration)
 			empty_chunk(job, i, migration);
 		cond_resched();
 	}
+	mo_lru_add_drain();	/* targets that wait for their list */
 }
 
 /* ---- the crew ---- */
@@ -417,7 +418,11 @@ int mo_evacuate(struct mo_evacuation *evacuation)
 		goto free_job;
 	mutex_lock(&crew.busy);
 	start(job);
+	if (evacuation->flags & MO_CACHES_OFF)
+		mo_lru_caches_on();	/* to lock a list for each folio would cost a twentieth */
 	err = conclude(job, run_passes(job, scratch));
+	if (evacuation->flags & MO_CACHES_OFF)
+		mo_lru_caches_off();
 	mutex_unlock(&crew.busy);
 	mo_report_free(scratch);
 free_job:

@@ -18,6 +18,7 @@ void mo_batch_init(struct mo_batch *batch)
 	batch->nr_small = 0;
 	batch->nr_kernel_ops = 0;
 	batch->nr_left = 0;
+	batch->tally = (struct mo_tally){};
 }
 
 /* The order may change while it is read, but never to more than the largest. */
@@ -28,6 +29,27 @@ static unsigned long free_run(struct page *page)
 	return order <= get_order(MAX_ORDER_NR_PAGES << PAGE_SHIFT) ? 1UL << order : 1;
 }
 
+/* Per node and for many folios at once: to count each by itself costs more than to take it. */
+void mo_tally(struct mo_tally *tally, struct folio *folio, long sign)
+{
+	if (tally->pgdat != folio_pgdat(folio)) {
+		mo_tally_flush(tally);
+		tally->pgdat = folio_pgdat(folio);
+	}
+	tally->nr_pages[folio_is_file_lru(folio)] += sign * folio_nr_pages(folio);
+}
+
+void mo_tally_flush(struct mo_tally *tally)
+{
+	int is_file;
+
+	for (is_file = 0; is_file <= 1; is_file++) {
+		if (tally->nr_pages[is_file])
+			mod_node_page_state(tally->pgdat, NR_ISOLATED_ANON + is_file, tally->nr_pages[is_file]);
+		tally->nr_pages[is_file] = 0;
+	}
+}
+
 static bool take_lru(struct folio *folio, struct mo_batch *batch)
 {
 	if (!mo_folio_isolate_lru(folio))
@@ -35,7 +57,7 @@ static bool take_lru(struct folio *folio, struct mo_batch *batch)
 	list_add_tail(&folio->lru, &batch->lru);
 	batch->nr_lru += folio_nr_pages(folio);
 	batch->nr_small += !folio_test_large(folio);
-	node_stat_mod_folio(folio, NR_ISOLATED_ANON + folio_is_file_lru(folio), folio_nr_pages(folio));
+	mo_tally(&batch->tally, folio, 1);
 	return true;
 }
 
@@ -91,20 +113,23 @@ int mo_isolate(unsigned long *pfn, unsigned long end_pfn, unsigned long max_page
 	}
 	while (*pfn < end_pfn && batch->nr_lru < max_pages)
 		*pfn += take_at(pfn_to_page(*pfn), end_pfn - *pfn, batch);
+	mo_tally_flush(&batch->tally);
 	return 0;
 }
 
 static unsigned long putback_lru(struct list_head *folios)
 {
+	struct mo_tally tally = {};
 	struct folio *folio, *next;
 	unsigned long nr = 0;
 
 	list_for_each_entry_safe(folio, next, folios, lru) {
 		list_del(&folio->lru);
-		node_stat_mod_folio(folio, NR_ISOLATED_ANON + folio_is_file_lru(folio), -folio_nr_pages(folio));
+		mo_tally(&tally, folio, -1);
 		mo_folio_putback_lru(folio);
 		nr++;
 	}
+	mo_tally_flush(&tally);
 	return nr;
 }
 

@@ -20,6 +20,14 @@
 
 /* ---- what can be told before anything is done ---- */
 
+/* The file, or the swap space, that it belongs to; NULL for anonymous memory that is only mapped. */
+static struct address_space *file_of(struct folio *folio)
+{
+	if (folio_test_anon(folio) && !folio_test_swapcache(folio))
+		return NULL;
+	return folio_mapping(folio);
+}
+
 /* References of a small folio that is isolated, beyond its mappings. */
 static int refs_of_small(struct folio *folio)
 {
@@ -52,23 +60,18 @@ static bool is_freed(struct folio *folio)
 
 /* ---- taking leave of the source ---- */
 
-static void uncount_isolated(struct folio *folio)
-{
-	node_stat_mod_folio(folio, NR_ISOLATED_ANON + folio_is_file_lru(folio), -folio_nr_pages(folio));
-}
-
-static void drop_source(struct folio *src)
+static void drop_source(struct folio *src, struct mo_migration *migration)
 {
 	list_del(&src->lru);
-	uncount_isolated(src);
-	folio_put(src);
+	mo_tally(&migration->tally, src, -1);
+	mo_run_add(&migration->run, src);
 }
 
-static void drop_freed(struct folio *src)
+static void drop_freed(struct folio *src, struct mo_migration *migration)
 {
 	folio_clear_active(src);
 	folio_clear_unevictable(src);
-	drop_source(src);
+	drop_source(src, migration);
 }
 
 static void count_moved(struct mo_migration *migration, struct folio *folio)
@@ -152,7 +155,7 @@ put_dst:
 
 static int move_content(struct folio *dst, struct folio *src)
 {
-	struct address_space *mapping = folio_mapping(src);
+	struct address_space *mapping = file_of(src);
 
 	if (!mapping)
 		return migrate_folio(NULL, dst, src, MIGRATE_ASYNC);
@@ -172,6 +175,7 @@ static void move_mappings(struct mo_move *move)
 static int finish(struct mo_move *move, struct mo_migration *migration)
 {
 	struct folio *src = move->src, *dst = move->dst;
+	bool is_queued = folio_test_large(src) && mo_is_queued_for_split(src);
 	int err = move_content(dst, src);
 
 	if (err) {
@@ -181,12 +185,14 @@ static int finish(struct mo_move *move, struct mo_migration *migration)
 	if (!folio_test_anon(src))
 		src->mapping = NULL;	/* it left the page cache, and may be freed only without */
 	move_mappings(move);
+	if (is_queued)
+		mo_queue_for_split(dst);
 	folio_unlock(dst);
 	count_moved(migration, dst);
 	folio_put(dst);
 	put_anon_vma_of(move);
 	folio_unlock(src);
-	drop_source(src);
+	drop_source(src, migration);
 	return 0;
 }
 
@@ -254,7 +260,7 @@ static int go_without_target(struct folio *src, struct mo_migration *migration)
 /* Its file system has no operation of its own for this: the kernel has a way around, which writes it out if need be. */
 static bool needs_kernel_ops(struct folio *folio)
 {
-	struct address_space *mapping = folio_mapping(folio);
+	struct address_space *mapping = file_of(folio);
 
 	return mapping && !mo_file_can_migrate(mapping);
 }
@@ -265,7 +271,7 @@ static int begin(struct folio *src, struct mo_migration *migration)
 	int err;
 
 	if (is_freed(src)) {
-		drop_freed(src);
+		drop_freed(src, migration);
 		return 0;
 	}
 	if (is_busy(src))
@@ -348,12 +354,16 @@ static void migrate_each(struct list_head *folios, unsigned int nr_small, struct
 	}
 	finish_all(migration);
 	mo_pool_drop(&migration->pool);
+	mo_tally_flush(&migration->tally);
+	mo_run_flush(&migration->run);
 }
 
 int mo_migrate(struct mo_batch *batch, struct mo_migration *migration)
 {
 	migration->error = 0;
 	migration->nr_pieces = 0;
+	migration->tally = (struct mo_tally){};
+	migration->run = (struct mo_run){};
 	INIT_LIST_HEAD(&migration->pieces);
 	INIT_LIST_HEAD(&migration->no_migrate);
 	INIT_LIST_HEAD(&migration->to_evict);

@@ -5,6 +5,7 @@
  *	evacuate.c	one range: chunks shared out to workers, passes, deadlines
  *	isolate.c	take pages off the LRU lists, put them back
  *	migrate.c	one list of folios: lock, unmap, copy, remap
+ *	release.c	give emptied pages back in runs
  *	swapout.c	evict folios for which no target memory is left
  *	target.c	which node and zone a folio goes to
  *	pool.c		small targets, taken a block at a time
@@ -33,6 +34,7 @@ struct page;
 
 #define MO_SWAP_FALLBACK	(1u << 0)	/* evict what finds no target */
 #define MO_SWAP_ONLY		(1u << 1)	/* evict all of it, move nothing */
+#define MO_CACHES_OFF		(1u << 2)	/* the caller has disabled the LRU caches, and knows that they hold nothing of the range */
 
 /* A range to evacuate. The caller has isolated it: pages that are freed in it stay free. */
 struct mo_evacuation {
@@ -73,6 +75,12 @@ static inline unsigned int mo_evacuate_nr_workers(void) { return 0; }
 
 /* ---- isolate.c ---- */
 
+/* Pages that are counted as isolated in /proc/vmstat, or no longer, and not yet told. Clear it before use. */
+struct mo_tally {
+	struct pglist_data *pgdat;
+	long nr_pages[2];		/* anonymous, file */
+};
+
 /* Folios that were taken off their lists, sorted by who can move them. */
 struct mo_batch {
 	struct list_head lru;		/* ours: each on no list but this, and counted as isolated */
@@ -81,9 +89,13 @@ struct mo_batch {
 	unsigned long nr_small;		/* of them, those that are not part of a larger folio */
 	unsigned long nr_kernel_ops;	/* folios */
 	unsigned long nr_left;		/* pages in use that could not be taken */
+	struct mo_tally tally;
 };
 
 void mo_batch_init(struct mo_batch *batch);
+/* SIGN is 1 or -1. A flush tells what was counted. */
+void mo_tally(struct mo_tally *tally, struct folio *folio, long sign);
+void mo_tally_flush(struct mo_tally *tally);
 
 #ifdef CONFIG_MIGRATION
 /*
@@ -112,6 +124,18 @@ struct mo_pool {
 /* A small free folio of that node, or NULL: ask the allocator. */
 struct folio *mo_pool_take(struct mo_pool *pool, gfp_t gfp, int nid);
 void mo_pool_drop(struct mo_pool *pool);
+
+/* ---- release.c ---- */
+
+/* Pages in a row that nobody uses any more, not yet given back. Clear it before use. */
+struct mo_run {
+	unsigned long start_pfn;
+	unsigned long nr_pages;
+};
+
+/* Drops the caller's reference, which is the last one as a rule. The folio is on no list. */
+void mo_run_add(struct mo_run *run, struct folio *folio);
+void mo_run_flush(struct mo_run *run);
 
 /* ---- target.c ---- */
 
@@ -174,6 +198,8 @@ struct mo_migration {
 	struct list_head no_migrate;	/* of files whose operations lack migrate_folio */
 	struct list_head to_evict;
 	struct mo_pool pool;
+	struct mo_run run;
+	struct mo_tally tally;
 	unsigned int nr_moves;
 	unsigned int nr_move_pages;
 	struct mo_move moves[MO_BATCH_FOLIOS];

@@ -49,6 +49,9 @@ void mo_put_anon_vma(struct anon_vma *anon_vma);
 
 void mo_lru_add_drain(void);
 void mo_lru_add_drain_all(void);
+/* Lift the disabling of the LRU caches that a caller above us asked for, and set it up again. Nothing where it can't be found. */
+void mo_lru_caches_on(void);
+void mo_lru_caches_off(void);
 
 /* Split a locked folio with one reference of the caller's; its pages, isolated as it was, go to LIST. 0 or negative errno. */
 int mo_split_folio(struct folio *folio, struct list_head *list);
@@ -65,6 +68,9 @@ unsigned long mo_reclaim(struct list_head *folios);
 typedef bool mo_rmap_fn(struct folio *folio, struct vm_area_struct *vma, unsigned long addr, void *data);
 bool mo_rmap_walk(struct folio *folio, mo_rmap_fn *fn, void *data);
 
+bool mo_is_charged(struct folio *folio);			/* to a memory cgroup */
+/* Debugging of this kernel keeps an account of each page, which pages that are freed together would spoil. */
+bool mo_counts_single_pages(void);
 u64 mo_kpageflags(struct page *page);			/* 0 where the kernel can't say */
 bool mo_node_is_top_tier(int nid);
 bool mo_file_can_migrate(struct address_space *mapping);	/* has migrate_folio, and may be looked into */

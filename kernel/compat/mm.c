@@ -87,6 +87,22 @@ void mo_lru_add_drain_all(void)
 	MO_CALL(lru_add_drain_all)();
 }
 
+void mo_lru_caches_on(void)
+{
+	atomic_t *count = mo_symbols_lru_disable_count();
+
+	if (count)
+		atomic_dec(count);
+}
+
+void mo_lru_caches_off(void)
+{
+	atomic_t *count = mo_symbols_lru_disable_count();
+
+	if (count)
+		atomic_inc(count);
+}
+
 unsigned long mo_reclaim(struct list_head *folios)
 {
 	struct folio *folio, *next;
@@ -276,6 +292,20 @@ void mo_queue_for_split(struct folio *folio)
 #endif
 
 /* ---- what can be asked ---- */
+
+bool mo_is_charged(struct folio *folio)
+{
+#ifdef CONFIG_MEMCG
+	return folio->memcg_data;
+#else
+	return false;
+#endif
+}
+
+bool mo_counts_single_pages(void)
+{
+	return IS_ENABLED(CONFIG_MEM_ALLOC_PROFILING) || mo_symbols_page_owner();
+}
 
 u64 mo_kpageflags(struct page *page)
 {

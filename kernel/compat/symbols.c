@@ -4,6 +4,7 @@
 #include <linux/kernel.h>
 #include <linux/kprobes.h>
 #include <linux/mm.h>
+#include <linux/page_owner.h>
 
 #include "../include/uapi/linux/memoffline.h"
 #include "symbols.h"
@@ -20,6 +21,8 @@
 #ifdef MODULE
 
 static u64 features = ALL;
+static atomic_t *disable_count;
+static struct static_key *page_owner;	/* NULL: this kernel has none */
 
 unsigned long kallsyms_lookup_name(const char *name);	/* as the kernel has it */
 DEFINE_STATIC_CALL_NULL(mo_lookup, kallsyms_lookup_name);
@@ -124,6 +127,8 @@ int mo_symbols_resolve(void)
 		features &= ~symbol->features;
 		pr_warn("memoffline: this kernel has no %s()\n", symbol->name);
 	}
+	page_owner = (struct static_key *)static_call(mo_lookup)("page_owner_inited");
+	disable_count = (atomic_t *)static_call(mo_lookup)("lru_disable_count");
 	if (features & NEEDED)
 		return 0;
 	pr_err("memoffline: the core can't work without that; this kernel is of another kind than those it was made for\n");
@@ -133,6 +138,12 @@ int mo_symbols_resolve(void)
 #else
 
 static const u64 features = ALL & ~(MO_IS_6_12 ? 0 : DEFERRED_SPLIT);
+static atomic_t *const disable_count = &lru_disable_count;
+#ifdef CONFIG_PAGE_OWNER
+static struct static_key *const page_owner = &page_owner_inited.key;
+#else
+static struct static_key *const page_owner;
+#endif
 
 int mo_symbols_resolve(void)
 {
@@ -140,6 +151,16 @@ int mo_symbols_resolve(void)
 }
 
 #endif
+
+bool mo_symbols_page_owner(void)
+{
+	return page_owner && static_key_count(page_owner) > 0;
+}
+
+atomic_t *mo_symbols_lru_disable_count(void)
+{
+	return disable_count;
+}
 
 u64 mo_symbols_features(void)
 {
