@@ -60,6 +60,7 @@ static unsigned long read_free_hugetlb(struct folio *folio, struct mo_facts *fac
 	facts->order = order;
 	facts->is_hugetlb = true;
 	facts->is_hugetlb_free = true;
+	facts->is_hugetlb_reserved = mo_is_promised(1UL << order);
 	facts->is_poisoned = folio_test_hwpoison(folio);
 	return next_pfn - pfn;
 }
@@ -218,6 +219,7 @@ unsigned long mo_facts_read(unsigned long pfn, unsigned long start_pfn, unsigned
 	facts->pfn = pfn;
 	if (page) {
 		facts->is_online = true;
+		facts->is_cma = mo_is_cma(page);
 		nr = read_page(page, start_pfn, end_pfn, facts);
 	} else {
 		nr = ALIGN(pfn + 1, PAGES_PER_SUBSECTION) - pfn;

@@ -124,13 +124,13 @@ static bool is_first_of(struct mappers *mappers, struct mm_struct *mm)
 	return xa_insert(&mappers->seen, (unsigned long)mm / __alignof__(*mm), xa_mk_value(0), GFP_NOWAIT) != -EBUSY;
 }
 
-/* The walk holds the lock that keeps the VMA, and so its mm, in place. */
+/* The walk holds the lock that keeps the VMA, and so its mm, in place. A VMA that could map the folio need not do so. */
 static bool add_mapper(struct folio *folio, struct vm_area_struct *vma, unsigned long addr, void *data)
 {
 	struct mappers *mappers = data;
 	struct memoffline_record *record = mappers->record;
 
-	if (!is_first_of(mappers, vma->vm_mm))
+	if (!mo_is_mapped_at(folio, vma, &addr) || !is_first_of(mappers, vma->vm_mm))
 		return true;
 	if (record->nr_mappers < MEMOFFLINE_MAPPERS_KEPT)
 		fill_mapper(&record->mappers[record->nr_mappers], vma->vm_mm, addr);

@@ -71,6 +71,11 @@ bool mo_rmap_walk(struct folio *folio, mo_rmap_fn *fn, void *data);
 bool mo_is_charged(struct folio *folio);			/* to a memory cgroup */
 /* Debugging of this kernel keeps an account of each page, which pages that are freed together would spoil. */
 bool mo_counts_single_pages(void);
+/* The VMA, which a walk calls fn for, does map the folio: from *addr on, which moves to the first page of it that is mapped. */
+bool mo_is_mapped_at(struct folio *folio, struct vm_area_struct *vma, unsigned long *addr);
+
+bool mo_is_cma(struct page *page);			/* its pageblock belongs to a CMA area */
+bool mo_is_promised(unsigned long nr_pages);		/* all free huge pages of that size are reserved */
 u64 mo_kpageflags(struct page *page);			/* 0 where the kernel can't say */
 bool mo_node_is_top_tier(int nid);
 bool mo_file_can_migrate(struct address_space *mapping);	/* has migrate_folio, and may be looked into */

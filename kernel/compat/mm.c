@@ -242,6 +242,27 @@ bool mo_rmap_walk(struct folio *folio, mo_rmap_fn *fn, void *data)
 	return !control.contended;
 }
 
+bool mo_is_mapped_at(struct folio *folio, struct vm_area_struct *vma, unsigned long *addr)
+{
+	struct page_vma_mapped_walk walk = {
+		.pfn = folio_pfn(folio),
+		.nr_pages = folio_nr_pages(folio),
+		.pgoff = folio->index,
+		.vma = vma,
+		.address = *addr,
+	};
+
+#if !MO_IS_6_12
+	if (folio_test_hugetlb(folio))	/* its index counts huge pages there */
+		walk.pgoff <<= folio_order(folio);
+#endif
+	if (!has(MEMOFFLINE_FEATURE_OWNERS) || !MO_CALL(page_vma_mapped_walk)(&walk))
+		return false;
+	*addr = walk.address;
+	page_vma_mapped_walk_done(&walk);
+	return true;
+}
+
 /* ---- large folios ---- */
 
 int mo_split_folio(struct folio *folio, struct list_head *list)
@@ -311,6 +332,33 @@ u64 mo_kpageflags(struct page *page)
 {
 	return has(MEMOFFLINE_FEATURE_KPAGEFLAGS) ? MO_CALL(stable_page_flags)(page) : 0;
 }
+
+#ifdef CONFIG_HUGETLB_PAGE
+bool mo_is_promised(unsigned long nr_pages)
+{
+	struct hstate *pool = mo_symbols_have_hstates() ? MO_CALL(size_to_hstate)(nr_pages << PAGE_SHIFT) : NULL;
+
+	return pool && data_race(pool->free_huge_pages <= pool->resv_huge_pages);
+}
+#else
+bool mo_is_promised(unsigned long nr_pages)
+{
+	return false;
+}
+#endif
+
+#ifdef CONFIG_CMA
+bool mo_is_cma(struct page *page)
+{
+	return mo_symbols_have_pageblocks() &&
+	       MO_CALL(get_pfnblock_flags_mask)(page, page_to_pfn(page), MIGRATETYPE_MASK) == MIGRATE_CMA;
+}
+#else
+bool mo_is_cma(struct page *page)
+{
+	return false;
+}
+#endif
 
 bool mo_node_is_top_tier(int nid)
 {

@@ -13,10 +13,13 @@
 #define NEEDED		MEMOFFLINE_FEATURE_EVACUATE
 #define OWNERS		(MEMOFFLINE_FEATURE_OWNERS | MEMOFFLINE_FEATURE_POLICY)
 /* No feature of their own. */
+#define PAGEBLOCKS	(1ULL << 60)
+#define HSTATES		(1ULL << 61)
 #define TIERS		(1ULL << 62)
 #define DEFERRED_SPLIT	(1ULL << 63)
+#define INNER		(PAGEBLOCKS | HSTATES | TIERS | DEFERRED_SPLIT)
 #define ALL		(MEMOFFLINE_FEATURE_EVACUATE | MEMOFFLINE_FEATURE_SPLIT | MEMOFFLINE_FEATURE_KERNEL_OPS | \
-			 MEMOFFLINE_FEATURE_SWAPOUT | OWNERS | MEMOFFLINE_FEATURE_KPAGEFLAGS | TIERS | DEFERRED_SPLIT)
+			 MEMOFFLINE_FEATURE_SWAPOUT | OWNERS | MEMOFFLINE_FEATURE_KPAGEFLAGS | INNER)
 
 #ifdef MODULE
 
@@ -55,8 +58,15 @@ MO_DEFINE(migrate_pages)
 MO_DEFINE(alloc_migration_target)
 MO_DEFINE(reclaim_pages)
 MO_DEFINE(rmap_walk)
+MO_DEFINE(page_vma_mapped_walk)
 MO_DEFINE(stable_page_flags)
 MO_DEFINE(node_is_toptier)
+#ifdef CONFIG_HUGETLB_PAGE
+MO_DEFINE(size_to_hstate)
+#endif
+#ifdef CONFIG_CMA
+MO_DEFINE(get_pfnblock_flags_mask)
+#endif
 #if MO_IS_6_12
 MO_DEFINE(isolate_hugetlb)
 MO_DEFINE(split_huge_page_to_list_to_order)
@@ -81,8 +91,15 @@ static const struct symbol symbols[] = {
 	MO_SYMBOL(alloc_migration_target, MEMOFFLINE_FEATURE_KERNEL_OPS),
 	MO_SYMBOL(reclaim_pages, MEMOFFLINE_FEATURE_SWAPOUT),
 	MO_SYMBOL(rmap_walk, OWNERS),
+	MO_SYMBOL(page_vma_mapped_walk, MEMOFFLINE_FEATURE_OWNERS),
 	MO_SYMBOL(stable_page_flags, MEMOFFLINE_FEATURE_KPAGEFLAGS),
 	MO_SYMBOL(node_is_toptier, TIERS),
+#ifdef CONFIG_HUGETLB_PAGE
+	MO_SYMBOL(size_to_hstate, HSTATES),
+#endif
+#ifdef CONFIG_CMA
+	MO_SYMBOL(get_pfnblock_flags_mask, PAGEBLOCKS),
+#endif
 #if MO_IS_6_12
 	MO_SYMBOL(isolate_hugetlb, MEMOFFLINE_FEATURE_KERNEL_OPS),
 	MO_SYMBOL(split_huge_page_to_list_to_order, MEMOFFLINE_FEATURE_SPLIT),
@@ -164,12 +181,22 @@ atomic_t *mo_symbols_lru_disable_count(void)
 
 u64 mo_symbols_features(void)
 {
-	return features & ~(TIERS | DEFERRED_SPLIT);
+	return features & ~INNER;
 }
 
 bool mo_symbols_have_tiers(void)
 {
 	return features & TIERS;
+}
+
+bool mo_symbols_have_hstates(void)
+{
+	return features & HSTATES;
+}
+
+bool mo_symbols_have_pageblocks(void)
+{
+	return features & PAGEBLOCKS;
 }
 
 bool mo_symbols_have_deferred_split(void)

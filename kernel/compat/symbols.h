@@ -50,8 +50,15 @@ MO_DECLARE(migrate_pages);
 MO_DECLARE(alloc_migration_target);
 MO_DECLARE(reclaim_pages);
 MO_DECLARE(rmap_walk);
+MO_DECLARE(page_vma_mapped_walk);
 MO_DECLARE(stable_page_flags);
 MO_DECLARE(node_is_toptier);
+#ifdef CONFIG_HUGETLB_PAGE
+MO_DECLARE(size_to_hstate);
+#endif
+#ifdef CONFIG_CMA
+MO_DECLARE(get_pfnblock_flags_mask);
+#endif
 #if MO_IS_6_12
 MO_DECLARE(isolate_hugetlb);
 MO_DECLARE(split_huge_page_to_list_to_order);
@@ -66,6 +73,8 @@ u64 mo_symbols_features(void);		/* MEMOFFLINE_FEATURE_ bits whose symbols are al
 atomic_t *mo_symbols_lru_disable_count(void);	/* NULL: not known */
 bool mo_symbols_page_owner(void);	/* it is on, or may be */
 bool mo_symbols_have_tiers(void);
+bool mo_symbols_have_hstates(void);
+bool mo_symbols_have_pageblocks(void);
 bool mo_symbols_have_deferred_split(void);
 
 #endif
