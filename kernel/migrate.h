@@ -146,14 +146,24 @@ struct mo_targets {
 	unsigned int nr_nodes;
 	unsigned int nr_near;		/* nodes of the same or a higher memory tier; the rest is last resort */
 	int nodes[MAX_NUMNODES];	/* by distance, nearest first */
+	nodemask_t near;
 	nodemask_t allowed;
 };
 
-/* What one worker remembers of owners, so that equal neighbours are looked up once. Clear it before use. */
+/* What one worker remembers, so that pages of one VMA are looked up once. Clear it before use; mapping NULL: look again. */
 struct mo_target_memo {
 	const void *mapping;		/* of the last folio */
-	nodemask_t nodes;		/* what its owner's mempolicy and cpuset allow */
-	bool is_limited;
+	pgoff_t first_index;		/* of it that the rest holds for */
+	pgoff_t last_index;
+	bool is_limited;		/* its owner's mempolicy or cpuset does not allow all targets, but these: */
+	bool has_wish;			/* its owner prefers some nodes */
+	nodemask_t allowed;
+	nodemask_t wish;
+	nodemask_t soft;		/* targets that are allowed, without those of last resort */
+	unsigned int first[2];		/* index of the node that had room last, for small and for large folios */
+	unsigned int nr_until_nearest;	/* folios until a nearer one is asked again */
+	bool is_exhausted;		/* reclaim found nothing */
+	unsigned long exhausted_until;	/* jiffies */
 	unsigned long nr_violated;	/* pages that went elsewhere */
 };
 
