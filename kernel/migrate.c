@@ -349,7 +349,7 @@ static void migrate_each(struct list_head *folios, unsigned int nr_small, struct
 		err = begin(src, migration);
 		if (err)
 			migration->error = err;
-		if (migration->nr_moves == MO_BATCH_FOLIOS || migration->nr_move_pages >= MO_BATCH_PAGES)
+		if (migration->nr_moves == MO_BATCH_FOLIOS || migration->nr_move_pages >= mo_batch_pages)
 			finish_all(migration);
 	}
 	finish_all(migration);

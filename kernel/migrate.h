@@ -178,7 +178,7 @@ struct folio *mo_target_alloc(const struct mo_targets *targets, struct mo_target
 
 /* ---- migrate.c ---- */
 
-#define MO_BATCH_PAGES		512	/* unmapped at once at most: who touches one of them waits for the rest */
+#define MO_BATCH_PAGES		512	/* isolated at once */
 #define MO_BATCH_FOLIOS		512
 
 /* A folio on its way. Both are locked, and src is not mapped any more, except by migration entries. */

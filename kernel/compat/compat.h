@@ -41,6 +41,11 @@ struct folio *mo_alloc_kernel_target(struct folio *src, int nid, nodemask_t *nod
 /* Replace all mappings of a locked folio by migration entries. TLBs may be stale until mo_flush_unmapped(), by the same task. */
 void mo_unmap_for_migration(struct folio *folio);
 void mo_flush_unmapped(void);
+/*
+ * Pages unmapped at once at most: who touches one of them waits for the rest. Kernels that put off the flush gain by large
+ * batches; where each page is flushed by itself there is nothing to gain.
+ */
+extern const unsigned int mo_batch_pages;
 /* Replace migration entries for src by mappings of dst, which may be src. Both locked. */
 void mo_remap(struct folio *src, struct folio *dst);
 

@@ -191,9 +191,11 @@ int mo_migrate_pages(struct list_head *list, mo_alloc_fn *alloc, unsigned long p
 
 /* ---- mappings ---- */
 
+const unsigned int mo_batch_pages = MO_IS_6_12 ? 512 : 8;
+
 void mo_unmap_for_migration(struct folio *folio)
 {
-	MO_CALL(try_to_migrate)(folio, TTU_BATCH_FLUSH);
+	MO_CALL(try_to_migrate)(folio, MO_IS_6_12 ? TTU_BATCH_FLUSH : 0);
 }
 
 void mo_flush_unmapped(void)
