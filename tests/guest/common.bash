@@ -7,6 +7,12 @@ work=$build/tests/guest/work
 memory=/sys/devices/system/memory
 run_dir=/run/memoffline
 
+# The module for this kernel, as tests/guest/build-module makes it.
+module=$build/modules/$(uname -r)/memoffline.ko
+module_path() { echo "$module"; }
+load_core() { insmod "$module" "$@"; }
+unload_core() { rmmod memoffline; }
+
 # Awaits a word in the output of a background process.
 await() {	# FILE PID WORD
 	until grep -q "$3" "$1" 2>/dev/null; do
