@@ -206,6 +206,7 @@ static struct watch watch_begin(struct mo_attempt *attempt)
 	watch.nr_pages = mo_memory_block_pages(attempt->memory);
 	watch.start_pfn = attempt->block * watch.nr_pages;
 	watch.moved_ms = watch.start_ms;
+	attempt->wall_ms = mo_wall_ms();
 	attempt->phase = MO_PHASE_ISOLATE;
 	attempt->stuck_pfn = NO_PFN;
 	count_pages(&watch);

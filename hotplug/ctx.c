@@ -17,6 +17,7 @@ struct mo_ctx {
 	int root_fd;
 	char *sysroot;		/* NULL on the running machine */
 	char *run_dir;
+	char *module;		/* NULL: the one in /lib/modules */
 	mo_log_fn *log_fn;
 	void *log_data;
 	enum mo_log_level max_level;
@@ -62,6 +63,7 @@ struct mo_ctx *mo_ctx_unref(struct mo_ctx *ctx)
 	close(ctx->root_fd);
 	free(ctx->sysroot);
 	free(ctx->run_dir);
+	free(ctx->module);
 	free(ctx);
 	return NULL;
 }
@@ -101,6 +103,22 @@ int mo_ctx_set_run_dir(struct mo_ctx *ctx, const char *dir)
 	free(ctx->run_dir);
 	ctx->run_dir = copy;
 	return 0;
+}
+
+int mo_ctx_set_module(struct mo_ctx *ctx, const char *path)
+{
+	char *copy = strdup(path);
+
+	if (!copy)
+		return mo_error(ctx, -ENOMEM, "no memory for the module's name");
+	free(ctx->module);
+	ctx->module = copy;
+	return 0;
+}
+
+const char *mo_ctx_module(const struct mo_ctx *ctx)
+{
+	return ctx->module;
 }
 
 void mo_ctx_set_log(struct mo_ctx *ctx, mo_log_fn *fn, void *data, enum mo_log_level max_level)
@@ -155,10 +173,20 @@ int mo_root_fd(const struct mo_ctx *ctx)
 	return ctx->root_fd;
 }
 
-uint64_t mo_now_ms(void)
+static uint64_t clock_ms(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint64_t mo_now_ms(void)
+{
+	return clock_ms(CLOCK_MONOTONIC);
+}
+
+uint64_t mo_wall_ms(void)
+{
+	return clock_ms(CLOCK_REALTIME);
 }

@@ -469,6 +469,58 @@ static void check_tracefs(struct mo_doctor *doctor)
 		close(fd);
 }
 
+/* Not loaded: would it be, when somebody wants it? */
+static void check_loadable(struct mo_doctor *doctor)
+{
+	if (!mo_module_find(doctor->ctx))
+		found(doctor, MO_HEALTH_OK, "module", "",
+		      "the module memoffline is not loaded; there is one for this kernel, and an offline loads it");
+	else
+		found(doctor, MO_HEALTH_NOTE, "module",
+		      "build and install it: make -C kernel modules_install, then depmod; or dkms",
+		      "there is no module memoffline for this kernel: the kernel alone moves pages, and an ACPI eject of memory "
+		      "with a pinned page never ends");
+}
+
+static void describe_module(struct mo_doctor *doctor, const struct mo_core_info *info)
+{
+	if (!mo_module_is_enabled(doctor->ctx))
+		found(doctor, MO_HEALTH_NOTE, "module", "echo Y > /sys/module/memoffline/parameters/enabled",
+		      "the module memoffline is loaded but set aside: the kernel alone moves pages");
+	else
+		found(doctor, MO_HEALTH_OK, "module", "",
+		      "the module memoffline is loaded: %" PRIu32 " threads, deadline %" PRIu32
+		      " ms, gives up after %" PRIu32 " ms without progress", info->nr_workers, info->deadline_ms, info->stall_ms);
+	if (*info->missing)
+		found(doctor, MO_HEALTH_WARNING, "module-features", "the kernel's log says which functions the module did not find",
+		      "in this kernel the module memoffline lacks: %s", info->missing);
+	else
+		found(doctor, MO_HEALTH_OK, "module-features", "", "the module memoffline found all that it needs in this kernel");
+}
+
+static void check_module(struct mo_doctor *doctor)
+{
+	struct mo_session *session;
+	struct mo_core_info info;
+	int err;
+
+	if (!mo_module_is_loaded(doctor->ctx)) {
+		check_loadable(doctor);
+		return;
+	}
+	err = mo_session_open(doctor->ctx, &session);
+	if (!err) {
+		err = mo_session_info(session, &info);
+		mo_session_close(session);
+	}
+	if (err)
+		found(doctor, MO_HEALTH_WARNING, "module",
+		      err == -EACCES || err == -EPERM ? "run it as root" : "see the text",
+		      "the module memoffline is loaded and can't be asked: %s", mo_ctx_error(doctor->ctx));
+	else
+		describe_module(doctor, &info);
+}
+
 static void check_cpuset(struct mo_doctor *doctor)
 {
 	const char *problem = mo_worker_cpuset_problem(doctor->ctx);
@@ -526,6 +578,7 @@ static const struct check checks[] = {
 	{ check_acpi, false },
 	{ check_meminfo, false },
 	{ check_kdump, false },
+	{ check_module, true },
 	{ check_cpuset, true },
 	{ check_pages, true },
 	{ check_iomem, true },

@@ -255,6 +255,7 @@ static struct json_object *new_report(struct writer *w, const struct mo_report *
 	put_text(w, object, "reason", mo_reason_key(mo_report_reason(report)));
 	put_u64(w, object, "start_time_s", mo_report_start_time_s(report));
 	put_u64(w, object, "elapsed_ms", mo_report_elapsed_ms(report));
+	put_u64(w, object, "end_time_ms", mo_report_end_ms(report));
 	put_u64(w, object, "moved_pages", mo_report_moved_pages(report));
 	put_u64(w, object, "freed_bytes", mo_report_freed_bytes(report));
 	put(w, object, "blocks", new_blocks(w, report));
@@ -508,6 +509,14 @@ static int get_result(struct reader *r, struct json_object *object)
 	return 0;
 }
 
+/* Reports of old have none. */
+static uint64_t get_end_ms(struct reader *r, struct json_object *object)
+{
+	if (!json_object_object_get_ex(object, "end_time_ms", NULL))
+		return (get_u64(r, object, "start_time_s", UINT32_MAX) + 1) * 1000 + get_u64(r, object, "elapsed_ms", UINT64_MAX);
+	return get_u64(r, object, "end_time_ms", UINT64_MAX);
+}
+
 static void read_totals(struct reader *r, struct json_object *object, struct mo_report *report)
 {
 	struct mo_report_totals totals = {
@@ -516,6 +525,7 @@ static void read_totals(struct reader *r, struct json_object *object, struct mo_
 		.reason = get_reason(r, object),
 		.start_time_s = get_u64(r, object, "start_time_s", UINT64_MAX),
 		.elapsed_ms = get_u64(r, object, "elapsed_ms", UINT64_MAX),
+		.end_time_ms = get_end_ms(r, object),
 		.moved_pages = get_u64(r, object, "moved_pages", UINT64_MAX),
 		.freed_bytes = get_u64(r, object, "freed_bytes", UINT64_MAX),
 		.nr_pages_kept = get_u64(r, object, "nr_pages_kept", UINT64_MAX),

@@ -57,6 +57,9 @@ const char *mo_ctx_get_sysroot(const struct mo_ctx *ctx);
 /* Where lock, journal and reports live; copied. Made (0700) by the first call that needs it. */
 int mo_ctx_set_run_dir(struct mo_ctx *ctx, const char *dir);
 
+/* The file of the kernel module to load when one is wanted, rather than the one in /lib/modules; copied. */
+int mo_ctx_set_module(struct mo_ctx *ctx, const char *path);
+
 /* FN gets each line up to MAX_LEVEL, without a newline; NULL silences. */
 void mo_ctx_set_log(struct mo_ctx *ctx, mo_log_fn *fn, void *data, enum mo_log_level max_level);
 
@@ -305,6 +308,17 @@ typedef void mo_progress_fn(void *data, const struct mo_progress *progress);
 #define MO_REQUEST_NO_CONTENT	(1u << 5)  /* plan without reading page flags */
 #define MO_REQUEST_ONLINE	(1u << 6)  /* plan for mo_online(): len_bytes is taken from blocks that are offline */
 
+/* Who moves the pages, and explains those that stay. */
+enum mo_engine {
+	MO_ENGINE_AUTO,		/* the core when it is loaded or can be, else the kernel alone */
+	MO_ENGINE_STOCK,	/* the kernel alone; the module is set aside meanwhile */
+	MO_ENGINE_CORE,		/* the kernel module memoffline, or fail */
+};
+/* "auto", "stock", "core". Never NULL. */
+const char *mo_engine_name(enum mo_engine engine);
+/* The engine of that name. -EINVAL: there is none. */
+int mo_engine_parse(const char *name, enum mo_engine *engine);
+
 struct mo_request {
 	size_t size;		/* sizeof(struct mo_request) */
 	const char *target;	/* see mo_plan_new(); may be NULL when len_bytes is set */
@@ -317,8 +331,10 @@ struct mo_request {
 	int stop_fd;		/* readable: stop and roll back; -1: none */
 	mo_progress_fn *progress;
 	void *data;
+	enum mo_engine engine;
 };
-#define MO_REQUEST_INIT { sizeof(struct mo_request), NULL, 0, -1, MO_ZONE_UNKNOWN, 0, 0, 0, -1, NULL, NULL }
+#define MO_REQUEST_INIT \
+	{ sizeof(struct mo_request), NULL, 0, -1, MO_ZONE_UNKNOWN, 0, 0, 0, -1, NULL, NULL, MO_ENGINE_AUTO }
 
 /* ---- plan: what would be done; reads, never writes ---------------------------------------- */
 
@@ -356,7 +372,9 @@ struct mo_step {
  * -EINVAL: not of this grammar, not aligned, a size that is no multiple of the block size, unknown flags;
  * -ENOENT: no such block, node or device; -ENODATA: nothing matches (an empty target, or no
  * block passes the filters); -ERANGE: less memory matches than len_bytes. Blocks that are offline already
- * stay in the plan as MO_VERDICT_DONE, but never count for len_bytes.
+ * stay in the plan as MO_VERDICT_DONE, but never count for len_bytes. Where the module is loaded (and
+ * request->engine is not MO_ENGINE_STOCK) it is asked which pages would stay. MO_ENGINE_CORE loads it; what fails
+ * then is as in mo_offline().
  */
 int mo_plan_new(struct mo_memory *memory, const struct mo_request *request, struct mo_plan **plan);
 struct mo_plan *mo_plan_unref(struct mo_plan *plan);
@@ -389,6 +407,9 @@ struct mo_report;
  * another memoffline is at work (the error names it); -EROFS: the context has a sysroot; -EACCES,
  * -EPERM: not root; -ENOSPC: no room for the journal; -EUCLEAN: an unfinished journal is
  * there, see mo_resume() and mo_undo(). 1: done in part.
+ * With MO_ENGINE_CORE: -ENOENT: there is no module for this kernel, or the kernel lacks what it needs; -EPERM,
+ * -EKEYREJECTED, -ENOEXEC and others: the kernel does not take it; -EOPNOTSUPP: it is loaded but set aside. The error
+ * says what to do.
  */
 int mo_offline(struct mo_plan *plan, const struct mo_request *request, struct mo_report **report);
 
@@ -451,7 +472,8 @@ int mo_report_result(const struct mo_report *report);
 enum mo_reason mo_report_reason(const struct mo_report *report);
 uint64_t mo_report_start_time_s(const struct mo_report *report);	/* since the epoch */
 uint64_t mo_report_elapsed_ms(const struct mo_report *report);
-uint64_t mo_report_moved_pages(const struct mo_report *report);	/* pgmigrate_success of the machine */
+/* By the core, as it counts them; else pgmigrate_success of the machine. */
+uint64_t mo_report_moved_pages(const struct mo_report *report);
 uint64_t mo_report_freed_bytes(const struct mo_report *report);	/* memory that is offline by this */
 
 /* In the order in which they were tried. NULL past the end. */
@@ -467,7 +489,10 @@ const char *mo_report_note(const struct mo_report *report, size_t i);
 
 /* The report as JSON text (docs/json.md); freed with free(3). -ENOMEM. */
 int mo_report_to_json(const struct mo_report *report, char **text);
-/* The last report that concerns the block; the last of all for UINT32_MAX. -ENOENT, -EBADMSG. */
+/*
+ * The last report that concerns the block; the last of all for UINT32_MAX. It is what mo_offline() and mo_online()
+ * saved, or what the module saw of a later attempt by anybody else, where it is loaded. -ENOENT, -EBADMSG.
+ */
 int mo_report_load(struct mo_ctx *ctx, uint32_t block, struct mo_report **report);
 
 /* ---- events ----------------------------------------------------------------------------------- */

@@ -217,12 +217,8 @@ static int run(struct mo_transaction *txn, struct mo_report **report)
 	const char *after = "see 'memoffline report' for what was kept and 'memoffline list' for the blocks";
 	enum mo_reason ended_by;
 	bool complete = true;
-	int err, result;
+	int err = take_blocks(txn), result = err;
 
-	if (mo_evidence_start(txn->ctx, &txn->evidence))
-		txn->evidence = NULL;
-	err = take_blocks(txn);
-	result = err;
 	if (err && keeps_part(txn) && freed_bytes(txn)) {
 		result = 1;
 	} else if (err) {
@@ -299,6 +295,8 @@ int mo_offline(struct mo_plan *plan, const struct mo_request *request, struct mo
 		return err;
 	err = check_leftover(&txn);
 	if (!err)
+		err = mo_engine_begin(&txn);
+	if (!err)
 		err = fill_from_plan(&txn, plan);
 	if (!err)
 		err = open_journal(&txn);
@@ -322,7 +320,7 @@ static int fill_from_journal(struct mo_transaction *txn)
 		if (block && mo_memory_refresh(txn->memory, entry->block) == -ENOENT)
 			block = NULL;
 		if (block)
-			mo_step_judge(txn->memory, txn->pages, &step);
+			mo_step_judge(txn->memory, txn->pages, NULL, &step);
 		err = mo_transaction_fill(txn, i, entry->block, step.verdict, step.content.move_pages);
 		if (err)
 			break;
@@ -363,7 +361,10 @@ int mo_resume(struct mo_ctx *ctx, const struct mo_request *request, struct mo_re
 	struct mo_transaction txn;
 	int err = begin_from_journal(&txn, ctx, request, "offline");
 
-	return err ? err : run(&txn, report);
+	if (err)
+		return err;
+	err = mo_engine_begin(&txn);
+	return err ? mo_transaction_abort(&txn, err) : run(&txn, report);
 }
 
 /* The kernel may not have let go of a killed worker yet: the way back waits for it to end, whichever way it ends. */
@@ -388,6 +389,7 @@ int mo_undo(struct mo_ctx *ctx, const struct mo_request *request, struct mo_repo
 	/* On the way back nobody is to blame: this only switches off what the killed command had switched on. */
 	if (!mo_evidence_start(ctx, &evidence))
 		mo_evidence_stop(evidence);
+	mo_engine_tidy(ctx);
 	undo_going(&txn);
 	err = roll_back(&txn);
 	close_journal(&txn, !err);

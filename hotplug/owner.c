@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,6 +260,69 @@ static void look_into_folder(struct process *process)
 		close(process->pagemap_fd);
 	}
 	fclose(file);
+}
+
+/* ---- the names of mappings whose addresses are known ---- */
+
+#define FOLDERS_KEPT 8	/* neighbours have the same few owners */
+
+struct name_cache {
+	struct { int32_t pid; char *maps; } kept[FOLDERS_KEPT];
+	size_t next;
+};
+
+/* Belongs to the cache; NULL: it can't be read. */
+static const char *maps_of(struct mo_ctx *ctx, struct name_cache *cache, int32_t pid)
+{
+	char *maps = NULL;
+	size_t i;
+
+	for (i = 0; i < FOLDERS_KEPT; i++)
+		if (cache->kept[i].pid == pid)
+			return cache->kept[i].maps;
+	if (mo_read_file(ctx, &maps, NULL, "/proc/%d/maps", pid))
+		maps = NULL;
+	i = cache->next++ % FOLDERS_KEPT;
+	free(cache->kept[i].maps);
+	cache->kept[i].pid = pid;
+	cache->kept[i].maps = maps;
+	return maps;
+}
+
+static bool find_mapping(const char *maps, uint64_t addr, struct vma *vma)
+{
+	char line[PATH_MAX + 128];
+	size_t len;
+
+	for (; maps && *maps; maps += len + (maps[len] == '\n')) {
+		len = strcspn(maps, "\n");
+		snprintf(line, sizeof(line), "%.*s", (int)len, maps);
+		if (parse_header(line, vma) && vma->name && addr >= vma->start_addr && addr < vma->end_addr)
+			return true;
+	}
+	return false;
+}
+
+static void name_owners(struct mo_ctx *ctx, struct name_cache *cache, struct mo_record *record)
+{
+	const struct mo_owner *owner;
+	struct vma vma = { 0 };
+
+	for (size_t i = 0; (owner = mo_record_owner(record, i)); i++)
+		if (!*owner->vma && owner->pid > 0 && find_mapping(maps_of(ctx, cache, owner->pid), owner->addr, &vma))
+			mo_record_name_owner(record, i, vma.name);
+	free(vma.name);
+}
+
+void mo_owners_name(struct mo_ctx *ctx, struct mo_report *report)
+{
+	struct name_cache cache = { 0 };
+	struct mo_record *record;
+
+	for (size_t i = 0; (record = mo_report_record_mutable(report, i)); i++)
+		name_owners(ctx, &cache, record);
+	for (size_t i = 0; i < FOLDERS_KEPT; i++)
+		free(cache.kept[i].maps);
 }
 
 /* ---- all processes ---- */

@@ -17,6 +17,8 @@ int mo_request_check(struct mo_ctx *ctx, const struct mo_request *request)
 	if (request->flags & ~KNOWN_FLAGS)
 		return mo_error(ctx, -EINVAL, "unknown flags %#x in the request; this library knows %#x", request->flags,
 				KNOWN_FLAGS);
+	if (request->engine > MO_ENGINE_CORE)
+		return mo_error(ctx, -EINVAL, "unknown engine %d in the request", (int)request->engine);
 	if ((request->flags & MO_REQUEST_PARTIAL) && (request->flags & MO_REQUEST_ALL_OR_NOTHING))
 		return mo_error(ctx, -EINVAL, "partial results and all-or-nothing exclude each other; ask for one of them");
 	return 0;
@@ -71,7 +73,7 @@ static void sum_steps(struct mo_plan *plan)
 }
 
 static int fill_steps(struct mo_plan *plan, const struct mo_selection *selection, struct mo_pages *pages,
-		      uint32_t flags)
+		      struct mo_session *session, uint32_t flags)
 {
 	enum mo_state goal = flags & MO_REQUEST_ONLINE ? MO_STATE_ONLINE : MO_STATE_OFFLINE;
 	const struct mo_block *block;
@@ -86,7 +88,7 @@ static int fill_steps(struct mo_plan *plan, const struct mo_selection *selection
 		if (selection->len_bytes && block->state == goal)
 			continue;	/* it has nothing to give */
 		plan->steps[plan->nr_candidates].block = selection->numbers[i];
-		mo_step_judge(plan->memory, pages, &plan->steps[plan->nr_candidates++]);
+		mo_step_judge(plan->memory, pages, session, &plan->steps[plan->nr_candidates++]);
 	}
 	return 0;
 }
@@ -114,13 +116,35 @@ static int choose_steps(struct mo_plan *plan, const struct mo_selection *selecti
 	return 0;
 }
 
+/* A plan writes nothing: it does not load the module, unless that was asked for. */
+static int open_session(struct mo_plan *plan, const struct mo_request *request, struct mo_session **session)
+{
+	struct mo_ctx *ctx = plan->memory->ctx;
+	int err = 0;
+
+	*session = NULL;
+	if (request->engine == MO_ENGINE_STOCK)
+		return 0;
+	if (request->engine == MO_ENGINE_CORE)
+		err = mo_module_load(ctx);
+	if (err || request->flags & MO_REQUEST_NO_CONTENT || mo_ctx_get_sysroot(ctx) || !mo_module_is_loaded(ctx))
+		return err;
+	err = mo_session_open(ctx, session);
+	return request->engine == MO_ENGINE_CORE ? err : 0;
+}
+
 static int complete_plan(struct mo_plan *plan, const struct mo_selection *selection, const struct mo_request *request)
 {
+	struct mo_session *session;
 	struct mo_pages *pages = NULL;
-	int pages_err = request->flags & MO_REQUEST_NO_CONTENT ? -ECANCELED : mo_pages_open(plan->memory->ctx, &pages);
-	int err = fill_steps(plan, selection, pages, request->flags);
+	int err = open_session(plan, request, &session), pages_err;
 
+	if (err)
+		return err;
+	pages_err = request->flags & MO_REQUEST_NO_CONTENT ? -ECANCELED : mo_pages_open(plan->memory->ctx, &pages);
+	err = fill_steps(plan, selection, pages, session, request->flags);
 	mo_pages_close(pages);
+	mo_session_close(session);
 	if (!err)
 		err = choose_steps(plan, selection, request->flags);
 	if (err)

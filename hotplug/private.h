@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the files of libmemoffline offer each other. Calls go down:
- *	offline, online > plan, evidence, journal, worker > memory, pages, owner, report > sysfs > ctx
+ *	offline, online > engine, plan, evidence, journal, worker > memory, pages, owner, session, report > module >
+ *	sysfs > ctx
  */
 #ifndef MEMOFFLINE_PRIVATE_H
 #define MEMOFFLINE_PRIVATE_H
@@ -27,7 +28,9 @@ void mo_log(struct mo_ctx *ctx, enum mo_log_level level, const char *fmt, ...) P
 const char *mo_run_dir(const struct mo_ctx *ctx);
 /* Directory handle of the sysroot; belongs to CTX. */
 int mo_root_fd(const struct mo_ctx *ctx);
+const char *mo_ctx_module(const struct mo_ctx *ctx);	/* NULL: the one in /lib/modules */
 uint64_t mo_now_ms(void);	/* CLOCK_MONOTONIC */
+uint64_t mo_wall_ms(void);	/* since the epoch */
 
 /* ---- sysfs.c: each access to sysfs and proc goes through the sysroot's handle ----
  * Paths are absolute as on the running machine ("/sys/..."), built by printf.
@@ -136,8 +139,14 @@ int mo_report_set_detail(struct mo_report *report, struct mo_block_result *resul
 /* Copies strings of SRC; owners are added after. NULL: no memory, or the bound is reached (pages are counted). */
 struct mo_record *mo_report_add_record(struct mo_report *report, const struct mo_record *src);
 int mo_record_add_owner(struct mo_record *record, const struct mo_owner *owner); /* copies; counts beyond the bound */
+int mo_record_name_owner(struct mo_record *record, size_t i, const char *vma);	/* copies */
 struct mo_record *mo_report_record_mutable(struct mo_report *report, size_t i);
 int mo_report_add_note(struct mo_report *report, const char *fmt, ...) PRINTF(2, 3);
+int mo_report_set_engine(struct mo_report *report, const char *engine);
+/* Pages that stayed and have no record. */
+void mo_report_count_kept(struct mo_report *report, uint64_t nr_pages);
+/* When it ended, in milliseconds since the epoch. */
+uint64_t mo_report_end_ms(const struct mo_report *report);
 void mo_report_set_moved(struct mo_report *report, uint64_t moved_pages);
 void mo_report_finish(struct mo_report *report, int result, enum mo_reason reason, uint64_t freed_bytes);
 /* Keep it in the run directory for mo_report_load(): as the last one, and for each of its blocks that was tried. */
@@ -147,9 +156,11 @@ struct mo_report_totals {
 	const char *engine;
 	int result;
 	enum mo_reason reason;
-	uint64_t start_time_s, elapsed_ms, moved_pages, freed_bytes, nr_pages_kept;
+	uint64_t start_time_s, elapsed_ms, end_time_ms, moved_pages, freed_bytes, nr_pages_kept;
 };
 int mo_report_restore(struct mo_report *report, const struct mo_report_totals *totals);
+/* What was saved, as mo_report_load(). */
+int mo_report_load_saved(struct mo_ctx *ctx, uint32_t block, struct mo_report **report);
 
 /* ---- json.c: the report as JSON and back ---- */
 /* -EBADMSG: WHY is the rest of a sentence ("it ends too early"). Sets no error text then. */
@@ -161,6 +172,55 @@ int mo_report_parse(struct mo_ctx *ctx, const char *text, struct mo_report **rep
  * (processes that exited are not counted) in *nr_hidden.
  */
 int mo_owners_find(struct mo_ctx *ctx, struct mo_record **records, size_t nr, uint64_t *nr_hidden);
+/* Names the mappings of owners that have none yet, as far as they can be seen. */
+void mo_owners_name(struct mo_ctx *ctx, struct mo_report *report);
+
+/* ---- module.c: the kernel module ---- */
+bool mo_module_is_loaded(struct mo_ctx *ctx);
+/* Its parameter: N leaves attempts to the kernel alone. */
+bool mo_module_is_enabled(struct mo_ctx *ctx);
+int mo_module_enable(struct mo_ctx *ctx, bool enabled);
+/* 0 when it is loaded already. Errors as mo_offline() has them. */
+int mo_module_load(struct mo_ctx *ctx);
+int mo_module_find(struct mo_ctx *ctx);	/* -ENOENT: there is none that could be loaded */
+
+/* ---- session.c: /dev/memoffline ---- */
+struct mo_session;
+int mo_session_open(struct mo_ctx *ctx, struct mo_session **session);
+void mo_session_close(struct mo_session *session);	/* accepts NULL */
+struct mo_core_info {
+	uint32_t version;
+	uint32_t nr_workers;
+	uint32_t deadline_ms, stall_ms;	/* 0: none */
+	bool sees_isolation;		/* also attempts that fail before any notifier is called have a report */
+	bool names_owners;
+	char missing[256];		/* what it can't do in this kernel, "" when nothing */
+};
+int mo_session_info(struct mo_session *session, struct mo_core_info *info);
+/* An attempt to take a block offline, as the module saw it. */
+struct mo_core_attempt {
+	uint64_t start_pfn, nr_pages;
+	uint64_t nr_moved, nr_evicted, nr_kept, nr_policy_violated;	/* pages */
+	uint64_t start_ms;		/* since the epoch */
+	uint64_t elapsed_ms;
+	int error;			/* 0 or negative errno */
+	enum mo_reason reason;
+	int32_t pid;			/* of the thread that asked */
+	char comm[16];			/* its name, any byte */
+	size_t nr_records;
+};
+/* The last one on the block of PFN, or of all for NO_PFN. -ENOENT: none, without an error text. */
+int mo_session_last(struct mo_session *session, uint64_t pfn, struct mo_core_attempt *attempt);
+/* Its pages that stayed; nothing else was asked of the session since. */
+void mo_session_add_records(struct mo_session *session, const struct mo_core_attempt *attempt, uint32_t block,
+			    struct mo_report *report);
+/* Pages of a range that would stay, by what holds most of them; locks and writeback pass. */
+struct mo_core_scan {
+	enum mo_reason reason;
+	uint64_t reason_pages;
+	uint64_t reason_pfn;		/* the first one, NO_PFN when none */
+};
+int mo_session_scan(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages, struct mo_core_scan *scan);
 
 struct mo_dump;
 
@@ -284,8 +344,9 @@ struct mo_plan {
 	char **notes;
 	size_t nr_notes;
 };
-/* Judge one block. PAGES may be NULL: then its content stays unknown. */
-void mo_step_judge(const struct mo_memory *memory, struct mo_pages *pages, struct mo_step *step);
+/* Judge one block. PAGES may be NULL: then its content stays unknown. SESSION may be NULL: the module is not asked. */
+void mo_step_judge(const struct mo_memory *memory, struct mo_pages *pages, struct mo_session *session,
+		   struct mo_step *step);
 /* Sum up the room and add the notes. PAGES_ERR: why content could not be read, -ECANCELED: it was not wanted. */
 int mo_plan_foresee(struct mo_plan *plan, int pages_err);
 int mo_request_check(struct mo_ctx *ctx, const struct mo_request *request);
@@ -311,6 +372,7 @@ struct mo_attempt {
 	void (*tick)(void *data, const struct mo_attempt *attempt);	/* at each change, and five times a second */
 	void *data;
 	/* out */
+	uint64_t wall_ms;		/* when it began, since the epoch */
 	enum mo_phase phase;
 	int error;			/* 0, or negative errno: of the write, -ETIMEDOUT, -EINTR */
 	enum mo_reason ended_by;	/* DEADLINE, STALL, INTERRUPTED, LOCK_WAIT, or NONE when the kernel answered */

@@ -36,6 +36,7 @@ struct mo_report {
 	uint64_t start_time_s;
 	uint64_t start_ms;
 	uint64_t elapsed_ms;
+	uint64_t end_time_ms;		/* since the epoch */
 	uint64_t moved_pages;
 	uint64_t freed_bytes;
 	uint64_t nr_pages_kept;
@@ -210,6 +211,23 @@ int mo_record_add_owner(struct mo_record *record, const struct mo_owner *owner)
 	return 0;
 }
 
+int mo_record_name_owner(struct mo_record *record, size_t i, const char *vma)
+{
+	struct mo_owner *owner = &((struct kept_record *)record)->owners[i];
+	char *copy = strdup(vma);
+
+	if (!copy)
+		return -ENOMEM;
+	free((char *)owner->vma);
+	owner->vma = copy;
+	return 0;
+}
+
+void mo_report_count_kept(struct mo_report *report, uint64_t nr_pages)
+{
+	report->nr_pages_kept += nr_pages;
+}
+
 int mo_report_add_note(struct mo_report *report, const char *fmt, ...)
 {
 	va_list args;
@@ -229,6 +247,17 @@ int mo_report_add_note(struct mo_report *report, const char *fmt, ...)
 	return 0;
 }
 
+int mo_report_set_engine(struct mo_report *report, const char *engine)
+{
+	char *copy = strdup(engine);
+
+	if (!copy)
+		return mo_error(report->ctx, -ENOMEM, "no memory for a report; free some and try again");
+	free(report->engine);
+	report->engine = copy;
+	return 0;
+}
+
 void mo_report_set_moved(struct mo_report *report, uint64_t moved_pages)
 {
 	report->moved_pages = moved_pages;
@@ -240,20 +269,20 @@ void mo_report_finish(struct mo_report *report, int result, enum mo_reason reaso
 	report->reason = reason;
 	report->freed_bytes = freed_bytes;
 	report->elapsed_ms = mo_now_ms() - report->start_ms;
+	report->end_time_ms = mo_wall_ms();
 }
 
 int mo_report_restore(struct mo_report *report, const struct mo_report_totals *totals)
 {
-	char *engine = strdup(totals->engine);
+	int err = mo_report_set_engine(report, totals->engine);
 
-	if (!engine)
-		return -ENOMEM;
-	free(report->engine);
-	report->engine = engine;
+	if (err)
+		return err;
 	report->result = totals->result;
 	report->reason = totals->reason;
 	report->start_time_s = totals->start_time_s;
 	report->elapsed_ms = totals->elapsed_ms;
+	report->end_time_ms = totals->end_time_ms;
 	report->moved_pages = totals->moved_pages;
 	report->freed_bytes = totals->freed_bytes;
 	report->nr_pages_kept = totals->nr_pages_kept;
@@ -295,6 +324,11 @@ uint64_t mo_report_start_time_s(const struct mo_report *report)
 uint64_t mo_report_elapsed_ms(const struct mo_report *report)
 {
 	return report->elapsed_ms;
+}
+
+uint64_t mo_report_end_ms(const struct mo_report *report)
+{
+	return report->end_time_ms;
 }
 
 uint64_t mo_report_moved_pages(const struct mo_report *report)
@@ -487,7 +521,7 @@ static int no_report(struct mo_ctx *ctx, uint32_t block, const char *path)
 			"block shows the last one of all", block, path);
 }
 
-int mo_report_load(struct mo_ctx *ctx, uint32_t block, struct mo_report **report)
+int mo_report_load_saved(struct mo_ctx *ctx, uint32_t block, struct mo_report **report)
 {
 	char path[PATH_MAX], why[256] = "it is empty", *text;
 	int err;

@@ -239,8 +239,8 @@ int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word,
 	result->elapsed_ms += attempt.elapsed_ms;
 	if (!result->pages_before)
 		result->pages_before = attempt.pages_before;
-	if (attempt.error && attempt.evidence)
-		mo_kept_report(txn->report, result, &item->before, &attempt);
+	if (leaves)
+		mo_engine_conclude(txn, item, &attempt);
 	txn->abandoned |= attempt.abandoned;
 	if (attempt.error)
 		txn->ended_by = attempt.ended_by;
@@ -278,17 +278,18 @@ int mo_transaction_restore(struct mo_transaction *txn, size_t i)
 /* One pass over all processes for all records, after the blocks are back: nobody waits for names. */
 static void find_owners(struct mo_transaction *txn)
 {
-	size_t nr = mo_report_nr_records(txn->report), i;
-	struct mo_record **records;
+	struct mo_record **records, *record;
 	uint64_t nr_hidden = 0;
+	size_t nr = 0, i;
 
-	if (!nr)
+	if (!txn->needs_owners)
 		return;
-	records = calloc(nr, sizeof(*records));
+	records = calloc(mo_report_nr_records(txn->report) + 1, sizeof(*records));
 	if (!records)
 		return;
-	for (i = 0; i < nr; i++)
-		records[i] = mo_report_record_mutable(txn->report, i);
+	for (i = 0; (record = mo_report_record_mutable(txn->report, i)); i++)
+		if (!record->nr_owners)		/* the core names them itself */
+			records[nr++] = record;
 	if (!mo_owners_find(txn->ctx, records, nr, &nr_hidden) && nr_hidden)
 		mo_report_add_note(txn->report, "%llu processes could not be looked into, owners among them are missing",
 				   (unsigned long long)nr_hidden);
@@ -308,6 +309,7 @@ static void note_hugepages(struct mo_transaction *txn)
 
 static void release(struct mo_transaction *txn)
 {
+	mo_engine_end(txn);
 	mo_journal_close(txn->journal);
 	mo_pages_close(txn->pages);
 	mo_lock_drop(txn->lock);
@@ -317,6 +319,7 @@ static void release(struct mo_transaction *txn)
 
 int mo_transaction_abort(struct mo_transaction *txn, int err)
 {
+	mo_evidence_stop(txn->evidence);
 	mo_report_unref(txn->report);
 	release(txn);
 	return err;
@@ -343,8 +346,11 @@ int mo_transaction_end(struct mo_transaction *txn, int result, uint64_t freed_by
 		mo_report_add_note(txn->report, "%s", mo_evidence_missing(txn->evidence));
 	mo_evidence_stop(txn->evidence);
 	find_owners(txn);
+	mo_owners_name(ctx, txn->report);
 	note_hugepages(txn);
-	mo_report_set_moved(txn->report, vmstat(ctx, "pgmigrate_success") - txn->vmstat_moved);
+	mo_engine_note(txn, result);
+	mo_report_set_moved(txn->report, txn->session ? txn->core_moved :
+			    vmstat(ctx, "pgmigrate_success") - txn->vmstat_moved);
 	mo_report_finish(txn->report, result, result ? main_reason(txn) : MO_REASON_NONE, freed_bytes);
 	if (mo_report_save(txn->report))
 		mo_report_add_note(txn->report, "this report can't be shown again later: %s", mo_ctx_error(ctx));

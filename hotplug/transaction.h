@@ -30,6 +30,12 @@ struct mo_transaction {
 	struct mo_lock *lock;
 	struct mo_journal *journal;	/* NULL: none is kept */
 	struct mo_evidence *evidence;	/* NULL: none is wanted */
+	struct mo_session *session;	/* with the core; NULL: the kernel alone does the work */
+	struct mo_core_info core;
+	uint64_t core_moved, core_evicted, core_violated;	/* pages */
+	bool is_core_set_aside;		/* by us */
+	bool misses_core;		/* there is no module for this kernel */
+	bool needs_owners;		/* records of others than the core's were added */
 	struct mo_pages *pages;		/* NULL: content can't be seen */
 	struct mo_report *report;
 	struct mo_progress progress;
@@ -58,6 +64,17 @@ int mo_transaction_restore(struct mo_transaction *txn, size_t i);
 int mo_transaction_abort(struct mo_transaction *txn, int err);
 /* Finish the report with RESULT, save it, hand it out, release everything. Returns RESULT. */
 int mo_transaction_end(struct mo_transaction *txn, int result, uint64_t freed_bytes, struct mo_report **report);
+
+/* ---- engine.c ---- */
+/* As the request says: open the core, or start to collect evidence. The lock is held. What fails says so. */
+int mo_engine_begin(struct mo_transaction *txn);
+/* After each attempt to take a block offline: what the core counted and, if it failed, which pages stayed and why. */
+void mo_engine_conclude(struct mo_transaction *txn, struct mo_item *item, const struct mo_attempt *attempt);
+/* Notes on the whole. */
+void mo_engine_note(struct mo_transaction *txn, int result);
+void mo_engine_end(struct mo_transaction *txn);
+/* Put right what a killed command left behind. The lock is held. */
+void mo_engine_tidy(struct mo_ctx *ctx);
 
 /* The word for state that brings a block online in ZONE. */
 const char *mo_online_word(enum mo_zone zone);

@@ -85,7 +85,23 @@ static void judge_content(const struct mo_memory *memory, struct mo_step *step, 
 		judge(step, content->move_pages ? MO_VERDICT_LIKELY : MO_VERDICT_FREE, MO_REASON_NONE, 0);
 }
 
-void mo_step_judge(const struct mo_memory *memory, struct mo_pages *pages, struct mo_step *step)
+/* All looks as if it could move: the module sees pins, which flags don't show. False: nothing speaks against it. */
+static bool judge_by_core(const struct mo_memory *memory, struct mo_session *session, struct mo_step *step)
+{
+	uint64_t nr_pages = mo_memory_block_pages(memory);
+	struct mo_core_scan scan;
+
+	if (!session || step->verdict != MO_VERDICT_LIKELY)
+		return false;
+	if (mo_session_scan(session, step->block * nr_pages, nr_pages, &scan) || scan.reason == MO_REASON_NONE)
+		return false;
+	judge(step, MO_VERDICT_UNLIKELY, scan.reason, scan.reason_pages);
+	step->reason_pfn = scan.reason_pfn;
+	return true;
+}
+
+void mo_step_judge(const struct mo_memory *memory, struct mo_pages *pages, struct mo_session *session,
+		   struct mo_step *step)
 {
 	const struct mo_block *block = mo_memory_find(memory, step->block);
 	uint64_t nr_pages = mo_memory_block_pages(memory);
@@ -107,6 +123,8 @@ void mo_step_judge(const struct mo_memory *memory, struct mo_pages *pages, struc
 		return judge(step, block->zone == MO_ZONE_MOVABLE ? MO_VERDICT_LIKELY : MO_VERDICT_UNLIKELY,
 			     MO_REASON_NONE, 0);
 	judge_content(memory, step, block);
+	if (judge_by_core(memory, session, step))
+		return;
 	if (step->reason != MO_REASON_NONE)
 		mo_pages_each(pages, start_pfn, nr_pages, match_first_page, &first);
 	step->reason_pfn = first.pfn;

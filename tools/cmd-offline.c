@@ -16,6 +16,7 @@ enum {
 
 static const struct option_text options[] = {
 	REQUEST_OPTIONS,
+	ENGINE_OPTION,
 	{ 't', "timeout", "SECONDS", "give up after that long, rollback not counted; 0: never; the usual: 300" },
 	{ OPTION_STALL, "stall", "SECONDS", "give up when no page moved for that long; 0: never; the usual: 10" },
 	{ OPTION_PARTIAL, "partial", NULL, "keep what went when a block fails; the usual with a size" },

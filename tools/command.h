@@ -28,6 +28,7 @@ enum {
 	OPTION_RUN_DIR = 256,
 	OPTION_SIZE,
 	OPTION_NODE,
+	OPTION_ENGINE,
 	OPTION_FIRST,		/* for a command's own */
 };
 
@@ -88,7 +89,10 @@ uint32_t parse_number(const struct call *call, const char *name, const char *tex
 	{ OPTION_NODE, "node", "N", "only blocks of NUMA node N" }, \
 	{ 'z', "zone", "ZONE", "only blocks in ZONE: Movable, Normal, DMA32, DMA, Device" }
 
-/* One of REQUEST_OPTIONS? Then it is stored. */
+#define ENGINE_OPTION \
+	{ OPTION_ENGINE, "engine", "ENGINE", "core: the kernel module; stock: the kernel alone; auto, the usual: core where it can be loaded" }
+
+/* One of REQUEST_OPTIONS, or ENGINE_OPTION? Then it is stored. */
 bool request_option(const struct call *call, struct mo_request *request, int id, const char *arg);
 /* The help on targets. */
 void print_targets(void);

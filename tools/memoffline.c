@@ -95,6 +95,15 @@ static void keep_streams(void)
 		close(fd);
 }
 
+/* For a module that is not installed, as in tests. */
+static void choose_module(struct mo_ctx *ctx)
+{
+	const char *path = getenv("MEMOFFLINE_MODULE");
+
+	if (path && *path && mo_ctx_set_module(ctx, path))
+		out_of_memory();
+}
+
 int main(int argc, char **argv)
 {
 	struct call call = { 0 };
@@ -106,6 +115,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);	/* a reader that left must not kill an offline in the middle */
 	if (mo_ctx_new(&call.ctx))
 		out_of_memory();
+	choose_module(call.ctx);
 	mo_ctx_set_log(call.ctx, out_log, &call, MO_LOG_WARNING);
 	call_begin(&call, NULL, argc, argv);
 	call_option(&call);		/* there are only global ones here */

@@ -20,6 +20,15 @@ static enum mo_zone parse_zone(const struct call *call, const char *text)
 	usage_error(call, "--zone takes Movable, Normal, DMA32, DMA or Device, not '%s'", text);
 }
 
+static enum mo_engine parse_engine(const struct call *call, const char *text)
+{
+	enum mo_engine engine;
+
+	if (mo_engine_parse(text, &engine))
+		usage_error(call, "--engine takes auto, stock or core, not '%s'", text);
+	return engine;
+}
+
 bool request_option(const struct call *call, struct mo_request *request, int id, const char *arg)
 {
 	switch (id) {
@@ -28,6 +37,9 @@ bool request_option(const struct call *call, struct mo_request *request, int id,
 		return true;
 	case OPTION_NODE:
 		request->node = (int32_t)parse_number(call, "node", arg, INT32_MAX);
+		return true;
+	case OPTION_ENGINE:
+		request->engine = parse_engine(call, arg);
 		return true;
 	case 'z':
 		request->zone = parse_zone(call, arg);

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* /dev/memoffline: requests to the module, and its records as the library's own. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memoffline.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "private.h"
+
+#define DEVICE "/dev/memoffline"
+
+/* ---- one enum on both sides ---- */
+
+#define SAME(ours, theirs) _Static_assert((int)(ours) == (int)(theirs), #ours " differs from " #theirs)
+#define SAME_REASON(name) SAME(MO_REASON_##name, MEMOFFLINE_REASON_##name)
+#define SAME_KIND(name) SAME(MO_KIND_##name, MEMOFFLINE_KIND_##name)
+
+SAME_REASON(NONE);
+SAME_REASON(EXTRA_REFS);
+SAME_REASON(DMA_PINNED);
+SAME_REASON(WRITEBACK);
+SAME_REASON(LOCKED);
+SAME_REASON(NO_TARGET);
+SAME_REASON(NO_MIGRATE);
+SAME_REASON(VMA_REFUSED);
+SAME_REASON(SLAB);
+SAME_REASON(PGTABLE);
+SAME_REASON(RESERVED);
+SAME_REASON(KERNEL);
+SAME_REASON(GIGANTIC);
+SAME_REASON(HUGETLB_RESERVED);
+SAME_REASON(PAGE_OFFLINE);
+SAME_REASON(POISONED);
+SAME_REASON(SPANS_EDGE);
+SAME_REASON(CMA);
+SAME_REASON(OFF_LRU);
+SAME_REASON(DEADLINE);
+SAME_REASON(STALL);
+SAME_REASON(INTERRUPTED);
+SAME_REASON(LOCK_WAIT);
+SAME_REASON(ZONE_NONE);
+SAME_REASON(HOLES);
+SAME_REASON(ISOLATION);
+SAME_REASON(NOTIFIER);
+SAME_REASON(VANISHED);
+SAME_REASON(NO_PERMISSION);
+SAME_REASON(UNKNOWN);
+SAME_REASON(NR);
+SAME_KIND(FREE);
+SAME_KIND(ANON);
+SAME_KIND(THP);
+SAME_KIND(CACHE);
+SAME_KIND(SHMEM);
+SAME_KIND(HUGETLB);
+SAME_KIND(SLAB);
+SAME_KIND(PGTABLE);
+SAME_KIND(RESERVED);
+SAME_KIND(OFFLINE);
+SAME_KIND(POISONED);
+SAME_KIND(KERNEL);
+SAME_KIND(NR);
+
+/* ---- the device ---- */
+
+struct mo_session {
+	struct mo_ctx *ctx;
+	int fd;
+	struct memoffline_record *records;	/* MO_RECORDS_MAX of them */
+};
+
+static int no_device(struct mo_ctx *ctx, int err)
+{
+	if (err == -ENOENT && !mo_module_is_loaded(ctx))
+		return mo_error(ctx, err, "the module memoffline is not loaded; load it (modprobe memoffline)");
+	if (err == -EPERM || err == -EACCES)
+		return mo_error(ctx, err, "can't open " DEVICE ": %s; run it as root, with CAP_SYS_ADMIN", strerror(-err));
+	return mo_error(ctx, err, "can't open " DEVICE ", although the module is loaded: %s; is devtmpfs mounted at /dev?",
+			strerror(-err));
+}
+
+int mo_session_open(struct mo_ctx *ctx, struct mo_session **out)
+{
+	struct mo_session *session = calloc(1, sizeof(*session));
+	int err = -ENOMEM;
+
+	if (!session)
+		return mo_error(ctx, err, "no memory to talk to the module");
+	session->records = calloc(MO_RECORDS_MAX, sizeof(*session->records));
+	if (!session->records) {
+		mo_error(ctx, err, "no memory for the module's records");
+		goto free_session;
+	}
+	session->fd = mo_open(ctx, O_RDWR, DEVICE);
+	if (session->fd < 0) {
+		err = no_device(ctx, session->fd);
+		goto free_records;
+	}
+	session->ctx = mo_ctx_ref(ctx);
+	*out = session;
+	return 0;
+
+free_records:
+	free(session->records);
+free_session:
+	free(session);
+	return err;
+}
+
+void mo_session_close(struct mo_session *session)
+{
+	if (!session)
+		return;
+	close(session->fd);
+	free(session->records);
+	mo_ctx_unref(session->ctx);
+	free(session);
+}
+
+/* ARG begins with its size. Sets no error text for -ENOENT. */
+static int request(struct mo_session *session, unsigned long number, const char *name, void *arg)
+{
+	int err = ioctl(session->fd, number, arg) ? -errno : 0;
+
+	if (!err || err == -ENOENT)
+		return err;
+	if (err == -ENOTTY || err == -EINVAL || err == -E2BIG)
+		return mo_error(session->ctx, err, "the module does not know the request %s as this library makes it (%s): they are of "
+				"different versions; install both from the same release", name, strerror(-err));
+	return mo_error(session->ctx, err, "the module failed to answer %s: %s", name, strerror(-err));
+}
+
+#define REQUEST(session, name, arg) request(session, MEMOFFLINE_##name, #name, arg)
+
+/* ---- INFO ---- */
+
+static void list_missing(uint64_t features, char *text, size_t size)
+{
+	static const struct { uint64_t feature; const char *what; } parts[] = {
+		{ MEMOFFLINE_FEATURE_EVACUATE, "moving pages" },
+		{ MEMOFFLINE_FEATURE_SPLIT, "splitting of huge pages" },
+		{ MEMOFFLINE_FEATURE_KERNEL_OPS, "hugetlb, balloon and zsmalloc pages" },
+		{ MEMOFFLINE_FEATURE_SWAPOUT, "eviction to swap" },
+		{ MEMOFFLINE_FEATURE_OWNERS, "names of owners" },
+		{ MEMOFFLINE_FEATURE_ISOLATION, "reports of failed isolation" },
+		{ MEMOFFLINE_FEATURE_POLICY, "memory policies of owners" },
+		{ MEMOFFLINE_FEATURE_KPAGEFLAGS, "page flags in records" },
+	};
+	size_t len = 0;
+
+	*text = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(parts) && len < size; i++)
+		if (!(features & parts[i].feature))
+			len += (size_t)snprintf(text + len, size - len, "%s%s", len ? ", " : "", parts[i].what);
+}
+
+int mo_session_info(struct mo_session *session, struct mo_core_info *info)
+{
+	struct memoffline_info arg = { .size = sizeof(arg) };
+	int err = REQUEST(session, INFO, &arg);
+
+	if (err)
+		return err;
+	info->version = arg.out_version;
+	info->nr_workers = arg.out_nr_workers;
+	info->deadline_ms = arg.out_deadline_ms;
+	info->stall_ms = arg.out_stall_ms;
+	info->sees_isolation = arg.out_features & MEMOFFLINE_FEATURE_ISOLATION;
+	info->names_owners = arg.out_features & MEMOFFLINE_FEATURE_OWNERS;
+	list_missing(arg.out_features, info->missing, sizeof(info->missing));
+	return 0;
+}
+
+/* ---- records ---- */
+
+static bool is_known(uint32_t number, uint32_t nr)
+{
+	return number < nr;
+}
+
+static enum mo_reason reason_of(uint32_t reason)
+{
+	return is_known(reason, MO_REASON_NR) ? (enum mo_reason)reason : MO_REASON_UNKNOWN;
+}
+
+static enum mo_kind kind_of(uint32_t kind)
+{
+	return is_known(kind, MO_KIND_NR) ? (enum mo_kind)kind : MO_KIND_KERNEL;
+}
+
+/* A text of the kernel's ends in its array; trust nothing. */
+static void copy_text(char *copy, const char *text, size_t size)
+{
+	memcpy(copy, text, size);
+	copy[size - 1] = '\0';
+}
+
+static struct mo_record record_of(const struct memoffline_record *theirs, uint32_t block, char *name)
+{
+	copy_text(name, theirs->name, sizeof(theirs->name));
+	return (struct mo_record){
+		.start_pfn = theirs->pfn,
+		.nr_pages = 1ULL << (theirs->order < 64 ? theirs->order : 0),
+		.block = block,
+		.kind = kind_of(theirs->kind),
+		.reason = reason_of(theirs->reason),
+		.kpageflags = theirs->kpageflags,
+		.refs = theirs->refs,
+		.refs_expected = theirs->refs_expected,
+		.mapcount = theirs->mapcount,
+		.pincount = theirs->pincount,
+		.cgroup_inode = theirs->cgroup_inode,
+		.file_inode = theirs->file_inode,
+		.file = name,
+	};
+}
+
+static void add_owners(struct mo_record *record, const struct memoffline_record *theirs)
+{
+	char comm[MEMOFFLINE_COMM_LEN];
+
+	for (uint32_t i = 0; i < theirs->nr_mappers && i < MEMOFFLINE_MAPPERS_KEPT; i++) {
+		const struct memoffline_mapper *mapper = &theirs->mappers[i];
+		struct mo_owner owner = { .pid = mapper->pid, .addr = mapper->addr, .comm = comm, .vma = "" };
+
+		copy_text(comm, mapper->comm, sizeof(comm));
+		if (mo_record_add_owner(record, &owner))
+			break;
+	}
+	record->nr_owners = theirs->nr_mappers;
+}
+
+/* Base pages that differ in nothing but their number and belong to nobody. */
+static bool is_alike(const struct memoffline_record *a, const struct memoffline_record *b)
+{
+	return !a->order && !b->order && !a->nr_mappers && !b->nr_mappers && a->reason == b->reason && a->kind == b->kind &&
+	       a->kpageflags == b->kpageflags && a->refs == b->refs && a->refs_expected == b->refs_expected &&
+	       a->mapcount == b->mapcount && a->pincount == b->pincount && a->cgroup_inode == b->cgroup_inode &&
+	       a->file_inode == b->file_inode && !strncmp(a->name, b->name, sizeof(a->name));
+}
+
+static size_t run_length(const struct memoffline_record *records, size_t nr)
+{
+	size_t len = 1;
+
+	while (len < nr && records[len].pfn == records[0].pfn + len && is_alike(&records[0], &records[len]))
+		len++;
+	return len;
+}
+
+static uint64_t add_records(struct mo_report *report, uint32_t block, const struct memoffline_record *records, size_t nr)
+{
+	char name[MEMOFFLINE_NAME_LEN];
+	struct mo_record record, *added;
+	uint64_t nr_pages = 0;
+
+	for (size_t i = 0, len; i < nr; i += len) {
+		len = run_length(&records[i], nr - i);
+		record = record_of(&records[i], block, name);
+		record.nr_pages *= len;
+		nr_pages += record.nr_pages;
+		added = mo_report_add_record(report, &record);
+		if (added)
+			add_owners(added, &records[i]);
+	}
+	return nr_pages;
+}
+
+/* ---- REPORT ---- */
+
+static void fill_attempt(struct mo_core_attempt *attempt, const struct memoffline_report *arg)
+{
+	attempt->start_pfn = arg->out_start_pfn;
+	attempt->nr_pages = arg->out_nr_pages;
+	attempt->nr_moved = arg->out_nr_moved;
+	attempt->nr_evicted = arg->out_nr_evicted;
+	attempt->nr_kept = arg->out_nr_kept;
+	attempt->nr_policy_violated = arg->out_nr_policy_violated;
+	attempt->start_ms = arg->out_start_ns / 1000000;
+	attempt->elapsed_ms = arg->out_elapsed_ns / 1000000;
+	attempt->error = arg->out_error;
+	attempt->reason = reason_of(arg->out_reason);
+	attempt->pid = arg->out_pid;
+	copy_text(attempt->comm, arg->out_comm, sizeof(attempt->comm));
+}
+
+int mo_session_last(struct mo_session *session, uint64_t pfn, struct mo_core_attempt *attempt)
+{
+	struct memoffline_report arg = {
+		.size = sizeof(arg),
+		.start_pfn = pfn == NO_PFN ? MEMOFFLINE_PFN_LAST : pfn,
+		.records = (uintptr_t)session->records,
+		.nr_records = MO_RECORDS_MAX,
+	};
+	int err = REQUEST(session, REPORT, &arg);
+
+	if (err)
+		return err;
+	_Static_assert(sizeof(attempt->comm) == sizeof(arg.out_comm), "names of processes differ in length");
+	fill_attempt(attempt, &arg);
+	attempt->nr_records = arg.out_nr_records < MO_RECORDS_MAX ? arg.out_nr_records : MO_RECORDS_MAX;
+	return 0;
+}
+
+void mo_session_add_records(struct mo_session *session, const struct mo_core_attempt *attempt, uint32_t block,
+			    struct mo_report *report)
+{
+	uint64_t nr_told = add_records(report, block, session->records, attempt->nr_records);
+
+	if (attempt->nr_kept > nr_told)
+		mo_report_count_kept(report, attempt->nr_kept - nr_told);
+}
+
+/* ---- SCAN ---- */
+
+/* What is gone a moment later as a rule. */
+static bool is_passing(uint32_t reason)
+{
+	return reason == MEMOFFLINE_REASON_LOCKED || reason == MEMOFFLINE_REASON_WRITEBACK;
+}
+
+static void sum_up(const struct memoffline_record *records, size_t nr, struct mo_core_scan *scan)
+{
+	uint64_t nr_pages[MO_REASON_NR] = { 0 };
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		if (!is_passing(records[i].reason))
+			nr_pages[reason_of(records[i].reason)] += 1ULL << (records[i].order & 63);
+	scan->reason = MO_REASON_NONE;
+	scan->reason_pfn = NO_PFN;
+	for (i = MO_REASON_NONE + 1; i < MO_REASON_NR; i++)
+		if (nr_pages[i] > nr_pages[scan->reason])
+			scan->reason = (enum mo_reason)i;
+	scan->reason_pages = nr_pages[scan->reason];
+	for (i = 0; i < nr && scan->reason_pfn == NO_PFN; i++)
+		if (scan->reason != MO_REASON_NONE && reason_of(records[i].reason) == scan->reason)
+			scan->reason_pfn = records[i].pfn;
+}
+
+int mo_session_scan(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages, struct mo_core_scan *scan)
+{
+	struct memoffline_scan arg = {
+		.size = sizeof(arg),
+		.start_pfn = start_pfn,
+		.nr_pages = nr_pages,
+		.records = (uintptr_t)session->records,
+		.nr_records = MO_RECORDS_MAX,
+	};
+	int err = REQUEST(session, SCAN, &arg);
+
+	if (err)
+		return err;
+	sum_up(session->records, arg.out_nr_records < MO_RECORDS_MAX ? arg.out_nr_records : MO_RECORDS_MAX, scan);
+	return 0;
+}
