@@ -456,6 +456,30 @@ int mo_hotplug_report(u64 pfn, int (*use)(const struct mo_report *report, void *
 
 /* ---- the notifiers ---- */
 
+#define AGAIN_MS	2000
+
+static u64 refused_pfn;		/* start of the block that was refused last, by the task inside of offline_pages() */
+static u64 refused_ns;		/* since boot; 0: none */
+
+/*
+ * An eject tries all blocks of a device twice. One that somebody held a moment ago is looked at again, but not waited for
+ * as long again.
+ */
+static unsigned int stall_of(const struct attempt *attempt)
+{
+	unsigned int ms = READ_ONCE(stall_ms);
+	bool is_again = refused_ns && refused_pfn == attempt->span.start_pfn &&
+			ktime_get_ns() - refused_ns < AGAIN_MS * NSEC_PER_MSEC;
+
+	return ms && is_again ? max(ms / 10, 1u) : ms;
+}
+
+static void note_refusal(const struct attempt *attempt)
+{
+	refused_pfn = attempt->span.start_pfn;
+	refused_ns = attempt->error ? ktime_get_ns() : 0;
+}
+
 static int evacuate(struct attempt *attempt)
 {
 	struct mo_evacuation evacuation = {
@@ -463,7 +487,7 @@ static int evacuate(struct attempt *attempt)
 		.nr_pages = attempt->span.nr_pages,
 		.flags = swap_flags[READ_ONCE(swap_mode)] | MO_CACHES_OFF,
 		.deadline_ms = READ_ONCE(deadline_ms),
-		.stall_ms = READ_ONCE(stall_ms),
+		.stall_ms = stall_of(attempt),
 		.nr_workers = READ_ONCE(workers),
 		.report = attempt->report,
 	};
@@ -500,6 +524,7 @@ static int mind_going(const struct memory_notify *arg)
 	if (attempt->report)
 		attempt->error = evacuate(attempt);
 	attempt->error = answer_to(attempt->error);
+	note_refusal(attempt);
 	if (!attempt->error)
 		attempt->stage = STAGE_EMPTIED;
 	return attempt->error;
