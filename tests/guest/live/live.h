@@ -61,6 +61,7 @@ enum region_kind {
 	REGION_ANON,
 	REGION_THP,
 	REGION_PARTIAL,		/* THP, of which all but each fourth page was given back */
+	REGION_SPARSE,		/* base pages, all but one of 64 given back: leaves no huge page free around it */
 	REGION_KSM,		/* equal pages, which the kernel merged; each sixteenth differs */
 	REGION_FORKED,		/* shared by the family until somebody writes */
 	REGION_SWAP,		/* read back from swap space: still in the swap cache */

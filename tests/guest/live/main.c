@@ -27,6 +27,7 @@ const char help_text[] =
 "      anon            private memory in base pages\n"
 "      thp             in transparent huge pages\n"
 "      partial         the same, three of four pages given back\n"
+"      sparse          base pages, all but one of 64 given back: no huge page stays free there\n"
 "      ksm             equal pages, merged by the kernel, which /sys/kernel/mm/ksm/run allows\n"
 "      forked          copy-on-write, shared by a family of processes: each its own view\n"
 "      swap            was in swap space, was read back, is in the swap cache\n"

@@ -10,7 +10,12 @@
 
 #include "live.h"
 
-#define PARTIAL_KEPT 4UL	/* each so many pages of a THP one stays */
+#define PARTIAL_KEPT 4UL	/* of so many pages one stays */
+#define SPARSE_KEPT 64UL
+#define DROPPED UINT32_MAX	/* no page is written so often */
+#ifndef MADV_DONTNEED_LOCKED	/* Linux 5.18 */
+#define MADV_DONTNEED_LOCKED 24
+#endif
 #define KSM_OWN 16UL		/* each so many equal pages one is not */
 #define KSM_PATIENCE_MS 30000
 #define FILE_CHUNK_PAGES 256UL
@@ -23,6 +28,7 @@ static const struct kind {
 	[REGION_ANON] = { "anon", .advice = MADV_NOHUGEPAGE },
 	[REGION_THP] = { "thp", .is_huge = true, .advice = MADV_HUGEPAGE },
 	[REGION_PARTIAL] = { "partial", .is_huge = true, .advice = MADV_HUGEPAGE },
+	[REGION_SPARSE] = { "sparse", .advice = MADV_NOHUGEPAGE },
 	[REGION_KSM] = { "ksm", .advice = MADV_NOHUGEPAGE },
 	[REGION_FORKED] = { "forked", .advice = MADV_NOHUGEPAGE },
 	[REGION_SWAP] = { "swap", .advice = MADV_NOHUGEPAGE },
@@ -121,7 +127,7 @@ static bool is_equal(const struct region *region, size_t page)
 
 static bool is_dropped(const struct region *region, size_t page)
 {
-	return region->kind == REGION_PARTIAL && page % PARTIAL_KEPT;
+	return region->kind == REGION_PARTIAL ? page % PARTIAL_KEPT : region->generations[page] == DROPPED;
 }
 
 bool is_written(const struct region *region, size_t page)
@@ -157,7 +163,8 @@ void verify_page(const struct region *region, size_t page)
 		die("can't read from %s: %s", region->file, strerror(errno));
 	if (is_dropped(region, page)) {
 		if (!is_zero_page(words))
-			die("mismatch in partial memory, offset 0x%zx: a page that was given back is not zero", page * PAGE_BYTES);
+			die("mismatch in %s memory, offset 0x%zx: a page that was given back is not zero",
+			    region_name(region->kind), page * PAGE_BYTES);
 		return;
 	}
 	i = check_page(words, place_of(region, page), region->generations[page]);
@@ -184,11 +191,27 @@ static void fill_file(struct region *region)
 	}
 }
 
+static void drop(struct region *region, size_t page, size_t nr)
+{
+	if (madvise(region->addr + page * PAGE_BYTES, nr * PAGE_BYTES, MADV_DONTNEED_LOCKED))
+		die("madvise: %s", strerror(errno));
+}
+
 static void drop_parts(struct region *region)
 {
 	for (size_t page = 0; page < region_pages(region); page += PARTIAL_KEPT)
-		if (madvise(region->addr + (page + 1) * PAGE_BYTES, (PARTIAL_KEPT - 1) * PAGE_BYTES, MADV_DONTNEED))
-			die("madvise: %s", strerror(errno));
+		drop(region, page + 1, PARTIAL_KEPT - 1);
+}
+
+/* By where they lie in memory, which is nowhere near the order of their addresses. */
+static void thin_out(struct region *region)
+{
+	for (size_t page = 0; page < region_pages(region); page++) {
+		if (pfn_of(region->addr + page * PAGE_BYTES) % SPARSE_KEPT == 0)
+			continue;
+		drop(region, page, 1);
+		region->generations[page] = DROPPED;
+	}
 }
 
 static unsigned long merged_pages(void)
@@ -238,16 +261,18 @@ void fill_region(struct region *region, bool lock)
 	else
 		for (size_t page = 0; page < region_pages(region); page++)
 			write_page(region, page);
+	if (lock && region->addr && mlock2(region->addr, region->len_bytes, MLOCK_ONFAULT))
+		die("can't mlock: %s", strerror(errno));
 	if (region->kind == REGION_CACHE && fsync(region->fd))
 		die("can't sync %s: %s", region->file, strerror(errno));
 	if (region->kind == REGION_PARTIAL)
 		drop_parts(region);
+	if (region->kind == REGION_SPARSE)
+		thin_out(region);
 	if (region->kind == REGION_KSM)
 		merge(region);
 	if (region->kind == REGION_SWAP)
 		swap_out_and_in(region);
-	if (lock && region->addr && mlock(region->addr, region->len_bytes))
-		die("can't mlock: %s", strerror(errno));
 }
 
 /* Read-only, so that the look leaves nothing dirty. */
