@@ -162,7 +162,7 @@ struct mo_target_memo {
 	nodemask_t soft;		/* targets that are allowed, without those of last resort */
 	unsigned int first[2];		/* index of the node that had room last, for small and for large folios */
 	unsigned int nr_until_nearest;	/* folios until a nearer one is asked again */
-	bool is_exhausted;		/* reclaim found nothing */
+	nodemask_t exhausted;		/* where reclaim found nothing */
 	unsigned long exhausted_until;	/* jiffies */
 	unsigned long nr_violated;	/* pages that went elsewhere */
 };

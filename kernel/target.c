@@ -28,7 +28,7 @@
 #include "target-order.h"
 
 #define NR_UNTIL_NEAREST	256	/* folios after which a nearer node, which had no room, is asked again */
-#define MS_UNTIL_HARDER		100	/* after reclaim that found nothing */
+#define MS_EXHAUSTED		1000	/* nodes where reclaim found nothing are not reclaimed from again before */
 
 /* ---- nodes ---- */
 
@@ -263,14 +263,18 @@ static gfp_t soft_gfp(const struct mo_targets *targets)
 	return __GFP_MOVABLE | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC | (targets->is_movable ? __GFP_HIGHMEM : 0);
 }
 
-/* Without __GFP_HARDWALL: the cpuset of whoever writes `offline` has no say. */
-static gfp_t hard_gfp(const struct mo_targets *targets, unsigned int order)
+/*
+ * Without __GFP_HARDWALL: the cpuset of whoever writes `offline` has no say. Only where nothing else is left it is tried until
+ * reclaim finds nothing at all.
+ */
+static gfp_t hard_gfp(const struct mo_targets *targets, unsigned int order, bool is_last)
 {
 	gfp_t gfp = soft_gfp(targets) | __GFP_IO | __GFP_FS;
 
 	if (order)
 		return gfp | __GFP_DIRECT_RECLAIM;
-	return (gfp & ~__GFP_NORETRY) | __GFP_RECLAIM | __GFP_RETRY_MAYFAIL;
+	gfp |= __GFP_RECLAIM;
+	return is_last ? (gfp & ~__GFP_NORETRY) | __GFP_RETRY_MAYFAIL : gfp;
 }
 
 static struct folio *take_free(const struct mo_targets *targets, struct mo_pool *pool, unsigned int order, int nid)
@@ -314,38 +318,70 @@ static struct folio *take_from(const struct mo_targets *targets, struct mo_pool 
 	return folio;
 }
 
+/* One resort after the other: what the owner allows, any node but those of lower tiers, any. */
+enum { RESORT_OWNER, RESORT_NEAR, RESORT_ANY, NR_RESORTS };
+
+static const nodemask_t *nodes_of(const struct mo_targets *targets, const struct mo_target_memo *memo, unsigned int resort)
+{
+	switch (resort) {
+	case RESORT_OWNER:
+		return &memo->soft;
+	case RESORT_NEAR:
+		return &targets->near;
+	default:
+		return &targets->allowed;
+	}
+}
+
+static bool is_exhausted(struct mo_target_memo *memo, const nodemask_t *nodes)
+{
+	if (time_after(jiffies, memo->exhausted_until))
+		nodes_clear(memo->exhausted);
+	return nodes_subset(*nodes, memo->exhausted);
+}
+
 static struct folio *take(const struct mo_targets *targets, struct mo_target_memo *memo, struct mo_pool *pool,
 			  unsigned int order)
 {
 	struct folio *folio = NULL;
+	unsigned int resort = RESORT_OWNER;
 
-	if (!memo->is_limited && !memo->has_wish)
-		return take_near(targets, memo, pool, order);
-	if (memo->has_wish)
+	if (memo->has_wish) {
 		folio = take_from(targets, pool, order, &memo->wish);
-	return folio ?: take_from(targets, pool, order, &memo->soft);
+	} else if (!memo->is_limited) {
+		folio = take_near(targets, memo, pool, order);
+		resort = is_exhausted(memo, &targets->near) ? RESORT_ANY : NR_RESORTS;
+	}
+	for (; !folio && resort < NR_RESORTS; resort++) {
+		const nodemask_t *nodes = nodes_of(targets, memo, resort);
+
+		folio = take_from(targets, pool, order, nodes);
+		if (!is_exhausted(memo, nodes))
+			break;
+	}
+	return folio;
 }
 
-/* Reclaims for it. Where nothing was found a moment ago, nothing is now: the deadline is not spent on that. */
+/* Where nothing was found a moment ago, nothing is now: the deadline is not spent on that. */
 static struct folio *reclaim(const struct mo_targets *targets, struct mo_target_memo *memo, unsigned int order)
 {
-	nodemask_t *const nodes[] = { &memo->soft, (nodemask_t *)&targets->near, (nodemask_t *)&targets->allowed };
 	struct folio *folio;
-	unsigned int i;
+	unsigned int resort;
 
-	if (memo->is_exhausted && time_before(jiffies, memo->exhausted_until))
-		return NULL;
-	for (i = 0; i < ARRAY_SIZE(nodes); i++) {
-		if (i && nodes_equal(*nodes[i], *nodes[i - 1]))
+	for (resort = 0; resort < NR_RESORTS; resort++) {
+		const nodemask_t *nodes = nodes_of(targets, memo, resort);
+		bool is_last = nodes_equal(*nodes, targets->allowed);
+
+		if (is_exhausted(memo, nodes))
 			continue;
-		folio = __folio_alloc(hard_gfp(targets, order), order, targets->source_nid, nodes[i]);
-		if (folio) {
-			memo->is_exhausted = false;
+		folio = __folio_alloc(hard_gfp(targets, order, is_last), order, targets->source_nid, (nodemask_t *)nodes);
+		if (folio)
 			return folio;
-		}
+		if (order)
+			continue;
+		nodes_or(memo->exhausted, memo->exhausted, *nodes);
+		memo->exhausted_until = jiffies + msecs_to_jiffies(MS_EXHAUSTED);
 	}
-	memo->is_exhausted = true;
-	memo->exhausted_until = jiffies + msecs_to_jiffies(MS_UNTIL_HARDER);
 	return NULL;
 }
 
