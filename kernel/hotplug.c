@@ -353,7 +353,8 @@ static enum memoffline_reason reason_of(const struct attempt *attempt, struct mo
 
 static const char *name_of(enum memoffline_reason reason)
 {
-#define NAME(value, word) [value] = word,
+#define NAME(value, word) \
+	[value] = word,
 	static const char * const names[] = { MO_REASON_NAMES(NAME, NAME) };
 #undef NAME
 	return names[reason < MEMOFFLINE_REASON_NR ? reason : MEMOFFLINE_REASON_UNKNOWN];
