@@ -67,7 +67,7 @@ usage_error() {
 }
 
 @test "wrong arguments are refused with status 2, before anything is started" {
-	usage_error "unknown kernel '7.0'; there are: 6.12 6.1 debug" --kernel 7.0 -- true
+	usage_error "unknown kernel '7.0'; there are: 6.12 6.1 debug builtin" --kernel 7.0 -- true
 	usage_error "unknown topology 'ring'; there are: one-node two-nodes dimm" --topology ring -- true
 	usage_error "unknown option --frob" --frob -- true
 	usage_error "--timeout needs a value" --timeout

@@ -11,8 +11,8 @@ setup() {
 	cd "$dir/tree"
 	touch configure.ac Makefile.am tests/Makemodule.am
 	export PATH=$dir/bin:$PATH BOOTSTRAP_OS_RELEASE=$dir/os-release MEMOFFLINE_CACHE=$dir/cache
-	mkdir -p "$MEMOFFLINE_CACHE"/kernels/6.{1,12}
-	touch "$MEMOFFLINE_CACHE"/kernels/6.{1,12}/vmlinuz
+	mkdir -p "$MEMOFFLINE_CACHE"/kernels/{6.1/build,6.12/build,debug}
+	touch "$MEMOFFLINE_CACHE"/kernels/{6.1/build/Makefile,6.12/build/Makefile,debug/vmlinuz}
 	calls=$dir/calls
 	>"$calls"
 	chmod 666 "$calls"
@@ -118,7 +118,7 @@ need_root() {
 
 @test "a kernel has yet to be fetched: the lists are updated for check, and not for all" {
 	need_root
-	rm "$MEMOFFLINE_CACHE/kernels/6.1/vmlinuz"
+	rm "$MEMOFFLINE_CACHE/kernels/6.1/build/Makefile"
 	bootstrap all
 	[[ $(<"$calls") != *apt-get* ]]
 	bootstrap check

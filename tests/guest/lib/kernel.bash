@@ -57,6 +57,11 @@ kernel_folder() {
 			die "there is no debug kernel: $cache/kernels/debug/vmlinuz does not exist. Build one (./bootstrap debug-kernel) or take --kernel 6.12"
 		echo "$cache/kernels/debug"
 		;;
+	builtin)
+		[[ -e $cache/kernels/builtin/vmlinuz ]] ||
+			die "there is no kernel with the core built in: $cache/kernels/builtin/vmlinuz does not exist. Build one (tests/guest/debug-kernel --builtin) or take --kernel 6.12"
+		echo "$cache/kernels/builtin"
+		;;
 	*)
 		"$lab_dir/fetch-kernel" "$1"
 		;;
