@@ -412,8 +412,7 @@ static void conclude(struct attempt *attempt)
 	memcpy(report->comm, attempt->comm, sizeof(report->comm));
 	report->error = attempt->error;
 	report->reason = reason_of(attempt, report);
-	trace_memoffline_end(report->start_pfn, report->nr_pages, report->error, report->reason, report->nr_moved,
-			     report->nr_evicted, report->nr_kept, report->elapsed_ns);
+	trace_memoffline_end(report);
 	send_uevent(report);
 	keep(report);
 }

@@ -10,6 +10,7 @@
 
 #include "include/uapi/linux/memoffline.h"
 #include "names.h"
+#include "report.h"
 
 /* Tools that read the trace elsewhere need the numbers of the words. */
 #undef EM
@@ -86,33 +87,37 @@ TRACE_EVENT(memoffline_kept,
 );
 
 TRACE_EVENT(memoffline_end,
-	TP_PROTO(u64 start_pfn, u64 nr_pages, int error, u32 reason, u64 nr_moved, u64 nr_evicted, u64 nr_kept,
-		 u64 elapsed_ns),
-	TP_ARGS(start_pfn, nr_pages, error, reason, nr_moved, nr_evicted, nr_kept, elapsed_ns),
+	TP_PROTO(const struct mo_report *report),
+	TP_ARGS(report),
 	TP_STRUCT__entry(
 		__field(u64, start_pfn)
 		__field(u64, nr_pages)
 		__field(u64, nr_moved)
 		__field(u64, nr_evicted)
 		__field(u64, nr_kept)
+		__field(u64, nr_split)
+		__field(u64, nr_policy_violated)
 		__field(u64, elapsed_ns)
 		__field(int, error)
 		__field(u32, reason)
 	),
 	TP_fast_assign(
-		__entry->start_pfn = start_pfn;
-		__entry->nr_pages = nr_pages;
-		__entry->nr_moved = nr_moved;
-		__entry->nr_evicted = nr_evicted;
-		__entry->nr_kept = nr_kept;
-		__entry->elapsed_ns = elapsed_ns;
-		__entry->error = error;
-		__entry->reason = reason;
+		__entry->start_pfn = report->start_pfn;
+		__entry->nr_pages = report->nr_pages;
+		__entry->nr_moved = report->nr_moved;
+		__entry->nr_evicted = report->nr_evicted;
+		__entry->nr_kept = report->nr_kept;
+		__entry->nr_split = report->nr_split;
+		__entry->nr_policy_violated = report->nr_policy_violated;
+		__entry->elapsed_ns = report->elapsed_ns;
+		__entry->error = report->error;
+		__entry->reason = report->reason;
 	),
-	TP_printk("start_pfn=0x%llx nr_pages=%llu error=%d reason=%s moved=%llu evicted=%llu kept=%llu elapsed_ns=%llu",
+	TP_printk("start_pfn=0x%llx nr_pages=%llu error=%d reason=%s moved=%llu evicted=%llu kept=%llu split=%llu policy_violated=%llu elapsed_ns=%llu",
 		  __entry->start_pfn, __entry->nr_pages, __entry->error,
 		  __print_symbolic(__entry->reason, MO_REASON_NAMES(EM, EMe)),
-		  __entry->nr_moved, __entry->nr_evicted, __entry->nr_kept, __entry->elapsed_ns)
+		  __entry->nr_moved, __entry->nr_evicted, __entry->nr_kept, __entry->nr_split,
+		  __entry->nr_policy_violated, __entry->elapsed_ns)
 );
 
 #endif
