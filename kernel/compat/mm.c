@@ -287,6 +287,7 @@ bool mo_is_deferred_split(struct folio *folio)
 
 bool mo_is_queued_for_split(struct folio *folio)
 {
+	/* The folio is isolated, not locked: others may queue it or take it off the queue, and then that holds. */
 	return folio_order(folio) > 1 && !data_race(list_empty(&folio->_deferred_list));
 }
 
@@ -340,6 +341,7 @@ bool mo_is_promised(unsigned long nr_pages)
 {
 	struct hstate *pool = mo_symbols_have_hstates() ? MO_CALL(size_to_hstate)(nr_pages << PAGE_SHIFT) : NULL;
 
+	/* Without the pool's lock: the answer is old a moment later in any case. */
 	return pool && data_race(pool->free_huge_pages <= pool->resv_huge_pages);
 }
 #else

@@ -64,6 +64,44 @@ wrong() {
 	wrong layers "hotplug/block.c"
 }
 
+@test "layers: the module" {
+	mkdir -p kernel/include/uapi/linux
+	touch kernel/{dev,migrate,report,pure}.h kernel/compat/compat.h
+	file kernel/include/uapi/linux/memoffline.h '#include <linux/types.h>'
+	file kernel/report.c '#include "report.h"'
+	file kernel/isolate.c '#include <linux/swap.h>' '#include "compat/compat.h"' '#include "migrate.h"'
+	file kernel/dev.c '#include <linux/mm.h>' '#include "include/uapi/linux/memoffline.h"' '#include "migrate.h"'
+	file kernel/compat/mm.c '#include <linux/version.h>' '#include "compat.h"'
+	fine layers
+	file kernel/isolate.c '#include "dev.h"'
+	wrong layers 'kernel/isolate.c: includes "dev.h"'
+	file kernel/isolate.c '#include "include/uapi/linux/memoffline.h"'
+	wrong layers 'kernel/isolate.c: includes "include/uapi'
+	file kernel/isolate.c '#include <linux/version.h>'
+	wrong layers "belongs into kernel/compat/"
+	file kernel/isolate.c
+	file kernel/report.c '#include <linux/mm.h>'
+	wrong layers "kernel/report.c: includes <linux/mm.h>"
+	file kernel/report.c
+	file kernel/dev.c '#include <linux/rmap.h>'
+	wrong layers "the core's business"
+	file kernel/dev.c
+	file kernel/compat/mm.c '#include "../migrate.h"'
+	wrong layers 'kernel/compat/mm.c: includes "../migrate.h"'
+}
+
+@test "checkpatch" {
+	export MEMOFFLINE_CACHE=$PWD/cache
+	file kernel/a.c "// $spdx: GPL-2.0-only"
+	run tests/style/check-checkpatch
+	[[ -e /lib/modules/$(uname -r)/build/scripts/checkpatch.pl || $status -eq 77 ]]
+	mkdir -p cache/kernels/debug/build/scripts
+	file cache/kernels/debug/build/scripts/checkpatch.pl 'print "$ARGV[-1]:7: ERROR:SPACING: bad\n" if -s $ARGV[-1] > 50;'
+	fine checkpatch
+	file kernel/a.c "// $spdx: GPL-2.0-only" 'int i = 1;   /* ******************* */'
+	wrong checkpatch "kernel/a.c:7: ERROR:SPACING"
+}
+
 @test "symbols" {
 	file hotplug/libmemoffline.h '/* Say a. */' 'int mo_a(void);'
 	file hotplug/libmemoffline.sym 'V1 {' 'mo_a;' '};'
