@@ -83,6 +83,12 @@ static bool take(struct folio *folio, struct mo_batch *batch)
 	return take_kernel_ops(folio, batch);
 }
 
+/* The kernel deals with it after us, and does not move it either. */
+static bool is_poisoned(struct folio *folio)
+{
+	return folio_test_hwpoison(folio) || (folio_test_large(folio) && folio_test_has_hwpoisoned(folio));
+}
+
 /* Looks at one page and returns how many are done with by that. */
 static unsigned long take_at(struct page *page, unsigned long nr_max, struct mo_batch *batch)
 {
@@ -99,7 +105,7 @@ static unsigned long take_at(struct page *page, unsigned long nr_max, struct mo_
 		return 0;
 	}
 	nr = min_t(unsigned long, folio_nr_pages(folio) - folio_page_idx(folio, page), nr_max);
-	if (!take(folio, batch))
+	if (!is_poisoned(folio) && !take(folio, batch))
 		batch->nr_left += nr;
 	folio_put(folio);
 	return nr;

@@ -260,9 +260,14 @@ static int go_without_target(struct folio *src, struct mo_migration *migration)
 /* Its file system has no operation of its own for this: the kernel has a way around, which writes it out if need be. */
 static bool needs_kernel_ops(struct folio *folio)
 {
-	struct address_space *mapping = file_of(folio);
+	struct address_space *mapping;
+	bool needs;
 
-	return mapping && !mo_file_can_migrate(mapping);
+	rcu_read_lock();	/* it is not locked: its file may be cut off, but not freed */
+	mapping = file_of(folio);
+	needs = mapping && !mo_file_can_migrate(mapping);
+	rcu_read_unlock();
+	return needs;
 }
 
 static int begin(struct folio *src, struct mo_migration *migration)
