@@ -45,4 +45,4 @@ module_exit(memoffline_exit);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("Takes memory offline: evacuates blocks in bounded time and accounts for each page that stays");
-MODULE_VERSION("1");
+MODULE_VERSION("0.1.0");

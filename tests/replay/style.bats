@@ -90,6 +90,17 @@ wrong() {
 	wrong layers 'kernel/compat/mm.c: includes "../migrate.h"'
 }
 
+@test "version" {
+	file configure.ac 'AC_INIT([memoffline], [1.2])'
+	file kernel/main.c 'MODULE_VERSION("1.2");'
+	file kernel/dkms.conf 'PACKAGE_VERSION="1.2"'
+	fine version
+	file kernel/dkms.conf 'PACKAGE_VERSION="1.3"'
+	wrong version "kernel/dkms.conf"
+	file kernel/main.c 'MODULE_VERSION("1x2");'
+	wrong version "kernel/main.c"
+}
+
 @test "checkpatch" {
 	export MEMOFFLINE_CACHE=$PWD/cache
 	file kernel/a.c "// $spdx: GPL-2.0-only"
