@@ -62,7 +62,8 @@ vermagic() { modinfo -F vermagic "$1" | cut -d' ' -f1; }
 		no_warning <(grep -v "^$(dirname "$kdir")" log)
 		[ "$(vermagic core/memoffline.ko)" = "$release" ]
 		make -C core "KDIR=$kdir" install INSTALL_MOD_PATH="$PWD/root-$series" CONFIG_MODULE_SIG_ALL= DEPMOD=true
-		[ "$(vermagic "root-$series/lib/modules/$release"/updates/memoffline.ko*)" = "$release" ]
+		installed=$(find "root-$series/lib/modules/$release" -name 'memoffline.ko*')
+		[ "$(vermagic "$installed")" = "$release" ]
 		make -C core "KDIR=$kdir" clean
 		find core -type f | sort | diff before -
 		rm -r core

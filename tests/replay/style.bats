@@ -131,10 +131,15 @@ wrong() {
 }
 
 @test "header" {
+	mkdir -p kernel/include/uapi/linux
+	file kernel/include/uapi/linux/memoffline.h '#include <linux/types.h>' 'struct a { __u32 size; };'
 	file hotplug/libmemoffline.h '#include <stddef.h>' 'size_t mo_a(void);'
 	fine header
 	file hotplug/libmemoffline.h 'size_t mo_a(void);'
 	wrong header "size_t"
+	file hotplug/libmemoffline.h
+	file kernel/include/uapi/linux/memoffline.h 'struct a { __u32 size; };'
+	wrong header "__u32"
 }
 
 @test "kernel versions" {
