@@ -23,7 +23,7 @@ core_setup_file() {
 
 core_setup() {
 	is_stock || [ -d /sys/module/memoffline ] || load_core
-	all_online_movable $block $spare
+	make_movable $block $spare
 	said=$BATS_TEST_TMPDIR/said
 	oom_kills=$(vmstat_of oom_kill)
 }
@@ -33,6 +33,16 @@ core_teardown() {
 	! mountpoint -q /mnt || umount /mnt
 	[ ! -d $trace ] || rmdir $trace
 	swapoff -a
+}
+
+# Also those that are online in another zone.
+make_movable() {	# BLOCK...
+	local i
+
+	for i in "$@"; do
+		[ "$(state "$i")" != online ] || [ "$(zone "$i")" = Movable ] || echo offline > "$memory/memory$i/state"
+	done
+	all_online_movable "$@"
 }
 
 vmstat_of() { awk -v name="$1" '$1 == name { print $2 }' /proc/vmstat; }
@@ -117,7 +127,11 @@ nothing_isolated() {
 	awk '/nr_isolated_(anon|file)/ && $2 { print; n = 1 } END { exit n }' /proc/zoneinfo
 }
 
-no_oom_kill() { [ "$(vmstat_of oom_kill)" = "$oom_kills" ]; }
+no_oom_kill() {
+	[ "$(vmstat_of oom_kill)" = "$oom_kills" ] && return
+	dmesg | grep -A 25 'invoked oom-killer'
+	return 1
+}
 
 majflt_of() { awk '{ print $12 }' "/proc/$1/stat"; }
 
