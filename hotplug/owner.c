@@ -21,12 +21,13 @@ struct wanted {
 	uint64_t start_pfn;
 	uint64_t end_pfn;
 	uint64_t max_end_pfn;	/* of this one and all before it */
-	struct mo_record *record;
+	size_t record;		/* index, as it was asked for */
 	int32_t last_pid;	/* counted for it already */
 };
 
 struct search {
 	struct mo_ctx *ctx;
+	const struct mo_owner_sink *sink;
 	struct wanted *wanted;	/* by start_pfn */
 	size_t nr_wanted;
 	uint64_t nr_hidden;
@@ -68,7 +69,7 @@ static int fill_wanted(struct search *search, struct mo_record **records, size_t
 		return -ENOMEM;
 	search->nr_wanted = nr;
 	for (size_t i = 0; i < nr; i++)
-		search->wanted[i] = (struct wanted){ .start_pfn = records[i]->start_pfn, .record = records[i],
+		search->wanted[i] = (struct wanted){ .start_pfn = records[i]->start_pfn, .record = i,
 						     .end_pfn = records[i]->start_pfn + records[i]->nr_pages };
 	qsort(search->wanted, nr, sizeof(*search->wanted), by_start);
 	for (size_t i = 0; i < nr; i++) {
@@ -101,7 +102,7 @@ static void add_owner(struct process *process, struct wanted *wanted, const stru
 	if (wanted->last_pid == process->pid)
 		return;
 	wanted->last_pid = process->pid;
-	if (mo_record_add_owner(wanted->record, &owner) < 0)
+	if (process->search->sink->found(process->search->sink->data, wanted->record, &owner) < 0)
 		process->err = -ENOMEM;
 }
 
@@ -303,24 +304,29 @@ static bool find_mapping(const char *maps, uint64_t addr, struct vma *vma)
 	return false;
 }
 
-static void name_owners(struct mo_ctx *ctx, struct name_cache *cache, struct mo_record *record)
+static void name_owners(struct mo_ctx *ctx, struct name_cache *cache, const struct mo_report *report, size_t i,
+			const struct mo_owner_sink *sink)
 {
+	const struct mo_record *record = mo_report_record(report, i);
 	const struct mo_owner *owner;
 	struct vma vma = { 0 };
 
-	for (size_t i = 0; (owner = mo_record_owner(record, i)); i++)
-		if (!*owner->vma && owner->pid > 0 && find_mapping(maps_of(ctx, cache, owner->pid), owner->addr, &vma))
-			mo_record_name_owner(record, i, vma.name);
+	for (size_t j = 0; (owner = mo_record_owner(record, j)); j++) {
+		if (*owner->vma || owner->pid <= 0)
+			continue;
+		sink->enter(sink->data, owner->pid);
+		if (find_mapping(maps_of(ctx, cache, owner->pid), owner->addr, &vma))
+			sink->name(sink->data, i, j, vma.name);
+	}
 	free(vma.name);
 }
 
-void mo_owners_name(struct mo_ctx *ctx, struct mo_report *report)
+void mo_owners_name(struct mo_ctx *ctx, const struct mo_report *report, const struct mo_owner_sink *sink)
 {
 	struct name_cache cache = { 0 };
-	struct mo_record *record;
 
-	for (size_t i = 0; (record = mo_report_record_mutable(report, i)); i++)
-		name_owners(ctx, &cache, record);
+	for (size_t i = 0; i < mo_report_nr_records(report); i++)
+		name_owners(ctx, &cache, report, i, sink);
 	for (size_t i = 0; i < FOLDERS_KEPT; i++)
 		free(cache.kept[i].maps);
 }
@@ -365,6 +371,7 @@ static int look_at_process(struct search *search, int32_t pid)
 {
 	struct process process = { .search = search, .pid = pid };
 
+	search->sink->enter(search->sink->data, pid);
 	if (find_folder(&process))
 		look_into_folder(&process);
 	if (process.err == -EACCES || process.err == -EPERM)
@@ -387,7 +394,8 @@ static int look_at_all(struct search *search)
 	return err;
 }
 
-int mo_owners_find(struct mo_ctx *ctx, struct mo_record **records, size_t nr, uint64_t *nr_hidden)
+int mo_owners_find(struct mo_ctx *ctx, struct mo_record **records, size_t nr, const struct mo_owner_sink *sink,
+		   uint64_t *nr_hidden)
 {
 	struct search *search;
 	int err;
@@ -399,6 +407,7 @@ int mo_owners_find(struct mo_ctx *ctx, struct mo_record **records, size_t nr, ui
 	if (!search)
 		return mo_error(ctx, -ENOMEM, "no memory to look for the owners of pages; free some and try again");
 	search->ctx = ctx;
+	search->sink = sink;
 	search->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	err = fill_wanted(search, records, nr);
 	if (!err)

@@ -167,13 +167,29 @@ int mo_report_load_saved(struct mo_ctx *ctx, uint32_t block, struct mo_report **
 int mo_report_parse(struct mo_ctx *ctx, const char *text, struct mo_report **report, char *why, size_t size);
 
 /* ---- owner.c: which processes map a page, by one pass over /proc/PID/pagemap ---- */
+struct mo_owner_sink {
+	void (*enter)(void *data, int32_t pid);		/* from here on it looks into that process */
+	/* RECORD: index among those asked for. The owner's strings are lent. Negative errno ends the search. */
+	int (*found)(void *data, size_t record, const struct mo_owner *owner);
+	int (*name)(void *data, size_t record, size_t owner, const char *vma);	/* indexes in the report */
+	void *data;
+};
 /*
- * Add owners to the NR records that START names. Each process is looked at once. Counts what could not be seen
- * (processes that exited are not counted) in *nr_hidden.
+ * Tell the owners of the NR records. Each process is looked at once. Counts what could not be seen (processes that
+ * exited are not counted) in *nr_hidden. May block for as long as any process hangs.
  */
-int mo_owners_find(struct mo_ctx *ctx, struct mo_record **records, size_t nr, uint64_t *nr_hidden);
-/* Names the mappings of owners that have none yet, as far as they can be seen. */
-void mo_owners_name(struct mo_ctx *ctx, struct mo_report *report);
+int mo_owners_find(struct mo_ctx *ctx, struct mo_record **records, size_t nr, const struct mo_owner_sink *sink,
+		   uint64_t *nr_hidden);
+/* Names the mappings of the report's owners that have none yet, as far as they can be seen. May block likewise. */
+void mo_owners_name(struct mo_ctx *ctx, const struct mo_report *report, const struct mo_owner_sink *sink);
+
+/* ---- owner-search.c: both in a process of their own, which is given up after LIMIT_MS ---- */
+#define MO_OWNERS_LIMIT_MS 2000
+/*
+ * Name the owners that have no mapping's name, and with FIND look for those of records that have none. What is found
+ * in time goes into REPORT, and so does a note on what is missing and why: -ETIMEDOUT, or what made it fail.
+ */
+int mo_owners_search(struct mo_ctx *ctx, struct mo_report *report, bool find, uint32_t limit_ms);
 
 /* ---- module.c: the kernel module ---- */
 bool mo_module_is_loaded(struct mo_ctx *ctx);

@@ -275,27 +275,6 @@ int mo_transaction_restore(struct mo_transaction *txn, size_t i)
 
 /* ---- end ---- */
 
-/* One pass over all processes for all records, after the blocks are back: nobody waits for names. */
-static void find_owners(struct mo_transaction *txn)
-{
-	struct mo_record **records, *record;
-	uint64_t nr_hidden = 0;
-	size_t nr = 0, i;
-
-	if (!txn->needs_owners)
-		return;
-	records = calloc(mo_report_nr_records(txn->report) + 1, sizeof(*records));
-	if (!records)
-		return;
-	for (i = 0; (record = mo_report_record_mutable(txn->report, i)); i++)
-		if (!record->nr_owners)		/* the core names them itself */
-			records[nr++] = record;
-	if (!mo_owners_find(txn->ctx, records, nr, &nr_hidden) && nr_hidden)
-		mo_report_add_note(txn->report, "%llu processes could not be looked into, owners among them are missing",
-				   (unsigned long long)nr_hidden);
-	free(records);
-}
-
 /* Free huge pages go with their block, and the kernel shrinks the pool without a word. */
 static void note_hugepages(struct mo_transaction *txn)
 {
@@ -307,12 +286,19 @@ static void note_hugepages(struct mo_transaction *txn)
 				   (unsigned long long)nr, (unsigned long long)txn->nr_hugepages);
 }
 
-static void release(struct mo_transaction *txn)
+static void unlock(struct mo_transaction *txn)
 {
 	mo_engine_end(txn);
 	mo_journal_close(txn->journal);
-	mo_pages_close(txn->pages);
+	txn->journal = NULL;
 	mo_lock_drop(txn->lock);
+	txn->lock = NULL;
+}
+
+static void release(struct mo_transaction *txn)
+{
+	unlock(txn);
+	mo_pages_close(txn->pages);
 	free(txn->items);
 	mo_memory_unref(txn->memory);
 }
@@ -345,13 +331,14 @@ int mo_transaction_end(struct mo_transaction *txn, int result, uint64_t freed_by
 	if (txn->evidence && *mo_evidence_missing(txn->evidence))
 		mo_report_add_note(txn->report, "%s", mo_evidence_missing(txn->evidence));
 	mo_evidence_stop(txn->evidence);
-	find_owners(txn);
-	mo_owners_name(ctx, txn->report);
 	note_hugepages(txn);
 	mo_engine_note(txn, result);
 	mo_report_set_moved(txn->report, txn->session ? txn->core_moved :
 			    vmstat(ctx, "pgmigrate_success") - txn->vmstat_moved);
 	mo_report_finish(txn->report, result, result ? main_reason(txn) : MO_REASON_NONE, freed_bytes);
+	/* The blocks are as they stay: nobody else has to wait for names. */
+	unlock(txn);
+	mo_owners_search(ctx, txn->report, txn->needs_owners, MO_OWNERS_LIMIT_MS);
 	if (mo_report_save(txn->report))
 		mo_report_add_note(txn->report, "this report can't be shown again later: %s", mo_ctx_error(ctx));
 	*report = txn->report;

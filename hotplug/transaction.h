@@ -2,7 +2,8 @@
 /*
  * What a change of several blocks consists of; shared by offline.c, online.c and undo.c.
  *
- * Order: lock, then journal, then evidence, then blocks; the end goes backwards. The lock is held throughout.
+ * Order: lock, then journal, then evidence, then blocks; the end goes backwards. The lock is held
+ * till nothing but the names of owners is missing.
  */
 #ifndef MEMOFFLINE_TRANSACTION_H
 #define MEMOFFLINE_TRANSACTION_H

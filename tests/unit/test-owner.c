@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -95,6 +96,26 @@ static struct mo_record *want(struct fixture *fixture, uint64_t start_pfn, uint6
 	return record;
 }
 
+static void enter(void *data, int32_t pid)
+{
+	(void)data;
+	assert_true(pid > 0);
+}
+
+static int keep(void *data, size_t i, const struct mo_owner *owner)
+{
+	return mo_record_add_owner(((struct mo_record **)data)[i], owner);
+}
+
+static int find(struct mo_ctx *ctx, struct mo_record **records, size_t nr, uint64_t *nr_hidden)
+{
+	const struct mo_owner_sink sink = { .enter = enter, .found = keep, .data = records };
+
+	return mo_owners_find(ctx, records, nr, &sink, nr_hidden);
+}
+
+/* ---- in the test's own process ---- */
+
 static void a_process_that_maps_a_page_is_found(void **state)
 {
 	struct fixture *fixture = *state;
@@ -110,7 +131,7 @@ static void a_process_that_maps_a_page_is_found(void **state)
 	map(fixture, "7", 0x402000, 0x1000);		/* not present: a swap entry */
 	map(fixture, "7", 0x10001000, PRESENT | 0x90f);
 	map(fixture, "7", 0x10000000, PRESENT | 0x910);	/* the first frame after the run */
-	assert_int_equal(mo_owners_find(fixture->ctx, records, 2, &nr_hidden), 0);
+	assert_int_equal(find(fixture->ctx, records, 2, &nr_hidden), 0);
 	assert_int_equal(nr_hidden, 0);
 	assert_int_equal(records[0]->nr_owners, 1);
 	owner = mo_record_owner(records[0], 0);
@@ -134,7 +155,7 @@ static void a_process_counts_once_for_a_run(void **state)
 	put(fixture, "8", "maps", "00010000-00020000 rw-p 00000000 00:00 0          [heap]\n");
 	for (uint64_t i = 0; i < 8; i++)
 		map(fixture, "8", 0x10000 + i * (uint64_t)sysconf(_SC_PAGESIZE), PRESENT | (0x100 + i));
-	assert_int_equal(mo_owners_find(fixture->ctx, records, 3, &nr_hidden), 0);
+	assert_int_equal(find(fixture->ctx, records, 3, &nr_hidden), 0);
 	assert_int_equal(records[0]->nr_owners, 1);
 	assert_int_equal(records[1]->nr_owners, 1);	/* inside the first */
 	assert_int_equal(records[2]->nr_owners, 0);
@@ -150,7 +171,7 @@ static void records_may_overlap(void **state)
 	put(fixture, "9", "comm", "one\n");
 	put(fixture, "9", "maps", "00010000-00020000 rw-p 00000000 00:00 0          [heap]\n");
 	map(fixture, "9", 0x10000, PRESENT | 0x30a);
-	assert_int_equal(mo_owners_find(fixture->ctx, records, 2, &nr_hidden), 0);
+	assert_int_equal(find(fixture->ctx, records, 2, &nr_hidden), 0);
 	assert_int_equal(records[0]->nr_owners, 0);
 	assert_int_equal(records[1]->nr_owners, 1);
 }
@@ -168,7 +189,7 @@ static void more_owners_than_are_kept_are_counted(void **state)
 		put(fixture, folder, "maps", "00010000-00020000 rw-s 00000000 00:01 5          /dev/shm/x\n");
 		map(fixture, folder, 0x11000, PRESENT | 0x5000);
 	}
-	assert_int_equal(mo_owners_find(fixture->ctx, &record, 1, &nr_hidden), 0);
+	assert_int_equal(find(fixture->ctx, &record, 1, &nr_hidden), 0);
 	assert_int_equal(record->nr_owners, MO_OWNERS_MAX + 3);
 	assert_int_equal(record->nr_owners_kept, MO_OWNERS_MAX);
 }
@@ -186,7 +207,7 @@ static void hidden_and_ended_processes_are_no_error(void **state)
 	map(fixture, "22", 0x11000, PRESENT);		/* what the kernel shows to those without privilege */
 	put(fixture, "self", "maps", "00010000-00020000 rw-s 00000000 00:01 5          /dev/shm/x\n");
 	map(fixture, "self", 0x11000, PRESENT | 0x5000);
-	assert_int_equal(mo_owners_find(fixture->ctx, &record, 1, &nr_hidden), 0);
+	assert_int_equal(find(fixture->ctx, &record, 1, &nr_hidden), 0);
 	assert_int_equal(record->nr_owners, 0);
 	assert_int_equal(nr_hidden, 1);
 }
@@ -205,7 +226,7 @@ static void threads_survive_their_first(void **state)
 	put(fixture, "30/task/31", "comm", "second\n");
 	put(fixture, "30/task/31", "maps", "00010000-00020000 rw-s 00000000 00:01 5          /dev/shm/x\n");
 	map(fixture, "30/task/31", 0x11000, PRESENT | 0x5000);
-	assert_int_equal(mo_owners_find(fixture->ctx, &record, 1, &nr_hidden), 0);
+	assert_int_equal(find(fixture->ctx, &record, 1, &nr_hidden), 0);
 	assert_int_equal(record->nr_owners, 1);
 	assert_int_equal(mo_record_owner(record, 0)->pid, 30);
 	assert_string_equal(mo_record_owner(record, 0)->comm, "second");
@@ -226,12 +247,12 @@ static void empty_mappings_of_a_sparse_process_are_skipped(void **state)
 	    "00050000-00060000 rw-p 00000000 00:00 0 [huge]\nRss:  0 kB\nPrivate_Hugetlb:    2048 kB\nVmFlags: rd wr ht\n");
 	map(fixture, "40", 0x11000, PRESENT | 0x5000);
 	map(fixture, "40", 0x31000, PRESENT | 0x5000);
-	assert_int_equal(mo_owners_find(fixture->ctx, &record, 1, &nr_hidden), 0);
+	assert_int_equal(find(fixture->ctx, &record, 1, &nr_hidden), 0);
 	assert_int_equal(record->nr_owners, 1);
 	assert_string_equal(mo_record_owner(record, 0)->vma, "[second]");
 	record = want(fixture, 0x6000, 1);
 	map(fixture, "40", 0x51000, PRESENT | 0x6000);
-	assert_int_equal(mo_owners_find(fixture->ctx, &record, 1, &nr_hidden), 0);
+	assert_int_equal(find(fixture->ctx, &record, 1, &nr_hidden), 0);
 	assert_string_equal(mo_record_owner(record, 0)->vma, "[huge]");
 }
 
@@ -240,7 +261,7 @@ static void nothing_to_look_for_is_no_search(void **state)
 	struct fixture *fixture = *state;
 	uint64_t nr_hidden = 42;
 
-	assert_int_equal(mo_owners_find(fixture->ctx, NULL, 0, &nr_hidden), 0);
+	assert_int_equal(find(fixture->ctx, NULL, 0, &nr_hidden), 0);
 	assert_int_equal(nr_hidden, 0);
 }
 
@@ -266,13 +287,122 @@ static void this_process_owns_its_page(void **state)
 	}
 	assert_int_equal(mo_ctx_new(&ctx), 0);
 	record = want(fixture, entry & ((1ULL << 55) - 1), 1);
-	assert_int_equal(mo_owners_find(ctx, &record, 1, &nr_hidden), 0);
+	assert_int_equal(find(ctx, &record, 1, &nr_hidden), 0);
 	for (size_t i = 0; i < record->nr_owners_kept; i++)
 		if (mo_record_owner(record, i)->pid == getpid() && mo_record_owner(record, i)->addr == (uintptr_t)page)
 			found = true;
 	assert_true(found);
 	mo_ctx_unref(ctx);
 	free((void *)page);
+}
+
+/* ---- in a process of its own ---- */
+
+static const char heap[] = "00010000-00020000 rw-p 00000000 00:00 0          [heap]\n";
+
+/* Whoever reads the file FOLDER/NAME waits for ever after TEXT: as the maps of a process that holds its lock. */
+static int hang(struct fixture *fixture, const char *folder, const char *name, const char *text)
+{
+	char path[256];
+	int fd;
+
+	put(fixture, folder, "comm", "hung\n");
+	snprintf(path, sizeof(path), "%s/proc/%s/%s", fixture->dir, folder, name);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	return fd;
+}
+
+static void assert_note(struct fixture *fixture, const char *words)
+{
+	const char *note = mo_report_note(fixture->report, 0);
+
+	assert_non_null(note);
+	if (!strstr(note, words))
+		fail_msg("'%s' is not in '%s'", words, note);
+}
+
+static void a_search_brings_owners_and_names_home(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mo_record *named = want(fixture, 0x7000, 1), *record = want(fixture, 0x5000, 1);
+	const struct mo_owner owner = { .pid = 50, .addr = 0x12000, .comm = "by the core", .vma = "" };
+
+	mo_record_add_owner(named, &owner);
+	put(fixture, "50", "comm", "one\n");
+	put(fixture, "50", "maps", heap);
+	map(fixture, "50", 0x11000, PRESENT | 0x5000);
+	put(fixture, "51", "maps", heap);
+	map(fixture, "51", 0x11000, PRESENT);		/* hidden */
+	assert_int_equal(mo_owners_search(fixture->ctx, fixture->report, true, 60000), 0);
+	assert_int_equal(record->nr_owners, 1);
+	assert_int_equal(mo_record_owner(record, 0)->pid, 50);
+	assert_int_equal(mo_record_owner(record, 0)->addr, 0x11000);
+	assert_string_equal(mo_record_owner(record, 0)->comm, "one");
+	assert_string_equal(mo_record_owner(record, 0)->vma, "[heap]");
+	assert_int_equal(named->nr_owners, 1);
+	assert_string_equal(mo_record_owner(named, 0)->comm, "by the core");
+	assert_string_equal(mo_record_owner(named, 0)->vma, "[heap]");
+	assert_note(fixture, "1 processes could not be looked into");
+}
+
+static void a_search_counts_beyond_the_bound(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mo_record *record = want(fixture, 0x5000, 1);
+	char folder[16];
+
+	for (int i = 0; i < MO_OWNERS_MAX + 3; i++) {
+		snprintf(folder, sizeof(folder), "%d", 100 + i);
+		put(fixture, folder, "comm", "many\n");
+		put(fixture, folder, "maps", heap);
+		map(fixture, folder, 0x11000, PRESENT | 0x5000);
+	}
+	assert_int_equal(mo_owners_search(fixture->ctx, fixture->report, true, 60000), 0);
+	assert_int_equal(record->nr_owners, MO_OWNERS_MAX + 3);
+	assert_int_equal(record->nr_owners_kept, MO_OWNERS_MAX);
+}
+
+/* What was found before counts, the rest is said to be missing, and nobody waits. */
+static void a_process_that_hangs_ends_the_search(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mo_record *record = want(fixture, 0x5000, 1);
+	uint64_t start_ms = mo_now_ms();
+	int fd = hang(fixture, "60", "maps", heap);
+
+	map(fixture, "60", 0x11000, PRESENT | 0x5000);
+	assert_int_equal(mo_owners_search(fixture->ctx, fixture->report, true, 1000), -ETIMEDOUT);
+	assert_in_range(mo_now_ms() - start_ms, 1000, 20000);
+	assert_int_equal(record->nr_owners, 1);
+	assert_string_equal(mo_record_owner(record, 0)->comm, "hung");
+	assert_note(fixture, "within 1000 ms: the search stood at process 60 (hung)");
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);	/* nor does a process stay behind */
+	close(fd);
+}
+
+static void names_do_not_wait_for_a_process_that_hangs(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct mo_owner owner = { .pid = 61, .addr = 0x12000, .comm = "by the core", .vma = "" };
+	int fd = hang(fixture, "61", "maps", "");
+
+	mo_record_add_owner(want(fixture, 0x7000, 1), &owner);
+	assert_int_equal(mo_owners_search(fixture->ctx, fixture->report, false, 100), -ETIMEDOUT);
+	assert_note(fixture, "process 61 (hung)");
+	close(fd);
+}
+
+static void a_search_without_proc_says_so(void **state)
+{
+	struct fixture *fixture = *state;
+
+	want(fixture, 0x5000, 1);
+	assert_int_equal(unlinkat(mo_root_fd(fixture->ctx), "proc", AT_REMOVEDIR), 0);
+	assert_int_equal(mo_owners_search(fixture->ctx, fixture->report, true, 60000), 0);
+	assert_note(fixture, "is /proc mounted?");
 }
 
 int main(void)
@@ -288,6 +418,11 @@ int main(void)
 		TEST(empty_mappings_of_a_sparse_process_are_skipped),
 		TEST(nothing_to_look_for_is_no_search),
 		TEST(this_process_owns_its_page),
+		TEST(a_search_brings_owners_and_names_home),
+		TEST(a_search_counts_beyond_the_bound),
+		TEST(a_process_that_hangs_ends_the_search),
+		TEST(names_do_not_wait_for_a_process_that_hangs),
+		TEST(a_search_without_proc_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
