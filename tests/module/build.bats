@@ -74,7 +74,8 @@ vermagic() { modinfo -F vermagic "$1" | cut -d' ' -f1; }
 	command -v dkms >/dev/null || skip "dkms is not installed"
 	[ "$EUID" -eq 0 ] || skip "dkms needs root"
 	mkdir -p tree src "modules/$release"
-	copy
+	make -s -C "${MEMOFFLINE_BUILD:-$BATS_TEST_DIRNAME/../..}" install-data-local DESTDIR="$PWD/root" prefix=/usr
+	mv root/usr/src/memoffline-* core
 	version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' core/dkms.conf)
 	places=(--dkmstree "$PWD/tree" --sourcetree "$PWD/src")
 	kernel=(-k "$release" --kernelsourcedir "$kdir" --installtree "$PWD/modules" --no-depmod)
