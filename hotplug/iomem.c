@@ -47,28 +47,92 @@ bool mo_iomem_is_system_ram(const char *name)
 	return !strncmp(name, "System RAM", strlen("System RAM"));
 }
 
-struct cover {
+/* ---- System RAM, read once: ascending, apart from each other ---- */
+
+struct range {
 	uint64_t start_addr, last_addr;
-	uint64_t len_bytes;	/* of it that is System RAM */
 };
 
-static int add_cover(void *data, const struct mo_iomem *range)
-{
-	struct cover *cover = data;
-	uint64_t start_addr = range->start_addr > cover->start_addr ? range->start_addr : cover->start_addr;
-	uint64_t last_addr = range->last_addr < cover->last_addr ? range->last_addr : cover->last_addr;
+struct mo_ram {
+	bool is_read;
+	int err;		/* of the reading */
+	struct range *ranges;
+	size_t nr_ranges, nr_room;
+};
 
-	if (mo_iomem_is_system_ram(range->name) && start_addr <= last_addr)
-		cover->len_bytes += last_addr - start_addr + 1;
+struct mo_ram *mo_ram_new(void)
+{
+	return calloc(1, sizeof(struct mo_ram));
+}
+
+void mo_ram_free(struct mo_ram *ram)
+{
+	if (ram)
+		free(ram->ranges);
+	free(ram);
+}
+
+static int add_range(void *data, const struct mo_iomem *iomem)
+{
+	struct mo_ram *ram = data;
+	struct range *more;
+
+	if (!mo_iomem_is_system_ram(iomem->name) || !iomem->last_addr)
+		return 0;
+	if (ram->nr_ranges == ram->nr_room) {
+		more = reallocarray(ram->ranges, 2 * ram->nr_room + 16, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		ram->ranges = more;
+		ram->nr_room = 2 * ram->nr_room + 16;
+	}
+	ram->ranges[ram->nr_ranges++] = (struct range){ iomem->start_addr, iomem->last_addr };
 	return 0;
 }
 
-int mo_iomem_is_ram(struct mo_ctx *ctx, uint64_t start_addr, uint64_t len_bytes)
+static int by_start(const void *a, const void *b)
 {
-	struct cover cover = { start_addr, start_addr + len_bytes - 1, 0 };
-	int err = mo_iomem_each(ctx, add_cover, &cover);
+	const struct range *x = a, *y = b;
 
-	if (err)
-		return err;
-	return cover.len_bytes == len_bytes;
+	return (x->start_addr > y->start_addr) - (x->start_addr < y->start_addr);
+}
+
+/* Neighbours and ranges inside others become one. */
+static void merge(struct mo_ram *ram)
+{
+	struct range *last = ram->ranges;
+	size_t i;
+
+	if (!ram->nr_ranges)
+		return;
+	qsort(ram->ranges, ram->nr_ranges, sizeof(*ram->ranges), by_start);
+	for (i = 1; i < ram->nr_ranges; i++) {
+		if (ram->ranges[i].start_addr > last->last_addr + 1)
+			*++last = ram->ranges[i];
+		else if (ram->ranges[i].last_addr > last->last_addr)
+			last->last_addr = ram->ranges[i].last_addr;
+	}
+	ram->nr_ranges = (size_t)(last - ram->ranges) + 1;
+}
+
+int mo_ram_covers(struct mo_ram *ram, struct mo_ctx *ctx, uint64_t start_addr, uint64_t len_bytes)
+{
+	size_t low = 0, high, middle;
+
+	if (!ram->is_read) {
+		ram->is_read = true;
+		ram->err = mo_iomem_each(ctx, add_range, ram);
+		merge(ram);
+	}
+	if (ram->err)
+		return ram->err;
+	for (high = ram->nr_ranges; low < high; ) {
+		middle = low + (high - low) / 2;
+		if (ram->ranges[middle].last_addr < start_addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < ram->nr_ranges && ram->ranges[low].start_addr <= start_addr &&
+	       ram->ranges[low].last_addr >= start_addr + len_bytes - 1;
 }

@@ -106,13 +106,9 @@ static enum mo_reason main_reason(const struct sorter *sorter)
 /* What the attempt itself tells: the limit that ended it, or the kernel's answer. */
 static enum mo_reason answered(const struct mo_attempt *attempt, const struct mo_block *before, const char *said)
 {
-	uint64_t block_bytes = mo_memory_block_bytes(attempt->memory);
-
 	if (attempt->ended_by != MO_REASON_NONE)
 		return attempt->ended_by;
-	return mo_reason_of_block(attempt->error, said, before,
-				  mo_iomem_is_ram(mo_memory_ctx(attempt->memory), attempt->block * block_bytes,
-						  block_bytes));
+	return mo_reason_of_block(attempt->error, said, before, mo_memory_is_ram(attempt->memory, attempt->block));
 }
 
 /* No page is to blame for a block that could never go, was vetoed as a whole, or is no longer there. */

@@ -63,7 +63,8 @@ int mo_memory_read(struct mo_ctx *ctx, struct mo_memory **out)
 		return mo_error(ctx, -ENOMEM, "no memory for the list of memory blocks; free some and try again");
 	memory->nr_refs = 1;
 	memory->ctx = mo_ctx_ref(ctx);
-	err = read_sizes(memory);
+	memory->ram = mo_ram_new();
+	err = memory->ram ? read_sizes(memory) : mo_error(ctx, -ENOMEM, "no memory for the map of memory; free some and try again");
 	if (!err)
 		err = mo_blocks_read(memory);
 	if (!err)
@@ -91,6 +92,7 @@ struct mo_memory *mo_memory_unref(struct mo_memory *memory)
 	mo_devices_free(memory);
 	mo_nodes_free(memory);
 	free(memory->blocks);
+	mo_ram_free(memory->ram);
 	mo_ctx_unref(memory->ctx);
 	free(memory);
 	return NULL;
@@ -114,6 +116,11 @@ uint64_t mo_memory_block_pages(const struct mo_memory *memory)
 uint64_t mo_memory_page_bytes(const struct mo_memory *memory)
 {
 	return memory->page_bytes;
+}
+
+int mo_memory_is_ram(const struct mo_memory *memory, uint32_t block)
+{
+	return mo_ram_covers(memory->ram, memory->ctx, block * memory->block_bytes, memory->block_bytes);
 }
 
 size_t mo_memory_nr_blocks(const struct mo_memory *memory)

@@ -68,7 +68,8 @@ static int send_owner(void *data, size_t i, const struct mo_owner *owner)
 {
 	struct sender *sender = data;
 	struct mo_record *record = mo_report_record_mutable(sender->report, sender->indexes[i]);
-	struct message message = { .kind = MESSAGE_OWNER, .record = sender->indexes[i], .pid = owner->pid, .addr = owner->addr };
+	struct message message = { .kind = MESSAGE_OWNER, .record = sender->indexes[i], .pid = owner->pid,
+				   .addr = owner->addr };
 	int err;
 
 	if (record->nr_owners_kept == MO_OWNERS_MAX)

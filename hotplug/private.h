@@ -61,7 +61,10 @@ struct mo_memory {
 	struct mo_node *nodes;
 	size_t nr_nodes;
 	void *distances;	/* node.c's own */
+	struct mo_ram *ram;	/* iomem.c's own */
 };
+/* Is the block wholly System RAM? As mo_ram_covers(). */
+int mo_memory_is_ram(const struct mo_memory *memory, uint32_t block);
 /* Index of the first block with that number or a higher one. */
 size_t mo_memory_lower_bound(const struct mo_memory *memory, uint64_t number);
 int mo_blocks_read(struct mo_memory *memory);	/* block.c: numbers, states, zones */
@@ -83,8 +86,12 @@ struct mo_iomem {
 typedef int mo_iomem_fn(void *data, const struct mo_iomem *range);
 int mo_iomem_each(struct mo_ctx *ctx, mo_iomem_fn *fn, void *data);
 bool mo_iomem_is_system_ram(const char *name);
-/* Is [start_addr, start_addr + len_bytes) wholly System RAM in /proc/iomem? 1, 0, or -errno when hidden. */
-int mo_iomem_is_ram(struct mo_ctx *ctx, uint64_t start_addr, uint64_t len_bytes);
+/* System RAM as it was when it was first asked for. */
+struct mo_ram;
+struct mo_ram *mo_ram_new(void);	/* NULL: no memory */
+void mo_ram_free(struct mo_ram *ram);	/* accepts NULL */
+/* Is [start_addr, start_addr + len_bytes) wholly System RAM? 1, 0, or -errno when hidden. */
+int mo_ram_covers(struct mo_ram *ram, struct mo_ctx *ctx, uint64_t start_addr, uint64_t len_bytes);
 
 /* ---- kconfig.c: the option CONFIG_NAME of the kernel: "y", "m", "n" (not set), another first letter, or 0 when not known ---- */
 char mo_kernel_option(struct mo_ctx *ctx, const char *name);

@@ -114,9 +114,7 @@ void mo_step_judge(const struct mo_memory *memory, struct mo_pages *pages, struc
 		return judge(step, MO_VERDICT_DONE, MO_REASON_NONE, 0);
 	if (pages && !mo_pages_content(pages, start_pfn, nr_pages, &step->content))
 		step->content_known = true;
-	refusal = mo_reason_of_block(-EINVAL, "", block,
-				     mo_iomem_is_ram(memory->ctx, step->block * memory->block_bytes,
-						     memory->block_bytes));
+	refusal = mo_reason_of_block(-EINVAL, "", block, mo_memory_is_ram(memory, step->block));
 	if (refusal != MO_REASON_UNKNOWN)
 		return judge(step, MO_VERDICT_NEVER, refusal, nr_pages);
 	if (!step->content_known)

@@ -397,6 +397,15 @@ static void test_virtio_mem(void **state)
 	machine_close(&machine);
 }
 
+static int covers(const struct machine *machine, uint64_t start_addr, uint64_t len_bytes)
+{
+	struct mo_ram *ram = mo_ram_new();
+	int covered = mo_ram_covers(ram, machine->ctx, start_addr, len_bytes);
+
+	mo_ram_free(ram);
+	return covered;
+}
+
 static void test_iomem(void **state)
 {
 	struct machine machine;
@@ -404,19 +413,38 @@ static void test_iomem(void **state)
 	(void)state;
 	OPEN(&machine, "iomem=00001000-0009fbff : System RAM", "iomem=00100000-3fffffff : System RAM",
 	     "iomem=  01000000-01ffffff : Kernel code", "iomem=100000000-107ffffff : dax0.0",
-	     "iomem=  100000000-107ffffff : System RAM (kmem)");
-	assert_int_equal(mo_iomem_is_ram(machine.ctx, 0, 128 << 20), 0);
-	assert_int_equal(mo_iomem_is_ram(machine.ctx, 128 << 20, 128 << 20), 1);
-	assert_int_equal(mo_iomem_is_ram(machine.ctx, 0x100000000, 128 << 20), 1);
-	assert_int_equal(mo_iomem_is_ram(machine.ctx, 0x108000000, 128 << 20), 0);
+	     "iomem=  100000000-107ffffff : System RAM (kmem)", "iomem=    104000000-104ffffff : System RAM",
+	     "iomem=108000000-10bffffff : System RAM (kmem)", "iomem=200000000-207ffffff : System RAM");
+	assert_int_equal(covers(&machine, 0, 128 << 20), 0);
+	assert_int_equal(covers(&machine, 128 << 20, 128 << 20), 1);
+	assert_int_equal(covers(&machine, 0x100000000, 128 << 20), 1);
+	assert_int_equal(covers(&machine, 0x104000000, 128 << 20), 1);	/* across two neighbours */
+	assert_int_equal(covers(&machine, 0x108000000, 128 << 20), 0);
+	assert_int_equal(covers(&machine, 0x200000000, 128 << 20), 1);
+	assert_int_equal(covers(&machine, 0x200000000, (128 << 20) + 1), 0);
+	assert_int_equal(covers(&machine, 0x208000000, 4096), 0);
 	machine_close(&machine);
 
 	OPEN(&machine, "iomem=00000000-00000000 : System RAM", "iomem=00000000-00000000 : virtio0");
-	assert_int_equal(mo_iomem_is_ram(machine.ctx, 0, 4096), -EACCES);
+	assert_int_equal(covers(&machine, 0, 4096), -EACCES);
 	machine_close(&machine);
 
 	OPEN(&machine, "file=proc/version,x");
-	assert_int_equal(mo_iomem_is_ram(machine.ctx, 0, 4096), -ENOENT);
+	assert_int_equal(covers(&machine, 0, 4096), -ENOENT);
+	machine_close(&machine);
+}
+
+static void test_iomem_is_read_once(void **state)
+{
+	struct machine machine;
+
+	(void)state;
+	OPEN(&machine, DIMM_MACHINE, "iomem=00000000-3fffffff : System RAM");
+	machine_read(&machine);
+	assert_int_equal(mo_memory_is_ram(machine.memory, 7), 1);
+	assert_int_equal(mo_memory_is_ram(machine.memory, 32), 0);
+	ADD(&machine, "remove=proc/iomem");
+	assert_int_equal(mo_memory_is_ram(machine.memory, 0), 1);
 	machine_close(&machine);
 }
 
@@ -498,6 +526,7 @@ int main(void)
 		cmocka_unit_test(test_dax_hidden),
 		cmocka_unit_test(test_virtio_mem),
 		cmocka_unit_test(test_iomem),
+		cmocka_unit_test(test_iomem_is_read_once),
 		cmocka_unit_test(test_kernel_option),
 		cmocka_unit_test(test_references),
 		cmocka_unit_test(test_names),
