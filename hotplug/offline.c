@@ -122,7 +122,7 @@ static int roll_back(struct mo_transaction *txn)
 	int first_err = 0, err;
 	size_t i;
 
-	txn->nr_wanted = count_done(txn);
+	mo_transaction_want(txn, count_done(txn));
 	txn->nr_done = 0;
 	txn->ended_by = MO_REASON_NONE;
 	for (i = txn->nr_items; i-- > 0; ) {
@@ -281,7 +281,8 @@ static int fill_from_plan(struct mo_transaction *txn, const struct mo_plan *plan
 		step = mo_plan_candidate(plan, i);
 		err = mo_transaction_fill(txn, i, step->block, step->verdict, step->content.move_pages);
 	}
-	txn->nr_wanted = mo_plan_nr_steps(plan);
+	if (!err)
+		mo_transaction_want(txn, mo_plan_nr_steps(plan));
 	return err;
 }
 
@@ -312,7 +313,6 @@ static int fill_from_journal(struct mo_transaction *txn)
 	size_t i;
 	int err = mo_transaction_alloc(txn, mo_journal_nr(txn->journal));
 
-	txn->nr_wanted = mo_journal_nr_wanted(txn->journal);
 	for (i = 0; !err && (entry = mo_journal_entry(txn->journal, i)); i++) {
 		memset(&step, 0, sizeof(step));
 		step.block = entry->block;
@@ -332,6 +332,8 @@ static int fill_from_journal(struct mo_transaction *txn)
 			txn->nr_done++;
 		}
 	}
+	if (!err)
+		mo_transaction_want(txn, mo_journal_nr_wanted(txn->journal));
 	return err;
 }
 

@@ -50,7 +50,7 @@ int mo_online(struct mo_plan *plan, enum mo_zone zone, const struct mo_request *
 	err = mo_transaction_alloc(&txn, mo_plan_nr_steps(plan));
 	for (i = 0; !err && (step = mo_plan_step(plan, i)); i++)
 		err = mo_transaction_fill(&txn, i, step->block, step->verdict, 0);
-	txn.nr_wanted = txn.nr_items;
+	mo_transaction_want(&txn, txn.nr_items);
 	if (err)
 		return mo_transaction_abort(&txn, err);
 	err = bring_blocks(&txn, mo_online_word(zone));

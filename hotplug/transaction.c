@@ -131,15 +131,19 @@ int mo_transaction_fill(struct mo_transaction *txn, size_t i, uint32_t block, en
 
 /* ---- progress ---- */
 
-static uint64_t pages_waiting(const struct mo_transaction *txn)
+static uint64_t pages_todo(const struct mo_item *item)
 {
-	uint64_t pages = 0;
+	return item->mark == MO_MARK_TODO ? item->pages : 0;
+}
+
+void mo_transaction_want(struct mo_transaction *txn, size_t nr)
+{
 	size_t i;
 
-	for (i = 0; i < txn->nr_wanted; i++)
-		if (txn->items[i].mark == MO_MARK_TODO)
-			pages += txn->items[i].pages;
-	return pages;
+	txn->nr_wanted = nr;
+	txn->pages_todo = 0;
+	for (i = 0; i < nr; i++)
+		txn->pages_todo += pages_todo(&txn->items[i]);
 }
 
 /* At the rate of all so far, unless a page holds it up: then nobody knows. */
@@ -164,7 +168,7 @@ static void tell(void *data, const struct mo_attempt *attempt)
 	progress->block = attempt->block;
 	progress->nr_done = (uint32_t)txn->nr_done;
 	progress->nr_blocks = (uint32_t)txn->nr_wanted;
-	progress->pages_left = pages_waiting(txn) + attempt->pages_left;
+	progress->pages_left = txn->pages_todo + attempt->pages_left;
 	if (progress->pages_left > progress->pages_total)
 		progress->pages_total = progress->pages_left;
 	progress->elapsed_ms = mo_now_ms() - txn->start_ms;
@@ -214,7 +218,13 @@ static enum mo_outcome find_outcome(struct mo_transaction *txn, struct mo_attemp
 
 void mo_transaction_mark(struct mo_transaction *txn, size_t i, enum mo_journal_mark mark)
 {
-	txn->items[i].mark = mark;
+	struct mo_item *item = &txn->items[i];
+
+	if (i < txn->nr_wanted)
+		txn->pages_todo -= pages_todo(item);
+	item->mark = mark;
+	if (i < txn->nr_wanted)
+		txn->pages_todo += pages_todo(item);
 	if (txn->journal && mo_journal_set(txn->journal, i, mark))
 		mo_report_add_note(txn->report, "%s", mo_ctx_error(txn->ctx));
 }

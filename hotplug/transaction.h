@@ -27,6 +27,7 @@ struct mo_transaction {
 	struct mo_item *items;
 	size_t nr_items;
 	size_t nr_wanted;		/* so many have to change */
+	uint64_t pages_todo;		/* of those whose turn has not come: each tick tells, so nobody adds them up there */
 	size_t nr_done;
 	struct mo_lock *lock;
 	struct mo_journal *journal;	/* NULL: none is kept */
@@ -54,6 +55,8 @@ int mo_transaction_begin(struct mo_transaction *txn, struct mo_memory *memory, c
 /* Room for NR items; the caller fills them. */
 int mo_transaction_alloc(struct mo_transaction *txn, size_t nr);
 int mo_transaction_fill(struct mo_transaction *txn, size_t i, uint32_t block, enum mo_verdict verdict, uint64_t pages);
+/* Once the items are filled: NR of them have to change, the first ones as far as their turn comes. */
+void mo_transaction_want(struct mo_transaction *txn, size_t nr);
 /* Write WORD to one block and put what came of it into its result. EVIDENCE: on failure say which pages stayed. */
 struct mo_step_limits { uint64_t deadline_ms; uint32_t stall_ms; int stop_fd; };
 int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word, const struct mo_step_limits *limits);

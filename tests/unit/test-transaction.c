@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a transaction keeps in mind while blocks change. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "transaction.h"
+
+#define NR_ITEMS 6
+#define NR_WANTED 4	/* the others are second choice */
+
+static uint64_t add_up(const struct mo_transaction *txn)
+{
+	uint64_t nr_pages = 0;
+
+	for (size_t i = 0; i < txn->nr_wanted; i++)
+		if (txn->items[i].mark == MO_MARK_TODO)
+			nr_pages += txn->items[i].pages;
+	return nr_pages;
+}
+
+static void open_txn(struct mo_transaction *txn)
+{
+	*txn = (struct mo_transaction){ 0 };
+	assert_int_equal(mo_transaction_alloc(txn, NR_ITEMS), 0);
+	for (size_t i = 0; i < NR_ITEMS; i++) {
+		txn->items[i].pages = 1ULL << (4 * i);
+		txn->items[i].mark = MO_MARK_TODO;
+	}
+}
+
+static void pages_to_come_are_known_at_each_step(void **state)
+{
+	static const struct { size_t item; enum mo_journal_mark mark; } steps[] = {
+		{ 0, MO_MARK_BEGUN }, { 0, MO_MARK_DONE }, { 1, MO_MARK_FAILED }, { 5, MO_MARK_BEGUN }, { 5, MO_MARK_DONE },
+		{ 2, MO_MARK_TODO }, { 0, MO_MARK_TODO }, { 3, MO_MARK_UNDONE },
+	};
+	struct mo_transaction txn;
+
+	(void)state;
+	open_txn(&txn);
+	mo_transaction_want(&txn, NR_WANTED);
+	assert_int_equal(txn.pages_todo, 0x1111);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		mo_transaction_mark(&txn, steps[i].item, steps[i].mark);
+		assert_int_equal(txn.pages_todo, add_up(&txn));
+	}
+	assert_int_equal(txn.pages_todo, 0x101);
+	free(txn.items);
+}
+
+static void what_was_done_before_is_not_to_come(void **state)
+{
+	struct mo_transaction txn;
+
+	(void)state;
+	open_txn(&txn);
+	mo_transaction_mark(&txn, 1, MO_MARK_DONE);
+	mo_transaction_want(&txn, NR_WANTED);
+	assert_int_equal(txn.pages_todo, 0x1101);
+	mo_transaction_want(&txn, 1);	/* the way back */
+	assert_int_equal(txn.pages_todo, 1);
+	free(txn.items);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pages_to_come_are_known_at_each_step),
+		cmocka_unit_test(what_was_done_before_is_not_to_come),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
