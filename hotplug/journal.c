@@ -19,7 +19,8 @@
 
 #include "private.h"
 
-#define MAGIC "memoffline-journal 1"
+#define MAGIC "memoffline-journal "
+#define JOURNAL_VERSION 2	/* 1 did not know what would do: it has no flags and no len_bytes */
 #define LINE_FORMAT "%10" PRIu32 " %-8s %5" PRId32 " %c\n"
 #define LINE_BYTES 28
 #define MARK_OFFSET 26
@@ -30,7 +31,7 @@ struct mo_journal {
 	off_t first_line;	/* offset of the first block's line */
 	struct mo_journal_entry *entries;
 	size_t nr_entries;
-	size_t nr_wanted;	/* how many of them have to go: the others are second choice */
+	struct mo_journal_terms terms;
 	int32_t pid;
 	uint64_t start_time_s;
 	char target[512];
@@ -68,8 +69,9 @@ static int write_entries(struct mo_journal *journal, FILE *file)
 	const struct mo_journal_entry *entry;
 	size_t i;
 
-	fprintf(file, MAGIC " %d %" PRIu64 " %zu %zu\n%s\n", journal->pid, journal->start_time_s, journal->nr_entries,
-		journal->nr_wanted, journal->target);
+	fprintf(file, MAGIC "%d %d %" PRIu64 " %zu %zu %" PRIu32 " %" PRIu64 "\n%s\n", JOURNAL_VERSION, journal->pid,
+		journal->start_time_s, journal->nr_entries, journal->terms.nr_wanted, journal->terms.flags,
+		journal->terms.len_bytes, journal->target);
 	journal->first_line = ftello(file);
 	for (i = 0; i < journal->nr_entries; i++) {
 		entry = &journal->entries[i];
@@ -101,7 +103,7 @@ static int write_journal(struct mo_journal *journal, const char *path, const cha
 }
 
 int mo_journal_create(struct mo_ctx *ctx, const char *target, const struct mo_journal_entry *entries, size_t nr,
-		      size_t nr_wanted, struct mo_journal **out)
+		      const struct mo_journal_terms *terms, struct mo_journal **out)
 {
 	char path[512], temp_path[512];
 	struct mo_journal *journal;
@@ -114,7 +116,7 @@ int mo_journal_create(struct mo_ctx *ctx, const char *target, const struct mo_jo
 		return err;
 	memcpy(journal->entries, entries, nr * sizeof(*entries));
 	copy_printable(journal->target, sizeof(journal->target), target);
-	journal->nr_wanted = nr_wanted;
+	journal->terms = *terms;
 	journal->pid = getpid();
 	journal->start_time_s = (uint64_t)time(NULL);
 	unlink(temp_path);	/* of a command that was killed; we hold the lock */
@@ -150,28 +152,64 @@ static bool parse_entry(const char *line, struct mo_journal_entry *entry)
 	return true;
 }
 
+struct header {
+	int32_t pid;
+	uint64_t start_time_s;
+	size_t nr_entries;
+	struct mo_journal_terms terms;
+	int len_bytes;		/* of its line */
+};
+
+static int parse_header(const char *text, struct header *header)
+{
+	struct mo_journal_terms *terms = &header->terms;
+	int version, used = 0, n;
+
+	memset(header, 0, sizeof(*header));
+	if (sscanf(text, MAGIC "%d%n", &version, &used) != 1 || !used || version < 1)
+		return -EBADMSG;
+	if (version > JOURNAL_VERSION)
+		return -EPROTONOSUPPORT;
+	text += used;
+	n = sscanf(text, "%" SCNd32 " %" SCNu64 " %zu %zu%n", &header->pid, &header->start_time_s, &header->nr_entries,
+		   &terms->nr_wanted, &header->len_bytes);
+	if (n != 4)
+		return -EBADMSG;
+	if (version > 1) {
+		text += header->len_bytes;
+		used += header->len_bytes;
+		if (sscanf(text, " %" SCNu32 " %" SCNu64 "%n", &terms->flags, &terms->len_bytes, &header->len_bytes) != 2)
+			return -EBADMSG;
+	}
+	if (text[header->len_bytes] != '\n')
+		return -EBADMSG;
+	header->len_bytes += used + 1;
+	return 0;
+}
+
 /* TEXT is the whole file. Everything must fit exactly: half a journal is worse than none. */
 static int parse_journal(struct mo_ctx *ctx, const char *text, size_t len, struct mo_journal **out)
 {
 	struct mo_journal *journal;
-	uint64_t start_time_s;
-	int32_t pid;
-	size_t nr, nr_wanted, i;
-	int used = 0;
+	struct header header;
+	int err = parse_header(text, &header);
+	size_t i;
 
-	if (sscanf(text, MAGIC " %" SCNd32 " %" SCNu64 " %zu %zu\n%n", &pid, &start_time_s, &nr, &nr_wanted, &used) != 4 ||
-	    !used || nr_wanted > nr || nr > len / LINE_BYTES || journal_alloc(ctx, nr, &journal))
+	if (err)
+		return err;
+	if (header.terms.nr_wanted > header.nr_entries || header.nr_entries > len / LINE_BYTES ||
+	    journal_alloc(ctx, header.nr_entries, &journal))
 		return -EBADMSG;
-	journal->nr_wanted = nr_wanted;
-	journal->pid = pid;
-	journal->start_time_s = start_time_s;
-	copy_printable(journal->target, sizeof(journal->target), text + used);
-	i = strcspn(text + used, "\n");
+	journal->terms = header.terms;
+	journal->pid = header.pid;
+	journal->start_time_s = header.start_time_s;
+	i = strcspn(text + header.len_bytes, "\n");
+	copy_printable(journal->target, sizeof(journal->target), text + header.len_bytes);
 	journal->target[i < sizeof(journal->target) ? i : sizeof(journal->target) - 1] = '\0';
-	journal->first_line = used + (off_t)i + 1;
-	if ((size_t)journal->first_line + nr * LINE_BYTES != len)
+	journal->first_line = header.len_bytes + (off_t)i + 1;
+	if ((size_t)journal->first_line + header.nr_entries * LINE_BYTES != len)
 		goto damaged;
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < header.nr_entries; i++)
 		if (!parse_entry(text + journal->first_line + i * LINE_BYTES, &journal->entries[i]))
 			goto damaged;
 	*out = journal;
@@ -220,11 +258,14 @@ int mo_journal_load(struct mo_ctx *ctx, struct mo_journal **out)
 	text = read_fd(fd, &len);
 	err = text ? parse_journal(ctx, text, len, out) : -errno;
 	free(text);
-	if (err) {
+	if (err)
 		close(fd);
+	if (err == -EPROTONOSUPPORT)
+		return mo_error(ctx, err, "the journal %s was written by a newer memoffline; use that one, or bring blocks back "
+				"with 'memoffline online', then remove the file", path);
+	if (err)
 		return mo_error(ctx, err, "the journal %s is damaged; look at 'memoffline list', bring blocks back with "
 				"'memoffline online', then remove the file", path);
-	}
 	(*out)->fd = fd;
 	return 0;
 }
@@ -234,9 +275,9 @@ size_t mo_journal_nr(const struct mo_journal *journal)
 	return journal->nr_entries;
 }
 
-size_t mo_journal_nr_wanted(const struct mo_journal *journal)
+const struct mo_journal_terms *mo_journal_terms(const struct mo_journal *journal)
 {
-	return journal->nr_wanted;
+	return &journal->terms;
 }
 
 const struct mo_journal_entry *mo_journal_entry(const struct mo_journal *journal, size_t i)

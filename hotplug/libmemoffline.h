@@ -428,9 +428,13 @@ struct mo_journal_info {
 	uint64_t start_time_s;	/* seconds since the epoch */
 	char target[256];
 };
-/* INFO is the caller's. -ENOENT: there is none. -EBADMSG: it is damaged. */
+/* INFO is the caller's. -ENOENT: there is none. -EBADMSG: it is damaged. -EPROTONOSUPPORT: of a newer version. */
 int mo_journal_read(struct mo_ctx *ctx, struct mo_journal_info *info);
-/* Finish, or take back, what the journal says. -ENOENT: there is none. Errors as mo_offline(). */
+/*
+ * Finish, or take back, what the journal says. What will do is what would have done for the command that left it,
+ * unless request->flags has MO_REQUEST_PARTIAL or MO_REQUEST_ALL_OR_NOTHING. -ENOENT: there is none. Errors as
+ * mo_journal_read() and mo_offline().
+ */
 int mo_resume(struct mo_ctx *ctx, const struct mo_request *request, struct mo_report **report);
 int mo_undo(struct mo_ctx *ctx, const struct mo_request *request, struct mo_report **report);
 

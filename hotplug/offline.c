@@ -11,9 +11,7 @@ static bool keeps_part(const struct mo_transaction *txn)
 {
 	if (txn->ended_by == MO_REASON_INTERRUPTED)
 		return false;
-	if (txn->request->flags & MO_REQUEST_PARTIAL)
-		return true;
-	return txn->request->len_bytes && !(txn->request->flags & MO_REQUEST_ALL_OR_NOTHING);
+	return mo_transaction_takes_part(txn);
 }
 
 /* A limit on the whole, a stop, or a worker that is held: further blocks would fare no better. */
@@ -53,7 +51,7 @@ static int take_block(struct mo_transaction *txn, size_t i)
 		txn->nr_done++;
 		return 0;
 	}
-	if (item->verdict == MO_VERDICT_NEVER && !(txn->request->flags & MO_REQUEST_FORCE))
+	if (item->verdict == MO_VERDICT_NEVER && !(txn->flags & MO_REQUEST_FORCE))
 		return refuse(txn, i);
 	mo_transaction_mark(txn, i, MO_MARK_BEGUN);
 	err = mo_transaction_write(txn, i, "offline", &limits);
@@ -75,7 +73,7 @@ static int refuse_hopeless(struct mo_transaction *txn)
 	size_t i;
 	int err = 0;
 
-	if (keeps_part(txn) || txn->request->flags & MO_REQUEST_FORCE)
+	if (keeps_part(txn) || txn->flags & MO_REQUEST_FORCE)
 		return 0;
 	for (i = 0; i < txn->nr_wanted; i++)
 		if (txn->items[i].verdict == MO_VERDICT_NEVER)
@@ -186,6 +184,7 @@ static int explain(const struct mo_transaction *txn, int err, const char *after)
 static int open_journal(struct mo_transaction *txn)
 {
 	struct mo_journal_entry *entries = calloc(txn->nr_items ? txn->nr_items : 1, sizeof(*entries));
+	const struct mo_journal_terms terms = { txn->nr_wanted, txn->flags, txn->len_bytes };
 	size_t i;
 	int err;
 
@@ -194,8 +193,7 @@ static int open_journal(struct mo_transaction *txn)
 	for (i = 0; i < txn->nr_items; i++)
 		entries[i] = (struct mo_journal_entry){ txn->items[i].block, txn->items[i].before.zone,
 							txn->items[i].before.node, MO_MARK_TODO };
-	err = mo_journal_create(txn->ctx, mo_report_target(txn->report), entries, txn->nr_items, txn->nr_wanted,
-				&txn->journal);
+	err = mo_journal_create(txn->ctx, mo_report_target(txn->report), entries, txn->nr_items, &terms, &txn->journal);
 	free(entries);
 	return err;
 }
@@ -333,7 +331,7 @@ static int fill_from_journal(struct mo_transaction *txn)
 		}
 	}
 	if (!err)
-		mo_transaction_want(txn, mo_journal_nr_wanted(txn->journal));
+		mo_transaction_want(txn, mo_journal_terms(txn->journal)->nr_wanted);
 	return err;
 }
 
@@ -365,6 +363,7 @@ int mo_resume(struct mo_ctx *ctx, const struct mo_request *request, struct mo_re
 
 	if (err)
 		return err;
+	mo_transaction_adopt(&txn);
 	err = mo_engine_begin(&txn);
 	return err ? mo_transaction_abort(&txn, err) : run(&txn, report);
 }

@@ -339,11 +339,18 @@ void mo_lock_drop(struct mo_lock *lock);
 struct mo_journal;
 enum mo_journal_mark { MO_MARK_TODO = '.', MO_MARK_BEGUN = 'b', MO_MARK_DONE = 'd', MO_MARK_FAILED = 'f', MO_MARK_UNDONE = 'u' };
 struct mo_journal_entry { uint32_t block; enum mo_zone zone; int32_t node; enum mo_journal_mark mark; };
+/* What has to come of it. */
+struct mo_journal_terms {
+	size_t nr_wanted;	/* entries: the first ones; the others are second choice */
+	uint32_t flags;		/* of the request */
+	uint64_t len_bytes;	/* of the request */
+};
 int mo_journal_create(struct mo_ctx *ctx, const char *target, const struct mo_journal_entry *entries, size_t nr,
-		      size_t nr_wanted, struct mo_journal **journal);
+		      const struct mo_journal_terms *terms, struct mo_journal **journal);
+/* -EBADMSG: damaged. -EPROTONOSUPPORT: of a newer version. An older one reads as all or nothing. */
 int mo_journal_load(struct mo_ctx *ctx, struct mo_journal **journal);
 size_t mo_journal_nr(const struct mo_journal *journal);
-size_t mo_journal_nr_wanted(const struct mo_journal *journal);	/* the first ones; the others are second choice */
+const struct mo_journal_terms *mo_journal_terms(const struct mo_journal *journal);
 const struct mo_journal_entry *mo_journal_entry(const struct mo_journal *journal, size_t i);
 const char *mo_journal_target(const struct mo_journal *journal);
 int mo_journal_set(struct mo_journal *journal, size_t i, enum mo_journal_mark mark);

@@ -83,6 +83,8 @@ int mo_transaction_begin(struct mo_transaction *txn, struct mo_memory *memory, c
 		return err;
 	txn->ctx = ctx;
 	txn->request = request;
+	txn->flags = request->flags;
+	txn->len_bytes = request->len_bytes;
 	txn->start_ms = mo_now_ms();
 	txn->deadline_ms = request->timeout_ms ? txn->start_ms + request->timeout_ms : 0;
 	err = take_lock(txn, action, target);
@@ -99,6 +101,22 @@ int mo_transaction_begin(struct mo_transaction *txn, struct mo_memory *memory, c
 	if (mo_pages_open(ctx, &txn->pages))
 		txn->pages = NULL;
 	return 0;
+}
+
+void mo_transaction_adopt(struct mo_transaction *txn)
+{
+	const struct mo_journal_terms *terms = mo_journal_terms(txn->journal);
+	const uint32_t extent = MO_REQUEST_PARTIAL | MO_REQUEST_ALL_OR_NOTHING;
+
+	txn->flags |= txn->flags & extent ? terms->flags & ~extent : terms->flags;
+	txn->len_bytes = terms->len_bytes;
+}
+
+bool mo_transaction_takes_part(const struct mo_transaction *txn)
+{
+	if (txn->flags & MO_REQUEST_PARTIAL)
+		return true;
+	return txn->len_bytes && !(txn->flags & MO_REQUEST_ALL_OR_NOTHING);
 }
 
 int mo_transaction_alloc(struct mo_transaction *txn, size_t nr)

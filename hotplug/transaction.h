@@ -24,6 +24,8 @@ struct mo_transaction {
 	struct mo_ctx *ctx;
 	struct mo_memory *memory;
 	const struct mo_request *request;
+	uint32_t flags;			/* the request's, or those of the command that is being finished */
+	uint64_t len_bytes;		/* likewise */
 	struct mo_item *items;
 	size_t nr_items;
 	size_t nr_wanted;		/* so many have to change */
@@ -60,6 +62,10 @@ void mo_transaction_want(struct mo_transaction *txn, size_t nr);
 /* Write WORD to one block and put what came of it into its result. EVIDENCE: on failure say which pages stayed. */
 struct mo_step_limits { uint64_t deadline_ms; uint32_t stall_ms; int stop_fd; };
 int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word, const struct mo_step_limits *limits);
+/* Go on under the terms of the journal, unless the request says how much has to go. */
+void mo_transaction_adopt(struct mo_transaction *txn);
+/* Will less than all that is wanted do? */
+bool mo_transaction_takes_part(const struct mo_transaction *txn);
 /* Set mark in item and journal. */
 void mo_transaction_mark(struct mo_transaction *txn, size_t i, enum mo_journal_mark mark);
 /* Put a block back into the zone where it was. */

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "transaction.h"
@@ -66,11 +67,50 @@ static void what_was_done_before_is_not_to_come(void **state)
 	free(txn.items);
 }
 
+/* What is finished later may leave as much undone as what was killed might have. */
+static void terms_outlive_a_killed_command(void **state)
+{
+	static const struct { uint32_t killed, resumed; uint64_t len_bytes; bool takes_part; } cases[] = {
+		{ 0, 0, 0, false },
+		{ 0, 0, 1 << 30, true },
+		{ MO_REQUEST_ALL_OR_NOTHING, 0, 1 << 30, false },
+		{ 0, MO_REQUEST_ALL_OR_NOTHING, 1 << 30, false },
+		{ MO_REQUEST_PARTIAL, 0, 0, true },
+		{ MO_REQUEST_PARTIAL, MO_REQUEST_ALL_OR_NOTHING, 0, false },
+		{ 0, MO_REQUEST_PARTIAL, 0, true },
+		{ MO_REQUEST_ALL_OR_NOTHING, MO_REQUEST_PARTIAL, 1 << 30, true },
+	};
+	const struct mo_journal_entry entry = { 3, MO_ZONE_MOVABLE, 0, MO_MARK_DONE };
+	char dir[] = "/tmp/memoffline-test-XXXXXX";
+	struct mo_transaction txn = { 0 };
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(mo_ctx_new(&txn.ctx), 0);
+	assert_int_equal(mo_ctx_set_run_dir(txn.ctx, dir), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct mo_journal_terms terms = { 1, cases[i].killed | MO_REQUEST_FORCE, cases[i].len_bytes };
+
+		assert_int_equal(mo_journal_create(txn.ctx, "3", &entry, 1, &terms, &txn.journal), 0);
+		mo_journal_close(txn.journal);
+		assert_int_equal(mo_journal_load(txn.ctx, &txn.journal), 0);
+		txn.flags = cases[i].resumed;
+		txn.len_bytes = 0;
+		mo_transaction_adopt(&txn);
+		assert_int_equal(mo_transaction_takes_part(&txn), cases[i].takes_part);
+		assert_true(txn.flags & MO_REQUEST_FORCE);
+		assert_int_equal(mo_journal_end(txn.journal), 0);
+	}
+	mo_ctx_unref(txn.ctx);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pages_to_come_are_known_at_each_step),
 		cmocka_unit_test(what_was_done_before_is_not_to_come),
+		cmocka_unit_test(terms_outlive_a_killed_command),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
