@@ -411,7 +411,7 @@ static void read_block(struct reader *r, struct json_object *object, struct mo_r
 		r->err = -ENOMEM;
 		return;
 	}
-	result->outcome = (enum mo_outcome)get_known(r, object, "outcome", outcome_at, MO_OUTCOME_VANISHED + 1);
+	result->outcome = (enum mo_outcome)get_known(r, object, "outcome", outcome_at, MO_OUTCOME_NR);
 	result->error = -(int)get_u64(r, object, "errno", INT32_MAX);
 	result->reason = get_reason(r, object);
 	result->pages_before = get_u64(r, object, "pages_before", UINT64_MAX);

@@ -406,7 +406,7 @@ struct mo_report;
  * -EBUSY: a block could not go; -ETIMEDOUT: a deadline passed; -EINTR: stop_fd; -EALREADY:
  * another memoffline is at work (the error names it); -EROFS: the context has a sysroot; -EACCES,
  * -EPERM: not root; -ENOSPC: no room for the journal; -EUCLEAN: an unfinished journal is
- * there, see mo_resume() and mo_undo(). 1: done in part.
+ * there, see mo_resume() and mo_undo(). 1: done in part. -EXDEV, of mo_undo(): all came back, but some to another zone.
  * With MO_ENGINE_CORE: -ENOENT: there is no module for this kernel, or the kernel lacks what it needs; -EPERM,
  * -EKEYREJECTED, -ENOEXEC and others: the kernel does not take it; -EOPNOTSUPP: it is loaded but set aside. The error
  * says what to do.
@@ -446,8 +446,10 @@ enum mo_outcome {
 	MO_OUTCOME_DONE,
 	MO_OUTCOME_FAILED,	/* the block is as it was */
 	MO_OUTCOME_ROLLED_BACK,	/* went, and came back to its zone */
-	MO_OUTCOME_ROLLBACK_FAILED, /* went, and could not come back: it is offline, or in another zone */
+	MO_OUTCOME_ROLLBACK_FAILED, /* went, and could not come back: it is offline */
 	MO_OUTCOME_VANISHED,
+	MO_OUTCOME_OTHER_ZONE,	/* went, and came back to another zone, which its detail names; error is -EXDEV */
+	MO_OUTCOME_NR
 };
 /* "done", "rolled-back"...: the words of the JSON. Never NULL. */
 const char *mo_outcome_name(enum mo_outcome outcome);

@@ -114,7 +114,7 @@ static size_t count_done(const struct mo_transaction *txn)
 	return nr;
 }
 
-/* Returns 0 when every block is back. */
+/* Returns 0 when every block is back, -EXDEV when each is online, but some in another zone. */
 static int roll_back(struct mo_transaction *txn)
 {
 	int first_err = 0, err;
@@ -133,7 +133,7 @@ static int roll_back(struct mo_transaction *txn)
 			continue;
 		}
 		err = mo_transaction_restore(txn, i);
-		if (err && !first_err)
+		if (err && (!first_err || first_err == -EXDEV))
 			first_err = err;
 	}
 	return first_err;
@@ -215,16 +215,18 @@ static int run(struct mo_transaction *txn, struct mo_report **report)
 	const char *after = "see 'memoffline report' for what was kept and 'memoffline list' for the blocks";
 	enum mo_reason ended_by;
 	bool complete = true;
-	int err = take_blocks(txn), result = err;
+	int err = take_blocks(txn), result = err, back;
 
 	if (err && keeps_part(txn) && freed_bytes(txn)) {
 		result = 1;
 	} else if (err) {
 		ended_by = txn->ended_by;
-		complete = !roll_back(txn);
+		back = roll_back(txn);
+		complete = !back || back == -EXDEV;
 		txn->ended_by = ended_by;
-		after = complete ? "every block is as it was" :
-				   "not every block came back; try 'memoffline offline --undo'";
+		after = !back ? "every block is as it was" :
+			complete ? "every block is online again, but not each in its zone; see 'memoffline report'" :
+			"not every block came back; try 'memoffline offline --undo'";
 	}
 	close_journal(txn, complete && !txn->abandoned);
 	if (err)
@@ -393,8 +395,10 @@ int mo_undo(struct mo_ctx *ctx, const struct mo_request *request, struct mo_repo
 	mo_engine_tidy(ctx);
 	undo_going(&txn);
 	err = roll_back(&txn);
-	close_journal(&txn, !err);
-	if (err)
+	close_journal(&txn, !err || err == -EXDEV);
+	if (err == -EXDEV)
+		mo_error(ctx, err, "every block is online again, but not each in its zone; see 'memoffline report'");
+	else if (err)
 		mo_error(ctx, err, "not every block could be brought back (%s); see 'memoffline report', then try --undo again",
 			 strerror(-err));
 	return mo_transaction_end(&txn, err, 0, report);

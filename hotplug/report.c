@@ -20,6 +20,7 @@ static const char *const outcome_names[] = {
 	[MO_OUTCOME_ROLLED_BACK] = "rolled-back",
 	[MO_OUTCOME_ROLLBACK_FAILED] = "rollback-failed",
 	[MO_OUTCOME_VANISHED] = "vanished",
+	[MO_OUTCOME_OTHER_ZONE] = "other-zone",
 };
 
 /* A record as the library's users see it is the head of what is kept. */

@@ -279,6 +279,19 @@ int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word,
 	return attempt.error;
 }
 
+/* It is online, so that there is nothing left to undo; only its user knows whether the zone matters. */
+static int came_elsewhere(struct mo_transaction *txn, struct mo_item *item, enum mo_zone zone)
+{
+	char detail[64];
+
+	snprintf(detail, sizeof(detail), "it is in zone %s now, and was in %s", mo_zone_name(zone),
+		 mo_zone_name(item->before.zone));
+	mo_report_set_detail(txn->report, item->result, detail);
+	item->result->outcome = MO_OUTCOME_OTHER_ZONE;
+	item->result->error = -EXDEV;
+	return -EXDEV;
+}
+
 int mo_transaction_restore(struct mo_transaction *txn, size_t i)
 {
 	struct mo_step_limits limits = { mo_now_ms() + RESTORE_MS, 0, -1 };
@@ -291,14 +304,15 @@ int mo_transaction_restore(struct mo_transaction *txn, size_t i)
 	/* A zone that the kernel no longer accepts there: better online elsewhere than lost. */
 	if (err == -EINVAL)
 		err = mo_transaction_write(txn, i, "online", &limits);
-	block = mo_memory_find(txn->memory, item->block);
-	if (!err && block && item->before.zone != MO_ZONE_UNKNOWN && block->zone != item->before.zone)
-		err = -EXDEV;
 	item->result->outcome = err ? MO_OUTCOME_ROLLBACK_FAILED : MO_OUTCOME_ROLLED_BACK;
 	item->result->error = err;
-	if (!err)
-		mo_transaction_mark(txn, i, MO_MARK_UNDONE);
-	return err;
+	if (err)
+		return err;
+	mo_transaction_mark(txn, i, MO_MARK_UNDONE);
+	block = mo_memory_find(txn->memory, item->block);
+	if (block && item->before.zone != MO_ZONE_UNKNOWN && block->zone != item->before.zone)
+		return came_elsewhere(txn, item, block->zone);
+	return 0;
 }
 
 /* ---- end ---- */

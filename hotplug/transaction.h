@@ -29,7 +29,7 @@ struct mo_transaction {
 	struct mo_item *items;
 	size_t nr_items;
 	size_t nr_wanted;		/* so many have to change */
-	uint64_t pages_todo;		/* of those whose turn has not come: each tick tells, so nobody adds them up there */
+	uint64_t pages_todo;		/* of those whose turn has not come; told at each tick, so kept as a sum */
 	size_t nr_done;
 	struct mo_lock *lock;
 	struct mo_journal *journal;	/* NULL: none is kept */
@@ -68,7 +68,7 @@ void mo_transaction_adopt(struct mo_transaction *txn);
 bool mo_transaction_takes_part(const struct mo_transaction *txn);
 /* Set mark in item and journal. */
 void mo_transaction_mark(struct mo_transaction *txn, size_t i, enum mo_journal_mark mark);
-/* Put a block back into the zone where it was. */
+/* Put a block back into the zone where it was. -EXDEV: it is online, but in another zone. */
 int mo_transaction_restore(struct mo_transaction *txn, size_t i);
 /* Nothing has changed: release everything, no report. Returns ERR. */
 int mo_transaction_abort(struct mo_transaction *txn, int err);

@@ -8,10 +8,9 @@
 #include "out.h"
 
 #define BLOCKS_SHOWN 8
-#define OUTCOME_NR (MO_OUTCOME_VANISHED + 1)
 
 struct counts {
-	uint64_t outcomes[OUTCOME_NR];
+	uint64_t outcomes[MO_OUTCOME_NR];
 	bool reasons[MO_REASON_NR];	/* those that kept a block or a page */
 };
 
@@ -38,7 +37,7 @@ static struct counts count(const struct mo_report *report)
 static bool is_failure(const struct mo_block_result *block)
 {
 	return block->outcome == MO_OUTCOME_FAILED || block->outcome == MO_OUTCOME_ROLLBACK_FAILED ||
-	       block->outcome == MO_OUTCOME_VANISHED;
+	       block->outcome == MO_OUTCOME_VANISHED || block->outcome == MO_OUTCOME_OTHER_ZONE;
 }
 
 static void print_done(const struct mo_report *report, const struct counts *counts)
@@ -69,21 +68,27 @@ static void print_outcomes(const struct mo_report *report, const struct counts *
 		{ MO_OUTCOME_FAILED, "failed" },
 		{ MO_OUTCOME_ROLLED_BACK, "went and came back as before" },
 		{ MO_OUTCOME_ROLLBACK_FAILED, "went and could not come back" },
+		{ MO_OUTCOME_OTHER_ZONE, "went and came back to another zone" },
 		{ MO_OUTCOME_VANISHED, "vanished meanwhile" },
 		{ MO_OUTCOME_WAS_SO, "so already" },
 		{ MO_OUTCOME_NOT_TRIED, "not tried" },
 	};
+	bool is_undo = !strcmp(mo_report_action(report), "undo");
+	enum mo_outcome success = is_undo ? MO_OUTCOME_ROLLED_BACK : MO_OUTCOME_DONE;
 	char text[256];
-	size_t len = (size_t)snprintf(text, sizeof(text), "%" PRIu64 " of %zu %s", counts->outcomes[MO_OUTCOME_DONE],
-				      mo_report_nr_blocks(report), mo_report_action(report));
+	size_t len = (size_t)snprintf(text, sizeof(text), "%" PRIu64 " of %zu %s", counts->outcomes[success],
+				      mo_report_nr_blocks(report), is_undo ? "brought back" : mo_report_action(report));
 
 	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]) && len < sizeof(text); i++)
-		if (counts->outcomes[outcomes[i].outcome])
+		if (counts->outcomes[outcomes[i].outcome] && outcomes[i].outcome != success)
 			len += (size_t)snprintf(text + len, sizeof(text) - len, "; %" PRIu64 " %s",
 						counts->outcomes[outcomes[i].outcome], outcomes[i].text);
 	say_item("  blocks:     ", "%s", text);
 	if (counts->outcomes[MO_OUTCOME_ROLLBACK_FAILED])
 		say_item("  what to do: ", "bring back what is still offline with 'memoffline online'; 'memoffline list' shows it");
+	if (counts->outcomes[MO_OUTCOME_OTHER_ZONE])
+		say_item("  what to do: ", "to have a block in its zone, take it offline again, then use 'memoffline online BLOCK "
+			 "--zone ZONE'; where the kernel refuses, take its neighbours of the other zone offline first");
 }
 
 static void print_remedies(const struct counts *counts)

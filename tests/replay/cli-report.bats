@@ -45,6 +45,21 @@ report() {
 	[[ $output == *"3 (2 explained)"* ]]
 }
 
+@test "a block that came back to another zone: which, and what to do" {
+	sed -i '0,/"outcome": *"rolled-back"/s//"outcome":"other-zone"/; 0,/"detail": *""/s//"detail":"it is in zone Normal now"/' \
+		"$run_dir/reports/last.json"
+	report
+	[[ $output == *"1 went and came back as before; 1 went and came back to another zone; 1 not tried"* ]]
+	[[ $(tr -s ' \n' ' ' <<<"$output") == *"what to do: to have a block in its zone, take it offline again"*"--zone ZONE"* ]]
+	[[ $output == *" other-zone "* ]]
+}
+
+@test "of an undo, what came back" {
+	sed -i 's/"action": *"offline"/"action":"undo"/' "$run_dir/reports/last.json"
+	report
+	[[ $output == *"blocks:     2 of 4 brought back; 1 failed; 1 not tried"* ]]
+}
+
 @test "of a block; by either name" {
 	report 33
 	[[ $output == *PNP0C80:00* ]]

@@ -212,7 +212,7 @@ static void all_names(void **state)
 	char *text;
 
 	assert_int_equal(mo_report_new(f->ctx, "online", NULL, &report), 0);
-	for (i = 0; i <= MO_OUTCOME_VANISHED; i++)
+	for (i = 0; i < MO_OUTCOME_NR; i++)
 		mo_report_add_block(report, i, (enum mo_zone)(i % (MO_ZONE_DEVICE + 1)))->outcome = (enum mo_outcome)i;
 	for (i = 0; i < MO_REASON_NR; i++) {
 		facts.reason = (enum mo_reason)i;
@@ -225,7 +225,7 @@ static void all_names(void **state)
 	assert_int_equal(mo_report_result(copy), 1);
 	assert_int_equal(mo_report_freed_bytes(copy), UINT64_MAX);
 	assert_string_equal(mo_report_target(copy), "");
-	for (i = 0; i <= MO_OUTCOME_VANISHED; i++)
+	for (i = 0; i < MO_OUTCOME_NR; i++)
 		assert_int_equal(mo_report_block(copy, i)->outcome, i);
 	for (i = 0; i < MO_REASON_NR; i++) {
 		assert_int_equal(mo_report_record(copy, i)->reason, i);

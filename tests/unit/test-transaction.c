@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a transaction keeps in mind while blocks change. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <unistd.h>
-#include <cmocka.h>
-
+#include "machine.h"
 #include "transaction.h"
 
 #define NR_ITEMS 6
@@ -36,8 +29,8 @@ static void open_txn(struct mo_transaction *txn)
 static void pages_to_come_are_known_at_each_step(void **state)
 {
 	static const struct { size_t item; enum mo_journal_mark mark; } steps[] = {
-		{ 0, MO_MARK_BEGUN }, { 0, MO_MARK_DONE }, { 1, MO_MARK_FAILED }, { 5, MO_MARK_BEGUN }, { 5, MO_MARK_DONE },
-		{ 2, MO_MARK_TODO }, { 0, MO_MARK_TODO }, { 3, MO_MARK_UNDONE },
+		{ 0, MO_MARK_BEGUN }, { 0, MO_MARK_DONE }, { 1, MO_MARK_FAILED }, { 5, MO_MARK_BEGUN },
+		{ 5, MO_MARK_DONE }, { 2, MO_MARK_TODO }, { 0, MO_MARK_TODO }, { 3, MO_MARK_UNDONE },
 	};
 	struct mo_transaction txn;
 
@@ -105,12 +98,42 @@ static void terms_outlive_a_killed_command(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+/* The blocks of the tree are online: what comes back is what stands there. */
+static void a_block_that_comes_back_elsewhere_is_said(void **state)
+{
+	const struct mo_request request = MO_REQUEST_INIT;
+	struct mo_transaction txn = { .request = &request };
+	struct machine machine;
+
+	(void)state;
+	OPEN(&machine, DIMM_MACHINE);
+	machine_read(&machine);
+	txn.ctx = machine.ctx;
+	txn.memory = machine.memory;
+	assert_int_equal(mo_report_new(machine.ctx, "offline", "7", &txn.report), 0);
+	assert_int_equal(mo_transaction_alloc(&txn, 2), 0);
+	for (uint32_t i = 0; i < 2; i++)
+		assert_int_equal(mo_transaction_fill(&txn, i, 6 + i, MO_VERDICT_FREE, 0), 0);
+	txn.items[1].before.zone = MO_ZONE_MOVABLE;
+	assert_int_equal(mo_transaction_restore(&txn, 0), 0);
+	assert_int_equal(txn.items[0].result->outcome, MO_OUTCOME_ROLLED_BACK);
+	assert_int_equal(mo_transaction_restore(&txn, 1), -EXDEV);
+	assert_int_equal(txn.items[1].result->outcome, MO_OUTCOME_OTHER_ZONE);
+	assert_int_equal(txn.items[1].result->error, -EXDEV);
+	assert_string_equal(txn.items[1].result->detail, "it is in zone Normal now, and was in Movable");
+	assert_int_equal(txn.items[1].mark, MO_MARK_UNDONE);	/* online: there is nothing to undo */
+	free(txn.items);
+	mo_report_unref(txn.report);
+	machine_close(&machine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pages_to_come_are_known_at_each_step),
 		cmocka_unit_test(what_was_done_before_is_not_to_come),
 		cmocka_unit_test(terms_outlive_a_killed_command),
+		cmocka_unit_test(a_block_that_comes_back_elsewhere_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
