@@ -117,13 +117,13 @@ void mo_step_judge(const struct mo_memory *memory, struct mo_pages *pages, struc
 	refusal = mo_reason_of_block(-EINVAL, "", block, mo_memory_is_ram(memory, step->block));
 	if (refusal != MO_REASON_UNKNOWN)
 		return judge(step, MO_VERDICT_NEVER, refusal, nr_pages);
-	if (!step->content_known)
-		return judge(step, block->zone == MO_ZONE_MOVABLE ? MO_VERDICT_LIKELY : MO_VERDICT_UNLIKELY,
-			     MO_REASON_NONE, 0);
-	judge_content(memory, step, block);
+	if (step->content_known)
+		judge_content(memory, step, block);
+	else
+		judge(step, block->zone == MO_ZONE_MOVABLE ? MO_VERDICT_LIKELY : MO_VERDICT_UNLIKELY, MO_REASON_NONE, 0);
 	if (judge_by_core(memory, session, step))
 		return;
-	if (step->reason != MO_REASON_NONE)
+	if (step->content_known && step->reason != MO_REASON_NONE)
 		mo_pages_each(pages, start_pfn, nr_pages, match_first_page, &first);
 	step->reason_pfn = first.pfn;
 }
