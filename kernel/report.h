@@ -42,7 +42,8 @@ void mo_report_free(struct mo_report *report);	/* accepts NULL */
  * counts alone where record is NULL: nr_pages that stay for that reason.
  */
 struct memoffline_record *mo_report_next(struct mo_report *report);
-void mo_report_keep(struct mo_report *report, struct memoffline_record *record, enum memoffline_reason reason, u64 nr_pages);
+void mo_report_keep(struct mo_report *report, struct memoffline_record *record, enum memoffline_reason reason,
+		    u64 nr_pages);
 
 /* What holds most pages; MEMOFFLINE_REASON_NONE when none stayed. */
 enum memoffline_reason mo_report_main_reason(const struct mo_report *report);

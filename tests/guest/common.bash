@@ -13,11 +13,15 @@ module_path() { echo "$module"; }
 load_core() { insmod "$module" "$@"; }
 unload_core() { rmmod memoffline; }
 
+# For what has no event to wait for. One pipe for all pauses: bash at times waits for ever for the process behind <(:).
+exec {pause_fd}<> <(:)
+pause() { read -rt "$1" -u "$pause_fd" || :; }	# SECONDS
+
 # Awaits a word in the output of a background process.
 await() {	# FILE PID WORD
 	until grep -q "$3" "$1" 2>/dev/null; do
 		kill -0 "$2" 2>/dev/null || grep -q "$3" "$1" || { cat "$1" >&2; return 1; }
-		read -rt 0.02 <> <(:) || :
+		pause 0.02
 	done
 }
 

@@ -14,9 +14,8 @@ int pure_fails_after = -1;
 
 /* Pages as they are when nothing is wrong; what follows in braces differs. */
 #define FREE	.is_online = 1, .is_free = 1
-#define ANON	.is_online = 1, .is_lru = 1, .is_anon = 1, .is_swapbacked = 1, .can_migrate = 1, .mapcount = 1, .refs = 1
-#define THP	.is_online = 1, .is_lru = 1, .is_anon = 1, .is_swapbacked = 1, .can_migrate = 1, .mapcount = 1, .refs = 1, \
-		.order = 9
+#define ANON	.is_online = 1, .is_lru = 1, .is_anon = 1, .is_swapbacked = 1, .can_migrate = 1, .refs = 1, .mapcount = 1
+#define THP	ANON, .order = 9
 #define CACHE	.is_online = 1, .is_lru = 1, .has_mapping = 1, .can_migrate = 1, .refs = 1
 #define SHMEM	.is_online = 1, .is_lru = 1, .has_mapping = 1, .can_migrate = 1, .refs = 1, .is_swapbacked = 1
 #define HUGETLB	.is_online = 1, .is_hugetlb = 1, .is_anon = 1, .can_migrate = 1, .mapcount = 1, .refs = 1, .order = 9

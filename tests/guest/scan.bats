@@ -1,0 +1,141 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# lab: --topology two-dimms --disk 256m
+# What the module sees in memory that nobody takes offline, against what the kernel shows of it. Blocks 32-39 are on
+# node 1, whose pages are all the tests' own.
+load common
+
+scan=$build/tests/guest/scan
+
+setup_file() {
+	[ -d /sys/module/memoffline ] || load_core
+	all_online_movable 32 33 34 35 36 37 38 39
+}
+
+setup() {
+	json=$BATS_TEST_TMPDIR/scan.json
+}
+
+teardown() {
+	kill_children
+	! mountpoint -q /mnt || umount /mnt
+}
+
+# One question to jq, for which many a fact in one is cheaper than many questions.
+holds() {	# FILE CONDITION [JQ-ARG...]
+	jq -e "${@:3}" "$2" "$1" > /dev/null || { jq -c 'del(.records[8:])' "$1"; echo "not so: $2"; return 1; }
+}
+
+# Each kind counts the same. A page without flags is the kernel's, or free on a per-cpu list: only the module knows.
+same_counts='(. as $all | .scan | del(.free, .kernel) | to_entries | all(.value == $all.flags[.key]))
+	and .scan.free + .scan.kernel == .flags.free + .flags.kernel
+	and .scan.free >= .flags.free and .scan.free - .flags.free <= .blank
+	and (.scan | add) == 32768'
+
+# Scans blocks till the flags of each stand still, and adds up what they hold in $total.
+scan_blocks() {	# BLOCK...
+	local block
+	total=$BATS_TEST_TMPDIR/total.json
+	for block in "$@"; do
+		"$scan" "$block" 100 > "$json"
+		holds "$json" "$same_counts"
+		cat "$json"
+	done > "$total.all"
+	jq -s '{ records: (map(.records) | add), kept: (map(.kept) | add),
+		scan: (map(.scan | to_entries) | add | group_by(.key) | map({ key: .[0].key, value: (map(.value) | add) }) | from_entries) }' \
+		"$total.all" > "$total"
+}
+
+# The only record of block 34, while a page of it is pinned.
+scan_pinned() {	# ARG...
+	start_work pinned pin --block 34 "$@"
+	pfn=$(grep -o 'pfn=0x[0-9a-f]*' "$out" | cut -d = -f 2)
+	addr=$(grep -o 'addr=0x[0-9a-f]*' "$out" | cut -d = -f 2)
+	"$scan" 34 > "$json"
+	holds "$json" '(.records | length) == 1
+		and .records[0].reason == "extra-refs" and .records[0].refs == .records[0].refs_expected + 1 and .records[0].error == 0'
+}
+
+record_holds() {	# CONDITION
+	holds "$json" ".records[0] | $1" --argjson pid "$pid" --argjson pfn $((pfn)) --argjson addr $((addr))
+}
+
+@test "an empty block is free, and none of it stays" {
+	"$scan" 39 > "$json"
+	holds "$json" '.scan.free == 32768 and .kept == 0 and .records == []'
+}
+
+@test "memory of each kind that can move is counted as what it is, and none of it stays" {
+	mkfs.ext4 -q "$LAB_DISK"
+	mount "$LAB_DISK" /mnt
+	echo 8 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages
+	start_work ready --node 1 --anon 48m --thp 32m --shm 24m --cache 40m:/mnt/file --hugetlb 12m --threads 0
+	scan_blocks 32 33 34 35 36 37 38 39
+	holds "$total" '.scan | .thp >= 8192 and .anon >= 12288 and .shmem >= 6144 and .cache >= 10240'
+	holds "$total" '.scan.hugetlb == 4096'	# of which two are free
+	holds "$total" '.kept == 0 and .records == []'
+	end_work "$pid"
+	echo 0 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages
+}
+
+@test "memory of the kernel stays, each kind for its reason" {
+	start_work ready --node 0 --kernel 8m --anon 8m --threads 0
+	scan_blocks 0 1 2 3
+	holds "$total" '.scan | .slab > 0 and .pgtable > 0 and .reserved > 0 and .kernel >= 2048'
+	holds "$total" 'def pages($kind): [.records[] | select(.kind == $kind) | pow(2; .order)] | add;
+		pages("slab") == .scan.slab and pages("pgtable") == .scan.pgtable and pages("reserved") == .scan.reserved'
+	holds "$total" '[.records[] | select(.kind | IN("slab", "pgtable", "reserved", "kernel"))] |
+		all(.reason == .kind and .refs_expected == -1 and .nr_mappers == 0 and .error == 0)'
+	holds "$total" '[.records[] | select(.kind | IN("anon", "thp", "shmem"))] == []'
+	end_work "$pid"
+}
+
+@test "a pinned anonymous page, and the four processes that map it" {
+	scan_pinned --sharers 3
+	record_holds '.pfn == $pfn and .kind == "anon" and .order == 0 and .mapcount == 4 and .refs == 5 and .pincount == 0'
+	record_holds '.file_inode == 0 and .name == "" and .cgroup_inode == 1'
+	record_holds '.nr_mappers == 4 and ([.mappers[].pid] | unique | length) == 4 and (.mappers | all(.comm == "work"))'
+	record_holds '[.mappers[] | select(.pid == $pid) | .addr] == [$addr]'
+	end_work "$pid"
+}
+
+@test "of many mappers a few are named, and all are counted" {
+	scan_pinned --sharers 32
+	record_holds '.mapcount == 33 and .nr_mappers == 33 and (.mappers | length) == 4'
+	end_work "$pid"
+}
+
+@test "a pinned huge page is one record" {
+	scan_pinned --thp
+	record_holds '.pfn == $pfn and .kind == "thp" and .order == 9 and .mapcount == 1 and .mappers[0].addr == $addr'
+	holds "$json" '.kept == 512'
+	end_work "$pid"
+}
+
+@test "a pinned page of shared memory" {
+	scan_pinned --shm
+	record_holds '.kind == "shmem" and .name == "memfd:pin" and .refs_expected == 2 and .mappers[0].pid == $pid'
+	end_work "$pid"
+}
+
+@test "a pinned page of a file: its inode, device and name" {
+	mkfs.ext4 -q "$LAB_DISK"
+	mount "$LAB_DISK" /mnt
+	file=$'/mnt/we"ird\\x5cna\tme'
+	scan_pinned --file "$file"
+	record_holds '.kind == "cache" and .mapcount == 1'
+	record_holds ".file_inode == $(stat -c '%i and .major == %Hd and .minor == %Ld' "$file")"
+	holds "$json" '.records[0].name == $name' --arg name "${file#/mnt/}"
+	end_work "$pid"
+}
+
+@test "the memory cgroup that a page is charged to" {
+	echo +memory > /sys/fs/cgroup/cgroup.subtree_control
+	mkdir -p /sys/fs/cgroup/scan
+	echo $BASHPID > /sys/fs/cgroup/scan/cgroup.procs
+	scan_pinned
+	record_holds ".cgroup_inode == $(stat -c %i /sys/fs/cgroup/scan)"
+	end_work "$pid"
+	echo $BASHPID > /sys/fs/cgroup/cgroup.procs
+	rmdir /sys/fs/cgroup/scan
+}
