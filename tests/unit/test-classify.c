@@ -14,7 +14,8 @@ int pure_fails_after = -1;
 
 /* Pages as they are when nothing is wrong; what follows in braces differs. */
 #define FREE	.is_online = 1, .is_free = 1
-#define ANON	.is_online = 1, .is_lru = 1, .is_anon = 1, .is_swapbacked = 1, .can_migrate = 1, .refs = 1, .mapcount = 1
+#define ANON	.is_online = 1, .is_lru = 1, .is_anon = 1, .is_swapbacked = 1, .can_migrate = 1, .refs = 1, \
+		.mapcount = 1
 #define THP	ANON, .order = 9
 #define CACHE	.is_online = 1, .is_lru = 1, .has_mapping = 1, .can_migrate = 1, .refs = 1
 #define SHMEM	.is_online = 1, .is_lru = 1, .has_mapping = 1, .can_migrate = 1, .refs = 1, .is_swapbacked = 1
@@ -42,7 +43,7 @@ static const struct kind_case kinds[] = {
 	KIND("KSM", ANON, ANON, .is_ksm = 1, .mapcount = 3),
 	KIND("anonymous, to be freed lazily", ANON, ANON, .is_swapbacked = 0),
 	KIND("swap cache, mapped", ANON, ANON, .is_swapcache = 1),
-	KIND("swap cache, read ahead", ANON, .is_online = 1, .is_lru = 1, .is_swapbacked = 1, .is_swapcache = 1, .refs = 1),
+	KIND("swap cache, read ahead", ANON, .is_online = 1, .is_lru = 1, .is_swapbacked = 1, .is_swapcache = 1),
 	KIND("huge", THP, THP),
 	KIND("a few pages as one", THP, ANON, .order = 2),
 	KIND("page cache", CACHE, CACHE),
