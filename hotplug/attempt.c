@@ -35,9 +35,15 @@ static uint64_t count_pages(struct watch *watch)
 }
 
 /*
- * The state file alone can be read at any time; a block that vanished ends the write, too. The kernel marks a block as
- * going as soon as it holds the hotplug lock.
+ * The kernel marks a block as going as soon as it holds the hotplug lock. Who wants it online meets one that is still
+ * going in the hands of another, whose lock he waits for.
  */
+bool mo_attempt_has_lock(const struct mo_attempt *attempt, enum mo_state state)
+{
+	return state == MO_STATE_GOING_OFFLINE && !strcmp(attempt->word, "offline");
+}
+
+/* The state file alone can be read at any time; a block that vanished ends the write, too. */
 static enum mo_phase current_phase(const struct watch *watch)
 {
 	const struct mo_attempt *attempt = watch->attempt;
@@ -46,7 +52,7 @@ static enum mo_phase current_phase(const struct watch *watch)
 	if (mo_memory_refresh(attempt->memory, attempt->block))
 		return attempt->phase;
 	block = mo_memory_find(attempt->memory, attempt->block);
-	if (block && block->state == MO_STATE_GOING_OFFLINE)
+	if (block && mo_attempt_has_lock(attempt, block->state))
 		return MO_PHASE_MIGRATE;
 	return mo_now_ms() - watch->start_ms > STUCK_MS ? MO_PHASE_LOCK : attempt->phase;
 }

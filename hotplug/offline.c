@@ -381,6 +381,17 @@ static void undo_going(struct mo_transaction *txn)
 			mo_transaction_mark(txn, i, MO_MARK_DONE);
 }
 
+static int explain_undo(const struct mo_transaction *txn, int err)
+{
+	if (err == -EXDEV)
+		return mo_error(txn->ctx, err, "every block is online again, but not each in its zone; see 'memoffline report'");
+	if (txn->ended_by == MO_REASON_LOCK_WAIT)
+		return mo_error(txn->ctx, err, "not every block could be brought back: the kernel's hotplug lock was held by somebody "
+				"else all the time; when it is free, try --undo again");
+	return mo_error(txn->ctx, err, "not every block could be brought back (%s); see 'memoffline report', then try --undo again",
+			strerror(-err));
+}
+
 int mo_undo(struct mo_ctx *ctx, const struct mo_request *request, struct mo_report **report)
 {
 	struct mo_transaction txn;
@@ -396,10 +407,7 @@ int mo_undo(struct mo_ctx *ctx, const struct mo_request *request, struct mo_repo
 	undo_going(&txn);
 	err = roll_back(&txn);
 	close_journal(&txn, !err || err == -EXDEV);
-	if (err == -EXDEV)
-		mo_error(ctx, err, "every block is online again, but not each in its zone; see 'memoffline report'");
-	else if (err)
-		mo_error(ctx, err, "not every block could be brought back (%s); see 'memoffline report', then try --undo again",
-			 strerror(-err));
+	if (err)
+		explain_undo(&txn, err);
 	return mo_transaction_end(&txn, err, 0, report);
 }

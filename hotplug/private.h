@@ -414,6 +414,8 @@ struct mo_attempt {
 	struct mo_kept_pages kept;	/* in use when it was given up or failed */
 };
 void mo_attempt_run(struct mo_attempt *attempt);
+/* The kernel is at work on the block for us, rather than for another. Pure. */
+bool mo_attempt_has_lock(const struct mo_attempt *attempt, enum mo_state state);
 /* The block is in the state that was to be written: are we who brought it there? Pure. */
 bool mo_attempt_did_it(const struct mo_attempt *attempt);
 /* Fill the pages kept of a block that is not even tried. */

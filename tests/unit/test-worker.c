@@ -143,6 +143,17 @@ static void what_a_killed_worker_finished_is_its_doing(void **state)
 	assert_false(mo_attempt_did_it(&refused));
 }
 
+/* A block that goes in the hands of another is not ours, whatever is wanted of it. */
+static void who_wants_it_online_waits_for_the_lock(void **state)
+{
+	struct mo_attempt offline = { .word = "offline" }, online = { .word = "online_movable" };
+
+	(void)state;
+	assert_true(mo_attempt_has_lock(&offline, MO_STATE_GOING_OFFLINE));
+	assert_false(mo_attempt_has_lock(&offline, MO_STATE_ONLINE));
+	assert_false(mo_attempt_has_lock(&online, MO_STATE_GOING_OFFLINE));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +163,7 @@ int main(void)
 		cmocka_unit_test(the_worker_dies_with_its_parent),
 		cmocka_unit_test(a_sysroot_is_never_written),
 		cmocka_unit_test(what_a_killed_worker_finished_is_its_doing),
+		cmocka_unit_test(who_wants_it_online_waits_for_the_lock),
 	};
 
 	alarm(60);	/* a worker that can't be killed fails the test instead of hanging it */
