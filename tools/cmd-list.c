@@ -37,6 +37,7 @@ struct list {
 	bool all;
 	bool bytes;
 	bool headings;
+	bool has_usual_ids;	/* nobody named columns: those may go for which a terminal has no room */
 	struct libscols_table *table;
 };
 
@@ -156,8 +157,21 @@ static void add_ranges(const struct list *list)
 	add_range(list, &range);
 }
 
+static void print_missing(const struct list *list, size_t nr_shown)
+{
+	char names[128] = "";
+
+	for (size_t i = nr_shown, len = 0; i < list->nr_ids && len < sizeof(names); i++)
+		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", i > nr_shown ? ", " : "",
+					columns[list->ids[i]].name);
+	if (!list->call->quiet)
+		say_item("", "No room for %s; -o shows them.", names);
+}
+
 static void print_table(struct list *list)
 {
+	size_t nr_shown;
+
 	list->table = table_new(list->format, list->headings, "memory");
 	for (size_t i = 0; i < list->nr_ids; i++) {
 		struct column column = columns[list->ids[i]];
@@ -167,7 +181,11 @@ static void print_table(struct list *list)
 		table_add_column(list->table, &column);
 	}
 	add_ranges(list);
+	nr_shown = list->has_usual_ids && list->format == TABLE_TEXT ? table_fit(list->table, list->nr_ids) :
+								       list->nr_ids;
 	table_print(list->table);
+	if (nr_shown < list->nr_ids)
+		print_missing(list, nr_shown);
 }
 
 static void print_sum(const struct list *list, const char *label, uint64_t len_bytes)
@@ -268,10 +286,12 @@ static void parse_option(struct list *list, int id, const char **split)
 		list->headings = false;
 		break;
 	case 'o':
+		list->has_usual_ids = false;
 		list->nr_ids = columns_parse(list->call, columns, NR_COLUMNS, optarg, list->ids,
 					     list->nr_ids, NR_COLUMNS);
 		break;
 	case OPTION_OUTPUT_ALL:
+		list->has_usual_ids = false;
 		for (list->nr_ids = 0; list->nr_ids < NR_COLUMNS; list->nr_ids++)
 			list->ids[list->nr_ids] = list->nr_ids;
 		break;
@@ -307,7 +327,7 @@ static void parse_options(struct list *list)
 static int run(struct call *call)
 {
 	struct list list = {
-		.call = call, .headings = true, .nr_ids = COL_DEVICE + 1,
+		.call = call, .headings = true, .has_usual_ids = true, .nr_ids = COL_DEVICE + 1,
 		.ids = { COL_RANGE, COL_SIZE, COL_STATE, COL_BLOCK, COL_NODE, COL_ZONES, COL_DEVICE },
 	};
 	struct mo_memory *memory;

@@ -75,6 +75,8 @@ struct column {
 
 enum table_format { TABLE_TEXT, TABLE_JSON, TABLE_PAIRS, TABLE_RAW };
 
+/* On a terminal, hides columns from the right till the others fit; returns how many are shown, of NR. */
+size_t table_fit(struct libscols_table *table, size_t nr);
 struct libscols_table *table_new(enum table_format format, bool headings, const char *json_name);
 void table_add_column(struct libscols_table *table, const struct column *column);
 struct libscols_line *table_line(struct libscols_table *table);

@@ -68,6 +68,41 @@ void table_cell(struct libscols_line *line, size_t i, const char *fmt, ...)
 		out_of_memory();
 }
 
+static size_t cell_width(const struct libscols_cell *cell)
+{
+	const char *text = scols_cell_get_data(cell);
+
+	return text ? strlen(text) : 0;	/* they are escaped: a byte is a column */
+}
+
+static size_t column_width(struct libscols_table *table, size_t i)
+{
+	size_t width = cell_width(scols_column_get_header(scols_table_get_column(table, i))), cell;
+	struct libscols_line *line;
+
+	for (size_t j = 0; (line = scols_table_get_line(table, j)); j++) {
+		cell = cell_width(scols_line_get_cell(line, i));
+		width = cell > width ? cell : width;
+	}
+	return width;
+}
+
+size_t table_fit(struct libscols_table *table, size_t nr)
+{
+	size_t width = 0, i;
+
+	for (i = 0; out_is_terminal(stdout) && i < nr; i++) {
+		width += column_width(table, i) + !!i;
+		if (i && width > out_width(stdout))
+			break;
+	}
+	if (!out_is_terminal(stdout))
+		return nr;
+	for (size_t hidden = i; hidden < nr; hidden++)
+		scols_column_set_flags(scols_table_get_column(table, hidden), SCOLS_FL_HIDDEN);
+	return i;
+}
+
 void table_print(struct libscols_table *table)
 {
 	scols_print_table(table);

@@ -40,6 +40,21 @@ load cli
 	[[ "$(TERM=dumb on_terminal 80 "$memoffline" plan -s "$tree" 32)" != *$'\x1b'* ]]
 }
 
+@test "list drops columns from the right where a terminal is narrow, and says so; not those that are named" {
+	machine
+	for width in 30 40 60; do
+		run on_terminal $width "$memoffline" -s "$tree" list --summary=never
+		echo "$output"
+		[ "$(longest_line <<<"$output")" -le "$width" ]
+		[[ $output == RANGE* && $(tr -s '\r\n ' ' ' <<<"$output") == *"No room for "*"DEVICE; -o shows them"* ]]
+	done
+	[[ "$(on_terminal 200 "$memoffline" list -s "$tree")" != *"No room"* ]]
+	[[ "$(on_terminal 30 "$memoffline" list -s "$tree" -o RANGE,SIZE,STATE,DEVICE)" == *DEVICE*32-35* || \
+		"$(on_terminal 30 "$memoffline" list -s "$tree" -o RANGE,SIZE,STATE,DEVICE)" == *DEVICE*PNP* ]]
+	[[ "$("$memoffline" list -s "$tree")" == *DEVICE* ]]
+	[[ "$(on_terminal 30 "$memoffline" list -s "$tree" -r)" == *DEVICE* ]]
+}
+
 # A table needs 34 columns.
 @test "text fits the terminal, from 20 columns up; in a pipe it is not broken" {
 	machine
