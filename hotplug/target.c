@@ -147,20 +147,20 @@ static int pick_by_address(struct picker *picker, const char *item)
 
 /* ---- nodes and devices ---- */
 
-static int check_node(struct mo_memory *memory, int32_t number)
+static int check_node(struct mo_memory *memory, uint32_t number)
 {
 	for (size_t i = 0; i < memory->nr_nodes; i++)
-		if (memory->nodes[i].number == number)
+		if ((uint32_t)memory->nodes[i].number == number)
 			return 0;
 	if (!memory->nr_nodes)
-		return mo_error(memory->ctx, -ENOENT, "there is no node %d: this machine shows no NUMA nodes; leave the node away", number);
-	return mo_error(memory->ctx, -ENOENT, "there is no node %d: the first on this machine is %d, the last %d; list the memory to see its nodes",
+		return mo_error(memory->ctx, -ENOENT, "there is no node %u: this machine shows no NUMA nodes; leave the node away", number);
+	return mo_error(memory->ctx, -ENOENT, "there is no node %u: the first on this machine is %d, the last %d; list the memory to see its nodes",
 			number, memory->nodes[0].number, memory->nodes[memory->nr_nodes - 1].number);
 }
 
 static int pick_node(struct picker *picker, uint32_t number)
 {
-	int err = check_node(picker->memory, (int32_t)number);
+	int err = check_node(picker->memory, number);
 
 	for (size_t i = 0; !err && i < picker->memory->nr_blocks; i++)
 		if (picker->memory->blocks[i].node == (int32_t)number)
@@ -405,7 +405,7 @@ static int fill_selection(struct picker *picker, const struct mo_request *reques
 int mo_target_select(struct mo_memory *memory, const struct mo_request *request, struct mo_selection *selection)
 {
 	struct picker picker = { .memory = memory };
-	int err = request->node >= 0 ? check_node(memory, request->node) : 0;
+	int err = request->node >= 0 ? check_node(memory, (uint32_t)request->node) : 0;
 
 	if (err)
 		return err;

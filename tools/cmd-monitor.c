@@ -122,7 +122,7 @@ static int run(struct call *call)
 
 	while ((id = call_option(call)) != -1) {
 		if (id == 'c')
-			monitor.count = parse_number(call, "count", optarg, UINT32_MAX);
+			monitor.count = parse_number(call, "--count", optarg, UINT32_MAX);
 		else
 			monitor.timeout_ms = parse_seconds(call, "timeout", optarg);
 	}

@@ -233,6 +233,6 @@ uint32_t parse_number(const struct call *call, const char *name, const char *tex
 	errno = 0;
 	number = strtoull(text, &end, 10);
 	if (*text < '0' || *text > '9' || *end || errno || number > max)
-		usage_error(call, "--%s takes a number from 0 to %" PRIu32 ", not '%s'", name, max, text);
+		usage_error(call, "%s takes a number from 0 to %" PRIu32 ", not '%s'", name, max, text);
 	return (uint32_t)number;
 }

@@ -36,7 +36,7 @@ bool request_option(const struct call *call, struct mo_request *request, int id,
 		request->len_bytes = parse_size(call, "size", arg);
 		return true;
 	case OPTION_NODE:
-		request->node = (int32_t)parse_number(call, "node", arg, INT32_MAX);
+		request->node = (int32_t)parse_number(call, "--node", arg, INT32_MAX);
 		return true;
 	case OPTION_ENGINE:
 		request->engine = parse_engine(call, arg);

@@ -187,6 +187,10 @@ interrupt_rolls_back() {	# SIGNAL
 	interrupt_rolls_back TERM
 }
 
+@test "SIGQUIT in mid-offline rolls back and says so" {
+	interrupt_rolls_back QUIT
+}
+
 @test "SIGKILL in mid-offline: the next command says so, --undo takes it back" {
 	start_held_offline 35 34 33
 	kill -KILL "$cmd_pid"

@@ -155,3 +155,13 @@ failure() {
 	failure offline --resume --run-dir "$BATS_TEST_TMPDIR/run"
 	failure offline --undo --run-dir "$BATS_TEST_TMPDIR/run"
 }
+
+@test "a number out of range is told as it was typed" {
+	usage_error report 99999999999
+	[[ $output == *"BLOCK takes a number from 0 to"*"'99999999999'"* && $output != *--BLOCK* ]]
+	usage_error plan 32 --node 99999999999
+	[[ $output == *"--node takes a number"* ]]
+	tree two-nodes block-size=8000000 blocks=0-7,online,Normal,0 node=0,0-1,1048576,524288,65536,10
+	failure plan -s "$tree" node4294967290
+	[[ $output == *"no node 4294967290:"* ]]
+}
