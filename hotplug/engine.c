@@ -199,8 +199,8 @@ static void note_limit(struct mo_transaction *txn, const struct mo_core_attempt 
 				   "/sys/module/memoffline/parameters", txn->core.stall_ms);
 }
 
-static void explain_by_core(struct mo_transaction *txn, struct mo_block_result *result, const struct mo_attempt *attempt,
-			    const struct mo_core_attempt *last)
+static void explain_by_core(struct mo_transaction *txn, struct mo_block_result *result,
+			    const struct mo_attempt *attempt, const struct mo_core_attempt *last)
 {
 	result->reason = core_reason(attempt, last);
 	result->pages_left = attempt->pages_left;

@@ -94,7 +94,8 @@ static int load_newer(struct mo_ctx *ctx, uint32_t block, uint64_t since_ms, str
 	struct place place;
 	int err;
 
-	if (mo_ctx_get_sysroot(ctx) || !mo_module_is_loaded(ctx) || find_place(ctx, &place) || mo_session_open(ctx, &session))
+	if (mo_ctx_get_sysroot(ctx) || !mo_module_is_loaded(ctx) || find_place(ctx, &place) ||
+	    mo_session_open(ctx, &session))
 		return -ENOENT;
 	err = mo_session_last(session, block == UINT32_MAX ? NO_PFN : block * place.block_pages, &attempt);
 	if (err || attempt.start_ms < since_ms)

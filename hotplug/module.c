@@ -84,7 +84,8 @@ static int find_by_name(struct mo_ctx *ctx, struct kmod_ctx *kmod, struct kmod_m
 	int err = kmod_module_new_from_lookup(kmod, NAME, &list);
 
 	if (err < 0)
-		return mo_error(ctx, err, "can't look for the module " NAME " in /lib/modules: %s; run depmod", strerror(-err));
+		return mo_error(ctx, err, "can't look for the module " NAME " in /lib/modules: %s; run depmod",
+				strerror(-err));
 	if (!list)
 		return not_found(ctx);
 	*module = kmod_module_get_module(list);

@@ -237,10 +237,11 @@ static void add_owners(struct mo_record *record, const struct memoffline_record 
 /* Base pages that differ in nothing but their number and belong to nobody. */
 static bool is_alike(const struct memoffline_record *a, const struct memoffline_record *b)
 {
-	return !a->order && !b->order && !a->nr_mappers && !b->nr_mappers && a->reason == b->reason && a->kind == b->kind &&
-	       a->kpageflags == b->kpageflags && a->refs == b->refs && a->refs_expected == b->refs_expected &&
-	       a->mapcount == b->mapcount && a->pincount == b->pincount && a->cgroup_inode == b->cgroup_inode &&
-	       a->file_inode == b->file_inode && !strncmp(a->name, b->name, sizeof(a->name));
+	return !a->order && !b->order && !a->nr_mappers && !b->nr_mappers && a->reason == b->reason &&
+	       a->kind == b->kind && a->kpageflags == b->kpageflags && a->refs == b->refs &&
+	       a->refs_expected == b->refs_expected && a->mapcount == b->mapcount && a->pincount == b->pincount &&
+	       a->cgroup_inode == b->cgroup_inode && a->file_inode == b->file_inode &&
+	       !strncmp(a->name, b->name, sizeof(a->name));
 }
 
 static size_t run_length(const struct memoffline_record *records, size_t nr)
@@ -252,7 +253,8 @@ static size_t run_length(const struct memoffline_record *records, size_t nr)
 	return len;
 }
 
-static uint64_t add_records(struct mo_report *report, uint32_t block, const struct memoffline_record *records, size_t nr)
+static uint64_t add_records(struct mo_report *report, uint32_t block, const struct memoffline_record *records,
+			    size_t nr)
 {
 	char name[MEMOFFLINE_NAME_LEN];
 	struct mo_record record, *added;

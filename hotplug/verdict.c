@@ -120,7 +120,8 @@ void mo_step_judge(const struct mo_memory *memory, struct mo_pages *pages, struc
 	if (step->content_known)
 		judge_content(memory, step, block);
 	else
-		judge(step, block->zone == MO_ZONE_MOVABLE ? MO_VERDICT_LIKELY : MO_VERDICT_UNLIKELY, MO_REASON_NONE, 0);
+		judge(step, block->zone == MO_ZONE_MOVABLE ? MO_VERDICT_LIKELY : MO_VERDICT_UNLIKELY, MO_REASON_NONE,
+		      0);
 	if (judge_by_core(memory, session, step))
 		return;
 	if (step->content_known && step->reason != MO_REASON_NONE)

@@ -4,11 +4,14 @@
 # /dev/memoffline: one errno for each mistake, and nothing is written then. Block 0 holds memory of the firmware, 34 is on node 1.
 load common
 
+bats_require_minimum_version 1.5.0
 ioctl=$build/tests/guest/ioctl
 
 setup() {
 	load_core
 }
+
+offline_by_echo() { echo offline > "$memory/memory$1/state"; }
 
 teardown() {
 	kill_children
@@ -16,18 +19,38 @@ teardown() {
 	[ ! -d /sys/module/memoffline ] || unload_core
 }
 
-@test "a request of every wrong size" { "$ioctl" sizes; }
-@test "unknown flags" { "$ioctl" flags; }
-@test "numbers that are no request" { "$ioctl" numbers; }
-@test "requests at bad addresses" { "$ioctl" addresses; }
-@test "empty, unaligned, overflowing and absent ranges" { "$ioctl" ranges; }
-@test "answers: all that is to be written is, and nothing else" { "$ioctl" answers; }
-@test "a signal that has a handler does not end a scan" { "$ioctl" signals; }
+@test "a request of every wrong size" {
+	"$ioctl" sizes
+}
+
+@test "unknown flags" {
+	"$ioctl" flags
+}
+
+@test "numbers that are no request" {
+	"$ioctl" numbers
+}
+
+@test "requests at bad addresses" {
+	"$ioctl" addresses
+}
+
+@test "empty, unaligned, overflowing and absent ranges" {
+	"$ioctl" ranges
+}
+
+@test "answers: all that is to be written is, and nothing else" {
+	"$ioctl" answers
+}
+
+@test "a signal that has a handler does not end a scan" {
+	"$ioctl" signals
+}
 
 @test "records at bad addresses" {
 	all_online_movable 34
 	start_work pinned pin --block 34
-	! echo offline > "$memory/memory34/state"
+	run ! offline_by_echo 34
 	"$ioctl" records "$(sed -n 's/.* pfn=\(0x[0-9a-f]*\).*/\1/p' "$out")"
 	end_work "$pid"
 }

@@ -23,6 +23,7 @@ teardown() {
 	[ ! -d /sys/module/memoffline ] || unload_core
 }
 
+offline_by_echo() { echo offline > "$memory/memory$1/state"; }
 is_loaded() { [ -d /sys/module/memoffline ]; }
 field() { jq -r "$1" "$json"; }
 
@@ -68,7 +69,7 @@ install_module() {
 # ---- on demand ----
 
 @test "an offline loads the module and says that the core did it" {
-	! is_loaded
+	run ! is_loaded
 	start_work ready --node 1 --anon 32m --threads 1
 	"$memoffline" offline --json 32 33 > "$json"
 	is_loaded
@@ -83,7 +84,7 @@ install_module() {
 	install_module "$(module_path)"
 	"$memoffline" doctor --json > "$json"
 	[ "$(field '.findings[] | select(.key == "module") | .health')" = ok ]
-	! is_loaded
+	run ! is_loaded
 	"$memoffline" offline --engine core --json 32 > "$json"
 	is_loaded
 	[ "$(field .engine)" = core ]
@@ -164,7 +165,7 @@ install_module() {
 	pin_page 34
 	"$memoffline" plan --json 34 > "$json"
 	[ "$(field .verdict)" = likely ]
-	! is_loaded
+	run ! is_loaded
 	"$memoffline" plan --json --engine core 34 > "$json"
 	[ "$(field .verdict)" = unlikely ]
 	[ "$(field '.steps[0].reason')" = extra-refs ]
@@ -242,7 +243,7 @@ install_module() {
 	load_core
 	"$memoffline" offline 33
 	pin_page 34
-	! echo offline > "$memory/memory34/state"
+	run ! offline_by_echo 34
 	"$memoffline" report --json > "$json"
 	tells_of_pin
 	[ "$(field .target)" = memory34 ]
@@ -276,7 +277,7 @@ install_module() {
 	load_core
 	"$memoffline" plan --json --node 0 1-11 > "$json" || :
 	most=$(field '[.steps[] | select(.reason == "reserved")] | max_by(.unmovable_pages).block')
-	! echo offline > "$memory/memory$most/state"
+	run ! offline_by_echo "$most"
 	"$memoffline" report --json "$most" > "$json"
 	jq -c '{ engine, reason, nr_pages_kept, first: .records[0] }' "$json"
 	[ "$(field .engine)" = core ]

@@ -2,7 +2,8 @@
 /*
  * Requests to /dev/memoffline as no library would make them. Prints each case that ends otherwise than it must.
  *
- *   ioctl GROUP		exit 0: all cases of the group end as they must; "records" takes the frame of a page that stays
+ *   ioctl GROUP		exit 0: all cases of the group end as they must
+ *   ioctl records PFN		the same; the frame is of a page that stays
  *   ioctl open			only opens the device; exit 0, or prints the name of the error
  *   ioctl scan-for-ever	scans all that a request may, again and again; prints "scanning" first
  */
@@ -184,7 +185,8 @@ static void numbers(void)
 
 static void address_of(const struct request *request)
 {
-	union any arg, *at_end = (union any *)(unmapped - request->size), *beyond = (union any *)(unmapped - request->size + 1);
+	char *at_end = unmapped - request->size, *beyond = at_end + 1;
+	union any arg;
 
 	expect(EFAULT, ask(request->number, NULL), request->name, "NULL");
 	expect(EFAULT, ask(request->number, (void *)8), request->name, "address 8");
@@ -208,7 +210,8 @@ static void read_only(const struct request *request)
 		exit(2);
 	fill(request, arg);
 	mprotect(arg, sizeof(*arg), PROT_READ);
-	expect(request->answer ? request->answer : EFAULT, ask(request->number, arg), request->name, "memory that can't be written");
+	expect(request->answer ? request->answer : EFAULT, ask(request->number, arg), request->name,
+	       "memory that can't be written");
 	munmap(arg, sizeof(*arg));
 }
 
@@ -243,11 +246,13 @@ static void record_arrays(void)
 		records[0].pfn = 0;
 		records_of(request, 0, 1, EFAULT, "records at NULL");
 		records_of(request, (uintptr_t)unmapped, 1, EFAULT, "records in a page that is not there");
-		records_of(request, (uintptr_t)unmapped - sizeof(records[0]) + 1, 1, EFAULT, "the last byte of a record in such a page");
+		records_of(request, (uintptr_t)unmapped - sizeof(records[0]) + 1, 1, EFAULT,
+			   "the last byte of a record in such a page");
 		records_of(request, (uintptr_t)unmapped - sizeof(records[0]), 1, 0, "one record before it");
 		records_of(request, KERNEL_ADDRESS, 1, EFAULT, "records in the kernel's memory");
 		records_of(request, UINT64_MAX - 7, 1, EFAULT, "records at the end of all addresses");
-		records_of(request, 0x00007ffffffff000ULL, UINT32_MAX, EFAULT, "an array that reaches into the kernel's memory");
+		records_of(request, 0x00007ffffffff000ULL, UINT32_MAX, EFAULT,
+			   "an array that reaches into the kernel's memory");
 	}
 }
 
@@ -281,10 +286,11 @@ static void absent_range(void)
 	try(&requests[1], &arg, 0, "where there is no memory");
 	for (int kind = 0; kind < MEMOFFLINE_KIND_NR; kind++)
 		nr_pages += arg.scan.out_nr_pages[kind];
-	expect_true(arg.scan.out_nr_pages[MEMOFFLINE_KIND_OFFLINE] == 3 * BLOCK_PAGES && nr_pages == 3 * BLOCK_PAGES, "SCAN",
+	expect_true(arg.scan.out_nr_pages[MEMOFFLINE_KIND_OFFLINE] == 3 * BLOCK_PAGES, "SCAN",
 		    "what is not there counts as offline");
+	expect_true(nr_pages == 3 * BLOCK_PAGES, "SCAN", "it counts once");
 	expect_true(!arg.scan.out_nr_kept && !arg.scan.out_nr_records, "SCAN", "none of it stays");
-	expect_true(arg.scan.start_pfn == NO_MEMORY_PFN && arg.scan.nr_pages == 3 * BLOCK_PAGES && !arg.scan.records, "SCAN",
+	expect_true(arg.scan.start_pfn == NO_MEMORY_PFN && arg.scan.nr_pages == 3 * BLOCK_PAGES, "SCAN",
 		    "what was asked is as it was");
 }
 
@@ -326,7 +332,8 @@ static void scan_of_memory(void)
 	try(&requests[1], &with, 0, "with room for records");
 	try(&requests[1], &without, 0, "without room for records");
 	expect_true(with.scan.out_nr_records > 0 && with.scan.out_nr_kept > 0, "SCAN", "memory of the firmware stays");
-	expect_true(!without.scan.out_nr_records && without.scan.out_nr_kept > 0, "SCAN", "it stays without a record, too");
+	expect_true(!without.scan.out_nr_records && without.scan.out_nr_kept > 0, "SCAN",
+		    "it stays without a record, too");
 	memset(records, 0xa5, sizeof(records));
 	with.scan.nr_records = 1;
 	try(&requests[1], &with, 0, "with room for one record");
@@ -340,7 +347,8 @@ static void answers(void)
 
 	fill(&requests[0], &arg);
 	try(&requests[0], &arg, 0, "once more");
-	expect_true(arg.info.out_version == 1 && arg.info.out_nr_workers >= 1 && arg.info.size == sizeof(arg.info), "INFO", "version 1, workers");
+	expect_true(arg.info.out_version == 1 && arg.info.out_nr_workers >= 1, "INFO", "version 1, workers");
+	expect_true(arg.info.size == sizeof(arg.info), "INFO", "the size is as it was");
 	expect_true(arg.info.out_features & MEMOFFLINE_FEATURE_EVACUATE, "INFO", "it can evacuate");
 	expect_true(!(arg.info.out_features >> 8), "INFO", "no feature that has no name");
 	fill(&requests[2], &arg);
@@ -402,9 +410,9 @@ static void open_only(void)
 }
 
 static const struct { const char *name; void (*run)(void); } groups[] = {
-	{ "open", open_only }, { "sizes", sizes }, { "flags", flags }, { "numbers", numbers }, { "addresses", addresses },
-	{ "records", record_arrays }, { "ranges", ranges }, { "answers", answers }, { "signals", handled_signals },
-	{ "scan-for-ever", scan_for_ever },
+	{ "open", open_only }, { "sizes", sizes }, { "flags", flags }, { "numbers", numbers },
+	{ "addresses", addresses }, { "records", record_arrays }, { "ranges", ranges }, { "answers", answers },
+	{ "signals", handled_signals }, { "scan-for-ever", scan_for_ever },
 };
 
 static char *page_before_hole(void)
