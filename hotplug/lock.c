@@ -40,11 +40,66 @@ struct mo_lock {
 	int fd;
 };
 
+/* Who only waits for the lock has the file open as well. */
+static bool is_locked(struct mo_ctx *ctx, pid_t pid, const char *fd)
+{
+	char *text;
+	bool locked;
+
+	if (mo_read_file(ctx, &text, NULL, "/proc/%d/fdinfo/%s", pid, fd))
+		return false;
+	locked = strstr(text, "FLOCK");
+	free(text);
+	return locked;
+}
+
+static bool has_lock(struct mo_ctx *ctx, pid_t pid, const struct stat *file)
+{
+	DIR *dir = mo_opendir(ctx, "/proc/%d/fd", pid);
+	struct dirent *entry;
+	struct stat st;
+	bool found = false;
+
+	while (dir && !found && (entry = readdir(dir)))
+		found = !fstatat(dirfd(dir), entry->d_name, &st, 0) && st.st_dev == file->st_dev &&
+			st.st_ino == file->st_ino && is_locked(ctx, pid, entry->d_name);
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* The process that shares the open file with the one that took the lock: 0 when there is none. */
+static pid_t find_heir(struct mo_ctx *ctx, int fd)
+{
+	struct dirent *entry;
+	struct stat file;
+	DIR *dir = fstat(fd, &file) ? NULL : mo_opendir(ctx, "/proc");
+	pid_t pid, heir = 0;
+
+	while (dir && !heir && (entry = readdir(dir))) {
+		pid = atoi(entry->d_name);
+		if (pid > 0 && pid != getpid() && has_lock(ctx, pid, &file))
+			heir = pid;
+	}
+	if (dir)
+		closedir(dir);
+	return heir;
+}
+
+/* A command that was killed leaves its lock to the worker, of which the kernel may not let go. */
+static int heir_error(struct mo_ctx *ctx, pid_t dead, pid_t heir, const char *what)
+{
+	return mo_error(ctx, -EALREADY, "process %d (%s) was killed, but its worker, process %d, still holds the lock: the kernel "
+			"does not let go of it yet; wait for that (--wait), then use 'memoffline offline --undo' or '--resume'",
+			dead, what, heir);
+}
+
 /* The lock file says "PID WHAT"; a text that can't be read is no reason to fail. */
 static int busy_error(struct mo_ctx *ctx, int fd)
 {
 	char holder[256];
 	ssize_t len = pread(fd, holder, sizeof(holder) - 1, 0);
+	pid_t heir;
 	char *what;
 
 	holder[len > 0 ? len : 0] = '\0';
@@ -53,6 +108,11 @@ static int busy_error(struct mo_ctx *ctx, int fd)
 	if (!what)
 		return mo_error(ctx, -EALREADY, "another memoffline is at work; wait for it (--wait) or stop it");
 	*what++ = '\0';
+	if (atoi(holder) > 0 && kill(atoi(holder), 0) && errno == ESRCH) {
+		heir = find_heir(ctx, fd);
+		if (heir)
+			return heir_error(ctx, atoi(holder), heir, what);
+	}
 	return mo_error(ctx, -EALREADY, "another memoffline is at work: process %s, %s; wait for it (--wait) or stop it "
 			"(kill %s)", holder, what, holder);
 }

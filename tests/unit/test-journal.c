@@ -243,6 +243,66 @@ static void holder_is_named(void **state)
 	close(until[1]);
 }
 
+/* Has the lock's file open, as one that waits for the lock does; ends with the other end of UNTIL. */
+static pid_t open_lock_only(struct fixture *fixture, const int until[2])
+{
+	char path[128], byte;
+	struct mo_lock *lock;
+	pid_t pid;
+
+	assert_int_equal(mo_lock_take(fixture->ctx, "offline 1", 0, -1, &lock), 0);	/* makes the file */
+	mo_lock_drop(lock);
+	snprintf(path, sizeof(path), "%s/lock", fixture->dir);
+	assert_true(open(path, O_RDWR) >= 0);	/* in this process, too */
+	pid = fork();
+	if (!pid) {
+		close(until[1]);
+		_exit(read(until[0], &byte, 1) < 0);
+	}
+	return pid;
+}
+
+/* The kernel does not let go of the worker of a command that was killed: that one holds the lock now. */
+static void the_worker_of_a_killed_holder_is_named(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mo_lock *lock;
+	int pids[2], until[2];
+	char words[64];
+	pid_t pid, worker, bystander;
+
+	assert_int_equal(pipe(pids), 0);
+	assert_int_equal(pipe(until), 0);
+	bystander = open_lock_only(fixture, until);
+	pid = fork();
+	if (!pid) {
+		if (mo_lock_take(fixture->ctx, "offline PNP0C80:00", 0, -1, &lock))
+			_exit(1);
+		worker = fork();
+		if (!worker) {
+			close(until[1]);
+			_exit(read(until[0], words, 1) < 0);	/* till the test ends it */
+		}
+		if (write(pids[1], &worker, sizeof(worker)) != sizeof(worker))
+			_exit(1);
+		raise(SIGKILL);
+	}
+	assert_int_equal(read(pids[0], &worker, sizeof(worker)), sizeof(worker));
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(mo_lock_take(fixture->ctx, "offline 3", 0, -1, &lock), -EALREADY);
+	snprintf(words, sizeof(words), "process %d (offline PNP0C80:00) was killed", pid);
+	assert_non_null(strstr(mo_ctx_error(fixture->ctx), words));
+	snprintf(words, sizeof(words), "its worker, process %d, still holds the lock", worker);
+	assert_non_null(strstr(mo_ctx_error(fixture->ctx), words));
+	close(until[1]);	/* the worker ends, and with it the lock */
+	assert_int_equal(waitpid(bystander, NULL, 0), bystander);
+	assert_int_equal(mo_lock_take(fixture->ctx, "offline 3", UINT32_MAX, -1, &lock), 0);
+	mo_lock_drop(lock);
+	close(until[0]);
+	close(pids[0]);
+	close(pids[1]);
+}
+
 static void waiting_ends_when_the_holder_is_killed(void **state)
 {
 	struct fixture *fixture = *state;
@@ -292,6 +352,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(damage_is_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_room_is_said_before_anything_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(holder_is_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_worker_of_a_killed_holder_is_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(waiting_ends_when_the_holder_is_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(waiting_ends_on_stop, setup, teardown),
 	};
