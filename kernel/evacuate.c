@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One range: it is cut into chunks of a pageblock, which the caller and a crew of threads take from one queue, so that a
- * dense part leaves nobody idle. Passes go over the chunks that are not clean yet, with growing patience, until all are, or
- * a limit ends it, or pages are left that can never move.
+ * One range: it is cut into chunks of a pageblock, which the caller and a crew of threads take from one queue, so
+ * that a dense part leaves nobody idle. Passes go over the chunks that are not clean yet, with growing patience,
+ * until all are, or a limit ends it, or pages are left that can never move.
  *
  * The crew is made when the module is loaded: under the locks of memory hotplug no thread can be made, and the caller
  * takes part, so that progress never depends on a thread. One evacuation at a time has the crew.
@@ -292,7 +292,10 @@ static enum memoffline_reason verdict(const struct job *job, struct mo_report *s
 	return MEMOFFLINE_REASON_NONE;
 }
 
-/* What others hold for a moment is let go meanwhile; a lock or a reference has no event that can be awaited with a limit. */
+/*
+ * What others hold for a moment is let go meanwhile; a lock or a reference has no event that can be awaited with a
+ * limit.
+ */
 static void pause(const struct job *job)
 {
 	unsigned int ms = min(1u << min(job->nr_pass, 8u), (unsigned int)MAX_PAUSE_MS);

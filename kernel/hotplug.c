@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The sysfs offline path. Whoever takes a block offline, by sysfs, an ACPI eject or a driver, ends in the kernel's
- * offline_pages(), which asks all memory notifiers once the block is isolated. Ours evacuates the block, and refuses what it could
- * not empty: the kernel's own loop, which comes after us, never gives up.
+ * offline_pages(), which asks all memory notifiers once the block is isolated. Ours evacuates the block, and refuses
+ * what it could not empty: the kernel's own loop, which comes after us, never gives up.
  *
- * What no notifier sees is told by a return probe on offline_pages(): isolation that failed before, and what became of a
- * block that we had emptied. The kernel's locks let one attempt run at a time, and all of it runs in one task:
+ * What no notifier sees is told by a return probe on offline_pages(): isolation that failed before, and what became
+ * of a block that we had emptied. The kernel's locks let one attempt run at a time, and all of it runs in one task:
  *
- *	probe_entry -> mind_offline() GOING -> mind_others() -> mind_offline() CANCEL or OFFLINE -> probe_return -> conclude()
+ *	probe_entry -> mind_offline() GOING -> mind_others() -> mind_offline() CANCEL or OFFLINE -> probe_return
+ *	-> conclude()
  *
  * of which conclude() runs in a work item, since a probe can't sleep, and uevents are better sent without locks.
  */
@@ -111,6 +112,7 @@ unsigned int mo_hotplug_stall_ms(void)
 
 /* ---- reports that are kept ---- */
 
+#define GFP_TOLD (GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN) /* no report is worth an OOM kill */
 #define MAX_REPORTS		256
 #define MAX_FULL_REPORTS	16	/* older ones are cut to ... */
 #define MAX_OLD_RECORDS		64
@@ -167,7 +169,7 @@ static void shrink_kept(void)
 /* Takes the report. */
 static void keep(struct mo_report *report)
 {
-	struct kept *kept = kmalloc(sizeof(*kept), GFP_KERNEL), *old;
+	struct kept *kept = kmalloc(sizeof(*kept), GFP_TOLD), *old;
 
 	if (!kept) {
 		mo_report_free(report);
@@ -285,7 +287,7 @@ static void init_span(struct span *span, u64 start_pfn, u64 nr_pages)
 
 static struct attempt *new_attempt(const struct memory_notify *arg, enum stage stage)
 {
-	struct attempt *attempt = kzalloc(sizeof(*attempt), GFP_KERNEL);
+	struct attempt *attempt = kzalloc(sizeof(*attempt), GFP_TOLD);
 
 	if (!attempt)
 		return NULL;
@@ -385,7 +387,7 @@ static void send_uevent(const struct mo_report *report)
 
 	if (!kobj)
 		return;
-	env = kzalloc(sizeof(*env), GFP_KERNEL);
+	env = kzalloc(sizeof(*env), GFP_TOLD);
 	if (!env)
 		return;
 	if (!fill_uevent(env, report))
@@ -462,8 +464,8 @@ static u64 refused_pfn;		/* start of the block that was refused last, by the tas
 static u64 refused_ns;		/* since boot; 0: none */
 
 /*
- * An eject tries all blocks of a device twice. One that somebody held a moment ago is looked at again, but not waited for
- * as long again.
+ * An eject tries all blocks of a device twice. One that somebody held a moment ago is looked at again, but not waited
+ * for as long again.
  */
 static unsigned int stall_of(const struct attempt *attempt)
 {
@@ -639,7 +641,7 @@ int mo_hotplug_init(void)
 	err = register_memory_notifier(&notifier);
 	if (err)
 		goto unregister_last;
-	has_probe = !register_kretprobe(&probe);	/* behind the notifiers: an attempt that it saw begin, they see too */
+	has_probe = !register_kretprobe(&probe); /* behind the notifiers: an attempt that it saw begin, they see too */
 	if (!has_probe)
 		pr_info("memoffline: no return probe on offline_pages(): failed isolation gets no report\n");
 	return 0;

@@ -22,8 +22,8 @@ bool mo_hotplug_sees_isolation(void);
 int mo_hotplug_report(u64 pfn, int (*use)(const struct mo_report *report, void *data), void *data);
 
 /*
- * mo_scan() of a range that nobody holds: blocks of it may go offline before or after, but their struct pages stay for as
- * long as it takes. Not from a memory notifier.
+ * mo_scan() of a range that nobody holds: blocks of it may go offline before or after, but their struct pages stay
+ * for as long as it takes. Not from a memory notifier.
  */
 void mo_hotplug_scan(u64 start_pfn, u64 nr_pages, int error, struct mo_report *report);
 

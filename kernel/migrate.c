@@ -3,8 +3,8 @@
  * Move one list of isolated folios: lock and unmap as many as a batch holds, flush the TLBs once, then copy, remap and
  * put back each of them.
  *
- * While a batch holds folio locks nothing is waited for: a further lock or writeback is tried, and the folio stays on its list
- * when it is not to be had; memory is taken only where it is free. Patience is the caller's, who comes again.
+ * While a batch holds folio locks nothing is waited for: a further lock or writeback is tried, and the folio stays on
+ * its list when it is not to be had; memory is taken only where it is free. Patience is the caller's, who comes again.
  */
 #include <linux/buffer_head.h>
 #include <linux/migrate.h>

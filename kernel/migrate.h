@@ -34,7 +34,7 @@ struct page;
 
 #define MO_SWAP_FALLBACK	(1u << 0)	/* evict what finds no target */
 #define MO_SWAP_ONLY		(1u << 1)	/* evict all of it, move nothing */
-#define MO_CACHES_OFF		(1u << 2)	/* the caller has disabled the LRU caches, and knows that they hold nothing of the range */
+#define MO_CACHES_OFF		(1u << 2)	/* the caller has disabled the LRU caches */
 
 /* A range to evacuate. The caller has isolated it: pages that are freed in it stay free. */
 struct mo_evacuation {
@@ -99,8 +99,8 @@ void mo_tally_flush(struct mo_tally *tally);
 
 #ifdef CONFIG_MIGRATION
 /*
- * Take pages of [*PFN, END_PFN), a part of one pageblock, until MAX_PAGES are in the batch; *PFN moves behind the last page looked at.
- * Returns 0, or -ENOSYS without CONFIG_MIGRATION.
+ * Take pages of [*PFN, END_PFN), a part of one pageblock, until MAX_PAGES are in the batch; *PFN moves behind the
+ * last page looked at. Returns 0, or -ENOSYS without CONFIG_MIGRATION.
  */
 int mo_isolate(unsigned long *pfn, unsigned long end_pfn, unsigned long max_pages, struct mo_batch *batch);
 /* Whatever is left in the batch goes back to where it was. Returns how many folios. */
@@ -150,7 +150,10 @@ struct mo_targets {
 	nodemask_t allowed;
 };
 
-/* What one worker remembers, so that pages of one VMA are looked up once. Clear it before use; mapping NULL: look again. */
+/*
+ * What one worker remembers, so that pages of one VMA are looked up once. Clear it before use; mapping NULL: look
+ * again.
+ */
 struct mo_target_memo {
 	const void *mapping;		/* of the last folio */
 	pgoff_t first_index;		/* of it that the rest holds for */
@@ -169,9 +172,9 @@ struct mo_target_memo {
 
 void mo_targets_init(struct mo_targets *targets, int source_nid, bool is_movable, const nodemask_t *allowed);
 /*
- * A free folio of the same order for SRC, which the caller holds isolated; its zone type is kept. Never dips into reserves, never
- * invokes the OOM killer. HARD: may reclaim and compact, else takes only what is free. Order above 0: NULL means
- * that the caller may split SRC. NULL: none.
+ * A free folio of the same order for SRC, which the caller holds isolated; its zone type is kept. Never dips into
+ * reserves, never invokes the OOM killer. HARD: may reclaim and compact, else takes only what is free. Order above 0:
+ * NULL means that the caller may split SRC. NULL: none.
  */
 struct folio *mo_target_alloc(const struct mo_targets *targets, struct mo_target_memo *memo, struct mo_pool *pool,
 			      struct folio *src, bool hard);
@@ -225,8 +228,8 @@ static inline int mo_migrate(struct mo_batch *batch, struct mo_migration *migrat
 /* ---- swapout.c ---- */
 
 /*
- * Evict isolated folios, to swap or, clean cache, to nowhere. The list is empty afterwards: those that stay are back on the
- * LRU. Returns pages evicted, and adds those that stayed to NR_LEFT.
+ * Evict isolated folios, to swap or, clean cache, to nowhere. The list is empty afterwards: those that stay are back
+ * on the LRU. Returns pages evicted, and adds those that stayed to NR_LEFT.
  */
 unsigned long mo_swapout(struct list_head *folios, unsigned long *nr_left);
 
@@ -234,8 +237,8 @@ unsigned long mo_swapout(struct list_head *folios, unsigned long *nr_left);
 /* ---- facts.c, owner.c ---- */
 
 /*
- * What the page at PFN is, as a part of [start_pfn, end_pfn). Returns how many pages the answer covers, from pfn on: the
- * rest of its folio, a free run, or 1; never beyond end_pfn. Takes a reference for as long as it looks.
+ * What the page at PFN is, as a part of [start_pfn, end_pfn). Returns how many pages the answer covers, from pfn on:
+ * the rest of its folio, a free run, or 1; never beyond end_pfn. Takes a reference for as long as it looks.
  */
 unsigned long mo_facts_read(unsigned long pfn, unsigned long start_pfn, unsigned long end_pfn, struct mo_facts *facts);
 /* Fill the record of a folio from facts and from what else can be found: cgroup, file, cache name, mappers. */

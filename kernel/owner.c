@@ -124,7 +124,9 @@ static bool is_first_of(struct mappers *mappers, struct mm_struct *mm)
 	return xa_insert(&mappers->seen, (unsigned long)mm / __alignof__(*mm), xa_mk_value(0), GFP_NOWAIT) != -EBUSY;
 }
 
-/* The walk holds the lock that keeps the VMA, and so its mm, in place. A VMA that could map the folio need not do so. */
+/*
+ * The walk holds the lock that keeps the VMA, and so its mm, in place. A VMA that could map the folio need not do so.
+ */
 static bool add_mapper(struct folio *folio, struct vm_area_struct *vma, unsigned long addr, void *data)
 {
 	struct mappers *mappers = data;

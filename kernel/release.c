@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Give emptied pages back to the allocator in runs. A dense pageblock then returns as one free page of its size, rather than
- * as 512 that take the zone's lock and are merged one after the other while other workers wait for it.
+ * Give emptied pages back to the allocator in runs. A dense pageblock then returns as one free page of its size,
+ * rather than as 512 that take the zone's lock and are merged one after the other while other workers wait for it.
  *
  * A page joins a run when the last reference was ours and nothing about it needs the kernel's own ending. From then
  * on its reference count is 0, as that of a free page is, and nobody can get hold of it.

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Evict folios for which no target memory is left: anonymous ones to swap, clean cache to nowhere, dirty cache to its file. */
+/*
+ * Evict folios for which no target memory is left: anonymous ones to swap, clean cache to nowhere, dirty cache to its
+ * file.
+ */
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
 #include <linux/vmstat.h>

@@ -12,8 +12,8 @@ struct mo_topology {
 };
 
 /*
- * Sorts nodes: the source itself, then the others by distance from it, of equal ones the lower number first; those of a memory
- * tier below the source's come last. Returns how many stand before those, or NR when there are only such.
+ * Sorts nodes: the source itself, then the others by distance from it, of equal ones the lower number first; those of
+ * a memory tier below the source's come last. Returns how many stand before those, or NR when there are only such.
  */
 unsigned int mo_target_order(int *nodes, unsigned int nr, int source_nid, const struct mo_topology *topology);
 

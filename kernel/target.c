@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where a folio goes: to the nearest node with room that its owner's mempolicy and cpuset allow, its own node first, since
- * the range itself is isolated and gives nothing. What is free is taken first; reclaim, other nodes than the owner's, and
- * memory tiers below the source's are the last resorts, in that order.
+ * Where a folio goes: to the nearest node with room that its owner's mempolicy and cpuset allow, its own node first,
+ * since the range itself is isolated and gives nothing. What is free is taken first; reclaim, other nodes than the
+ * owner's, and memory tiers below the source's are the last resorts, in that order.
  *
  * The owner is looked up once for each VMA that is met, not for each page: it costs a walk of the reverse map.
  */
@@ -148,8 +148,8 @@ static void see_task(struct look *look, struct mm_struct *mm)
 #endif
 
 /*
- * The first that maps the folio speaks for all. The reverse map's lock keeps the VMA, and with it the mm. A busy mm is left alone,
- * and asked again for the next page.
+ * The first that maps the folio speaks for all. The reverse map's lock keeps the VMA, and with it the mm. A busy mm
+ * is left alone, and asked again for the next page.
  */
 static bool see_vma(struct folio *folio, struct vm_area_struct *vma, unsigned long addr, void *data)
 {
@@ -260,12 +260,13 @@ static void look_up(struct mo_target_memo *memo, const struct mo_targets *target
 
 static gfp_t soft_gfp(const struct mo_targets *targets)
 {
-	return __GFP_MOVABLE | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC | (targets->is_movable ? __GFP_HIGHMEM : 0);
+	return __GFP_MOVABLE | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC |
+	       (targets->is_movable ? __GFP_HIGHMEM : 0);
 }
 
 /*
- * Without __GFP_HARDWALL: the cpuset of whoever writes `offline` has no say. Only where nothing else is left it is tried until
- * reclaim finds nothing at all.
+ * Without __GFP_HARDWALL: the cpuset of whoever writes `offline` has no say. Only where nothing else is left it is
+ * tried until reclaim finds nothing at all.
  */
 static gfp_t hard_gfp(const struct mo_targets *targets, unsigned int order, bool is_last)
 {
@@ -277,11 +278,32 @@ static gfp_t hard_gfp(const struct mo_targets *targets, unsigned int order, bool
 	return is_last ? (gfp & ~__GFP_NORETRY) | __GFP_RETRY_MAYFAIL : gfp;
 }
 
+/*
+ * The allocator would give us all down to the last watermark. Whoever came next would find nothing, and where nothing
+ * can be reclaimed, invoke the OOM killer: what lies below the first is for others.
+ */
+static bool has_room(const struct mo_targets *targets, int nid)
+{
+	int i;
+
+	for (i = gfp_zone(soft_gfp(targets)); i >= 0; i--) {
+		struct zone *zone = &NODE_DATA(nid)->node_zones[i];
+
+		if (managed_zone(zone) &&
+		    zone_page_state(zone, NR_FREE_PAGES) > high_wmark_pages(zone) + pageblock_nr_pages)
+			return true;
+	}
+	return false;
+}
+
 static struct folio *take_free(const struct mo_targets *targets, struct mo_pool *pool, unsigned int order, int nid)
 {
 	gfp_t gfp = soft_gfp(targets) | __GFP_THISNODE;
-	struct folio *folio = order ? NULL : mo_pool_take(pool, gfp, nid);
+	struct folio *folio;
 
+	if (!(pool->nr && pool->nid == nid) && !has_room(targets, nid))
+		return NULL;
+	folio = order ? NULL : mo_pool_take(pool, gfp, nid);
 	return folio ?: __folio_alloc(gfp, order, nid, NULL);
 }
 
@@ -321,7 +343,8 @@ static struct folio *take_from(const struct mo_targets *targets, struct mo_pool 
 /* One resort after the other: what the owner allows, any node but those of lower tiers, any. */
 enum { RESORT_OWNER, RESORT_NEAR, RESORT_ANY, NR_RESORTS };
 
-static const nodemask_t *nodes_of(const struct mo_targets *targets, const struct mo_target_memo *memo, unsigned int resort)
+static const nodemask_t *nodes_of(const struct mo_targets *targets, const struct mo_target_memo *memo,
+				  unsigned int resort)
 {
 	switch (resort) {
 	case RESORT_OWNER:
@@ -374,9 +397,12 @@ static struct folio *reclaim(const struct mo_targets *targets, struct mo_target_
 
 		if (is_exhausted(memo, nodes))
 			continue;
-		folio = __folio_alloc(hard_gfp(targets, order, is_last), order, targets->source_nid, (nodemask_t *)nodes);
-		if (folio)
+		folio = __folio_alloc(hard_gfp(targets, order, is_last), order, targets->source_nid,
+				      (nodemask_t *)nodes);
+		if (folio && has_room(targets, folio_nid(folio)))
 			return folio;
+		if (folio)
+			folio_put(folio);
 		if (order)
 			continue;
 		nodes_or(memo->exhausted, memo->exhausted, *nodes);

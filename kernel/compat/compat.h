@@ -19,7 +19,10 @@ struct anon_vma;
 int mo_compat_init(void);	/* -ENOENT: what even the core needs is missing, and it was said which */
 u64 mo_compat_features(void);	/* MEMOFFLINE_FEATURE_ bits that this kernel allows */
 
-/* The caller holds a reference; true: it is off the LRU, and isolation holds one of its own. NR_ISOLATED_* is the caller's. */
+/*
+ * The caller holds a reference; true: it is off the LRU, and isolation holds one of its own. NR_ISOLATED_* is the
+ * caller's.
+ */
 bool mo_folio_isolate_lru(struct folio *folio);
 /* Back to the LRU; drops the reference that isolation took. NR_ISOLATED_* is the caller's. */
 void mo_folio_putback_lru(struct folio *folio);
@@ -32,18 +35,24 @@ bool mo_isolate_hugetlb(struct folio *folio, struct list_head *list);
 void mo_putback_movable(struct list_head *list);
 
 typedef struct folio *mo_alloc_fn(struct folio *src, unsigned long private);
-/* The kernel's migrate_pages(), reason MR_MEMORY_HOTPLUG. Returns what is left, or negative errno; *nr_moved in pages. */
+/*
+ * The kernel's migrate_pages(), reason MR_MEMORY_HOTPLUG. Returns what is left, or negative errno; *nr_moved in
+ * pages.
+ */
 int mo_migrate_pages(struct list_head *list, mo_alloc_fn *alloc, unsigned long private, enum migrate_mode mode,
 		     unsigned int *nr_moved);
 /* The kernel's alloc_migration_target(), which knows hugetlb. */
 struct folio *mo_alloc_kernel_target(struct folio *src, int nid, nodemask_t *nodes, gfp_t gfp);
 
-/* Replace all mappings of a locked folio by migration entries. TLBs may be stale until mo_flush_unmapped(), by the same task. */
+/*
+ * Replace all mappings of a locked folio by migration entries. TLBs may be stale until mo_flush_unmapped(), by the
+ * same task.
+ */
 void mo_unmap_for_migration(struct folio *folio);
 void mo_flush_unmapped(void);
 /*
- * Pages unmapped at once at most: who touches one of them waits for the rest. Kernels that put off the flush gain by large
- * batches; where each page is flushed by itself there is nothing to gain.
+ * Pages unmapped at once at most: who touches one of them waits for the rest. Kernels that put off the flush gain by
+ * large batches; where each page is flushed by itself there is nothing to gain.
  */
 extern const unsigned int mo_batch_pages;
 /* Replace migration entries for src by mappings of dst, which may be src. Both locked. */
@@ -54,29 +63,47 @@ void mo_put_anon_vma(struct anon_vma *anon_vma);
 
 void mo_lru_add_drain(void);
 void mo_lru_add_drain_all(void);
-/* Lift the disabling of the LRU caches that a caller above us asked for, and set it up again. Nothing where it can't be found. */
+/*
+ * Lift the disabling of the LRU caches that a caller above us asked for, and set it up again. Nothing where it can't
+ * be found.
+ */
 void mo_lru_caches_on(void);
 void mo_lru_caches_off(void);
 
-/* Split a locked folio with one reference of the caller's; its pages, isolated as it was, go to LIST. 0 or negative errno. */
+/*
+ * Split a locked folio with one reference of the caller's; its pages, isolated as it was, go to LIST. 0 or negative
+ * errno.
+ */
 int mo_split_folio(struct folio *folio, struct list_head *list);
 /* A huge folio waits to be split, since parts of it are unmapped. */
 bool mo_is_deferred_split(struct folio *folio);
-/* An anonymous huge folio that is whole is on the list of those that the kernel splits when memory is short; its target shall be, too. */
+/*
+ * An anonymous huge folio that is whole is on the list of those that the kernel splits when memory is short; its
+ * target shall be, too.
+ */
 bool mo_is_queued_for_split(struct folio *folio);
 void mo_queue_for_split(struct folio *folio);
 
-/* The kernel's reclaim of isolated folios; those that stay are back on their LRU lists. Pages reclaimed. NR_ISOLATED_* as reclaim_pages() has it. */
+/*
+ * The kernel's reclaim of isolated folios; those that stay are back on their LRU lists. Pages reclaimed.
+ * NR_ISOLATED_* as reclaim_pages() has it.
+ */
 unsigned long mo_reclaim(struct list_head *folios);
 
-/* Calls fn for each VMA that may map the folio, which need not be locked; fn returns false to end. False: busy, not walked. */
+/*
+ * Calls fn for each VMA that may map the folio, which need not be locked; fn returns false to end. False: busy, not
+ * walked.
+ */
 typedef bool mo_rmap_fn(struct folio *folio, struct vm_area_struct *vma, unsigned long addr, void *data);
 bool mo_rmap_walk(struct folio *folio, mo_rmap_fn *fn, void *data);
 
 bool mo_is_charged(struct folio *folio);			/* to a memory cgroup */
 /* Debugging of this kernel keeps an account of each page, which pages that are freed together would spoil. */
 bool mo_counts_single_pages(void);
-/* The VMA, which a walk calls fn for, does map the folio: from *addr on, which moves to the first page of it that is mapped. */
+/*
+ * The VMA, which a walk calls fn for, does map the folio: from *addr on, which moves to the first page of it that is
+ * mapped.
+ */
 bool mo_is_mapped_at(struct folio *folio, struct vm_area_struct *vma, unsigned long *addr);
 
 bool mo_is_cma(struct page *page);			/* its pageblock belongs to a CMA area */

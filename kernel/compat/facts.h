@@ -43,7 +43,10 @@ static inline int mo_folio_mapcount(struct folio *folio)
 	mapcount = whole;
 	for (i = 0; i < nr; i++)
 		mapcount += atomic_read(&folio_page(folio, i)->_mapcount) + 1;
-	/* The counts of the pages of a file hold each mapping of the whole, those of anonymous ones all of them as one. */
+	/*
+	 * The counts of the pages of a file hold each mapping of the whole, those of anonymous ones all of them as
+	 * one.
+	 */
 	if (!folio_test_anon(folio))
 		return mapcount - whole * nr;
 	return folio_test_double_map(folio) ? mapcount - nr : mapcount;

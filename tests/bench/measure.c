@@ -15,8 +15,9 @@
 #include <unistd.h>
 
 static const char *const names[] = {
-	"pgmigrate_success", "pgmigrate_fail", "thp_migration_success", "thp_migration_split", "compact_stall", "pswpout",
-	"nr_written", "oom_kill",
+	"pgmigrate_success",   "pgmigrate_fail", "thp_migration_success",
+	"thp_migration_split", "compact_stall",	 "pswpout",
+	"nr_written",	       "oom_kill",
 };
 #define NR_NAMES (sizeof(names) / sizeof(names[0]))
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What tests of the core share: one block of node 1 is filled, taken offline by a plain write, and verified. The
 # machine is two-dimms; only blocks 32 and 33 of node 1 stay online, so that what is taken on that node lies in them.
-# shellcheck shell=bash disable=SC2034,SC2154
+# shellcheck shell=bash disable=SC2034,SC2154,SC2206,SC2015
 block=32
 spare=33
 trace=/sys/kernel/tracing/instances/core
@@ -28,7 +28,9 @@ core_setup() {
 	oom_kills=$(vmstat_of oom_kill)
 }
 
-core_teardown() {
+core_teardown() {	# what it prints is shown of a test that failed
+	[ ! -d $trace ] || tail -n 20 $trace/trace
+	! is_stock && "$memoffline" report 2>&1 | head -n 30
 	kill_children
 	! mountpoint -q /mnt || umount /mnt
 	[ ! -d $trace ] || rmdir $trace

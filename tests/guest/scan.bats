@@ -6,10 +6,16 @@
 load common
 
 scan=$build/tests/guest/scan
+hold=$build/tests/guest/hold
+pool=/sys/devices/system/node/node1/hugepages/hugepages
 
 setup_file() {
 	[ -d /sys/module/memoffline ] || load_core
 	all_online_movable 32 33 34 35 36 37 38 39
+}
+
+teardown_file() {
+	unload_core
 }
 
 setup() {
@@ -18,6 +24,8 @@ setup() {
 
 teardown() {
 	kill_children
+	echo 2 > /sys/kernel/mm/ksm/run	# unmerge
+	echo 0 > $pool-2048kB/nr_hugepages
 	! mountpoint -q /mnt || umount /mnt
 }
 
@@ -46,6 +54,22 @@ scan_blocks() {	# BLOCK...
 		"$total.all" > "$total"
 }
 
+# Starts `hold`; sets pid, and pfn.
+start_hold() {	# KIND BYTES
+	out=$(mktemp)
+	mkfifo "$out.in"
+	"$hold" "$@" < "$out.in" >> "$out" 2>&1 3>&- &
+	pid=$!
+	exec 8<>"$out.in"
+	await "$out" "$pid" held
+	pfn=$(sed -n 's/.*pfn=//p' "$out")
+}
+
+# Scans the block of a page.
+scan_around() {	# PFN
+	"$scan" $(($1 / 32768)) > "$json"
+}
+
 # The only record of block 34, while a page of it is pinned.
 scan_pinned() {	# ARG...
 	start_work pinned pin --block 34 "$@"
@@ -68,14 +92,37 @@ record_holds() {	# CONDITION
 @test "memory of each kind that can move is counted as what it is, and none of it stays" {
 	mkfs.ext4 -q "$LAB_DISK"
 	mount "$LAB_DISK" /mnt
-	echo 8 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages
-	start_work ready --node 1 --anon 48m --thp 32m --shm 24m --cache 40m:/mnt/file --hugetlb 12m --threads 0
+	echo 8 > $pool-2048kB/nr_hugepages
+	start_work ready --node 1 --anon 48m --thp 32m --partial 16m --shm 24m --cache 40m:/mnt/cache --mapped 8m:/mnt/mapped \
+		--dirty 8m:/mnt/dirty --hugetlb 8m --hugetlb-shared 4m --family 3 --threads 0
 	scan_blocks 32 33 34 35 36 37 38 39
-	holds "$total" '.scan | .thp >= 8192 and .anon >= 12288 and .shmem >= 6144 and .cache >= 10240'
+	holds "$total" '.scan | .thp >= 8192 and .anon >= 12288 and .shmem >= 6144 and .cache >= 14336'
 	holds "$total" '.scan.hugetlb == 4096'	# of which two are free
 	holds "$total" '.kept == 0 and .records == []'
 	end_work "$pid"
-	echo 0 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages
+}
+
+@test "pages that many share: merged ones, and copies of some" {
+	echo 10000 > /sys/kernel/mm/ksm/pages_to_scan
+	echo 1 > /sys/kernel/mm/ksm/run
+	start_work ready --node 1 --ksm 8m --forked 2m --threads 0
+	echo 0 > /sys/kernel/mm/ksm/run
+	scan_blocks 32 33 34 35 36 37 38 39
+	holds "$total" '.scan.anon > 512 and .kept == 0 and .records == []'
+	end_work "$pid"
+}
+
+@test "swap space in memory, and pages that came back from it" {
+	modprobe zram num_devices=1
+	echo 256m > /sys/block/zram0/disksize
+	mkswap /dev/zram0 > /dev/null
+	swapon /dev/zram0
+	start_work ready --node 1 --swap 24m --threads 0
+	scan_blocks 32 33 34 35 36 37 38 39
+	holds "$total" '.scan.anon >= 6144 and .kept == 0 and .records == []'
+	end_work "$pid"
+	swapoff /dev/zram0
+	rmmod zram
 }
 
 @test "memory of the kernel stays, each kind for its reason" {
@@ -138,4 +185,47 @@ record_holds() {	# CONDITION
 	end_work "$pid"
 	echo $BASHPID > /sys/fs/cgroup/cgroup.procs
 	rmdir /sys/fs/cgroup/scan
+}
+
+# ---- what can't move ----
+
+@test "pages that are pinned for DMA, small and huge" {
+	start_hold dma 65536
+	scan_around "$pfn"
+	holds "$json" '[.records[] | select(.reason == "dma-pinned" and .mappers[0].pid == $pid)] | length > 0 and
+		all(.kind == "anon" and .order == 0 and .pincount == 1 and .refs - .refs_expected == 1024)' --argjson pid "$pid"
+	kill "$pid"
+	start_hold dma-thp $((2 << 20))
+	scan_around "$pfn"
+	holds "$json" '[.records[] | select(.reason == "dma-pinned" and .mappers[0].pid == $pid)] | length == 1 and
+		all(.kind == "thp" and .order == 9 and .pincount > 0 and .refs - .refs_expected == .pincount)' --argjson pid "$pid"
+}
+
+@test "huge pages of the pool that are promised" {
+	echo 8 > $pool-2048kB/nr_hugepages
+	scan_blocks 32 33 34 35 36 37 38 39
+	holds "$total" '.scan.hugetlb == 4096 and .kept == 0'
+	start_hold promise $((8 << 21))
+	scan_blocks 32 33 34 35 36 37 38 39
+	holds "$total" '.scan.hugetlb == 4096 and .kept == 4096 and
+		(.records | length == 8 and all(.reason == "hugetlb-reserved" and .order == 9 and .refs == 0))'
+}
+
+@test "a page that is poisoned does not stay, and can be healed" {
+	modprobe hwpoison_inject
+	pfn=$((39 * 32768 + 1234))
+	echo $pfn > /sys/kernel/debug/hwpoison/corrupt-pfn
+	scan_blocks 39
+	holds "$total" '.scan.poisoned == 1 and .scan.free == 32767 and .kept == 0'
+	echo $pfn > /sys/kernel/debug/hwpoison/unpoison-pfn
+	scan_blocks 39
+	holds "$total" '.scan.free == 32768'
+}
+
+@test "dirty pages of a file system that can neither migrate nor write them" {
+	mount -t ramfs ramfs /mnt
+	head -c 4m /dev/urandom > /mnt/stuck
+	for block in 0 1 2 3 4 5 6 7 8 9 10 11; do "$scan" $block | jq -c '.records[] | select(.name == "stuck")'; done > "$json"
+	jq -se 'length == 1024 and all(.reason == "no-migrate" and .kind == "cache" and .file_inode == $inode)' \
+		--argjson inode "$(stat -c %i /mnt/stuck)" "$json"
 }

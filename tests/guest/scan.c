@@ -117,7 +117,8 @@ static void print_mappers(const struct memoffline_record *record)
 
 static void print_record(const struct memoffline_record *record)
 {
-	printf("{\"pfn\": %llu, \"order\": %u, \"kind\": \"%s\", \"reason\": \"%s\", \"refs\": %d, \"refs_expected\": %d, ",
+	printf("{\"pfn\": %llu, \"order\": %u, \"kind\": \"%s\", \"reason\": \"%s\", \"refs\": %d, "
+	       "\"refs_expected\": %d, ",
 	       (unsigned long long)record->pfn, record->order, mo_kind_key(record->kind), mo_reason_key(record->reason),
 	       record->refs, record->refs_expected);
 	printf("\"mapcount\": %d, \"pincount\": %d, \"error\": %d, \"kpageflags\": %llu, \"cgroup_inode\": %llu, ",

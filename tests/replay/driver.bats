@@ -7,6 +7,8 @@ setup() {
 	cd "$BATS_TEST_TMPDIR"
 	mkdir -p tests/unit tests/replay tests/style tests/guest
 	cp "$top/tests/check" "$top/tests/tap.awk" tests/
+	printf "#!/bin/sh\n" >tests/guest/build-module
+	chmod +x tests/guest/build-module
 	export MEMOFFLINE_BUILD=$PWD
 	units=
 }

@@ -9,8 +9,8 @@
  *
  * errno, the same for all requests:
  *	ENOTTY		no such request
- *	EINVAL		size too small, unknown flag, reserved member not 0; a range that is empty, unaligned, too long, or
- *			ends beyond all addresses
+ *	EINVAL		size too small, unknown flag, reserved member not 0; a range that is empty, unaligned,
+ *			too long, or ends beyond all addresses
  *	E2BIG		bytes behind what this kernel knows are not 0, or size is larger than a page
  *	EFAULT		an address that can't be read or written
  *	EPERM		no CAP_SYS_ADMIN (at open)
@@ -117,7 +117,7 @@ struct memoffline_record {
 /* Features that could be resolved in this kernel. */
 #define MEMOFFLINE_FEATURE_EVACUATE	(1ULL << 0)	/* the core moves pages when a block goes offline */
 #define MEMOFFLINE_FEATURE_SPLIT	(1ULL << 1)	/* huge folios can be split where no huge target is free */
-#define MEMOFFLINE_FEATURE_KERNEL_OPS	(1ULL << 2)	/* hugetlb, balloon, zsmalloc: by the kernel's migrate_pages() */
+#define MEMOFFLINE_FEATURE_KERNEL_OPS	(1ULL << 2)	/* hugetlb, balloon, zsmalloc */
 #define MEMOFFLINE_FEATURE_SWAPOUT	(1ULL << 3)	/* eviction to swap when no target has room */
 #define MEMOFFLINE_FEATURE_OWNERS	(1ULL << 4)	/* records name mapping processes */
 #define MEMOFFLINE_FEATURE_ISOLATION	(1ULL << 5)	/* isolation that failed before the notifier is seen */
