@@ -94,7 +94,10 @@ wrong() {
 	file configure.ac 'AC_INIT([memoffline], [1.2])'
 	file kernel/main.c 'MODULE_VERSION("1.2");'
 	file kernel/dkms.conf 'PACKAGE_VERSION="1.2"'
+	file README.md 'dkms install memoffline/1.2'
 	fine version
+	file README.md 'dkms install memoffline/1.1'
+	wrong version "README.md"
 	file kernel/dkms.conf 'PACKAGE_VERSION="1.3"'
 	wrong version "kernel/dkms.conf"
 	file kernel/main.c 'MODULE_VERSION("1x2");'
