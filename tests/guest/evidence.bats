@@ -84,7 +84,7 @@ message_flags() { sed -n 's/.*\]offline_pages =\([^ ]*\) .*failed due to.*/\1/p'
 	! mountpoint -q /sys/kernel/debug || umount /sys/kernel/debug
 	find_pinned
 	[ "$(record .reason)" = extra-refs ]
-	[ "$(jq '.notes | length' "$json")" = 0 ]
+	[ "$(jq '[.notes[] | select(contains("module memoffline") | not)] | length' "$json")" = 0 ]
 	! mountpoint -q /sys/kernel/tracing
 	! mountpoint -q /sys/kernel/debug
 	[ -z "$(ls /sys/kernel/tracing)" ]
