@@ -284,16 +284,18 @@ static gfp_t hard_gfp(const struct mo_targets *targets, unsigned int order, bool
  */
 static bool has_room(const struct mo_targets *targets, int nid)
 {
+	unsigned long nr_free = 0, nr_kept = pageblock_nr_pages;
 	int i;
 
 	for (i = gfp_zone(soft_gfp(targets)); i >= 0; i--) {
 		struct zone *zone = &NODE_DATA(nid)->node_zones[i];
 
-		if (managed_zone(zone) &&
-		    zone_page_state(zone, NR_FREE_PAGES) > high_wmark_pages(zone) + pageblock_nr_pages)
-			return true;
+		if (!managed_zone(zone))
+			continue;
+		nr_free += zone_page_state(zone, NR_FREE_PAGES);
+		nr_kept += high_wmark_pages(zone);
 	}
-	return false;
+	return nr_free > nr_kept;
 }
 
 static struct folio *take_free(const struct mo_targets *targets, struct mo_pool *pool, unsigned int order, int nid)
