@@ -263,7 +263,7 @@ fill_node0() {	# MIB ARG...
 	needs_core
 	fill_block 99 --anon 100m --threads 0
 	echo offline > "$memory/memory$spare/state"
-	fill_node0 60 --mlock
+	fill_node0 120 --mlock
 	try_offline $block
 	[ "$status" = 1 ]
 	[[ $output == *"Device or resource busy"* || $output == *"Cannot allocate memory"* ]]
@@ -285,7 +285,7 @@ fill_node0() {	# MIB ARG...
 	swapon "$swap_disk"
 	fill_block 99 --anon 100m --threads 0
 	echo offline > "$memory/memory$spare/state"
-	fill_node0 60 --mlock
+	fill_node0 120 --mlock
 	try_offline $block
 	[ "$status" = 0 ]
 	no_oom_kill

@@ -23,7 +23,10 @@ teardown() {
 	[ ! -d /sys/module/memoffline ] || unload_core
 }
 
-offline_by_echo() { echo offline > "$memory/memory$1/state"; }
+offline_by_echo() {
+	echo $BASHPID > "$BATS_TEST_TMPDIR/asker"
+	echo offline > "$memory/memory$1/state"
+}
 is_loaded() { [ -d /sys/module/memoffline ]; }
 field() { jq -r "$1" "$json"; }
 
@@ -247,7 +250,7 @@ install_module() {
 	"$memoffline" report --json > "$json"
 	tells_of_pin
 	[ "$(field .target)" = memory34 ]
-	[[ $(field '.notes[]') == *"process $BASHPID ("* ]]
+	[[ $(field '.notes[]') == *"process $(cat "$BATS_TEST_TMPDIR/asker") (bash) asked"* ]]
 	"$memoffline" report --json 33 > "$json"
 	[ "$(field .target)" = 33 ]
 	[ "$(field .status)" = done ]

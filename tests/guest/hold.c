@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory that can't move, each kind for a reason of its own.
+ *
+ *   hold promise|secret|dma|dma-thp|gigantic BYTES
+ *
+ * Prints "held pid=PID pfn=0xPFN", pfn 0 where there is none to be seen, and holds it till its input ends.
+ *
+ *   promise	huge pages of the pool, reserved and not yet used
+ *   secret	memory that the kernel itself can't read
+ *   dma	registered with io_uring, which pins it for good; dma-thp: a transparent huge page
+ *   gigantic	huge pages of 1 GiB
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define HUGE_BYTES (2UL << 20)
+#define MAP_HUGE_1G (30 << 26)
+
+static void die(const char *what)
+{
+	fprintf(stderr, "hold: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static char *map(size_t size, int flags, int fd)
+{
+	char *addr = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+
+	if (addr == MAP_FAILED)
+		die("mmap");
+	return addr;
+}
+
+static void pin(char *addr, size_t size)
+{
+	struct io_uring_params params = { 0 };
+	struct iovec buffer = { addr, size };
+	int ring = (int)syscall(SYS_io_uring_setup, 1, &params);
+
+	if (ring < 0 || syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1))
+		die("io_uring");
+}
+
+static char *hold_dma(size_t size, int advice)
+{
+	char *area = map(size + 2 * HUGE_BYTES, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	char *addr = (char *)(((uintptr_t)area + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1));
+
+	if (madvise(addr, size, advice))
+		die("madvise");
+	memset(addr, 1, size);
+	pin(addr, size);
+	return addr;
+}
+
+static char *hold_secret(size_t size)
+{
+	int fd = (int)syscall(SYS_memfd_secret, 0);
+	char *addr;
+
+	if (fd < 0 || ftruncate(fd, (off_t)size))
+		die("memfd_secret");
+	addr = map(size, MAP_SHARED, fd);
+	memset(addr, 1, size);
+	return addr;
+}
+
+static char *hold_gigantic(size_t size)
+{
+	char *addr = map(size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_1G, -1);
+
+	addr[0] = 1;
+	return addr;
+}
+
+static char *hold(const char *kind, size_t size)
+{
+	if (!strcmp(kind, "promise"))
+		return map(size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1);
+	if (!strcmp(kind, "secret"))
+		return hold_secret(size);
+	if (!strcmp(kind, "dma"))
+		return hold_dma(size, MADV_NOHUGEPAGE);
+	if (!strcmp(kind, "dma-thp"))
+		return hold_dma(size, MADV_HUGEPAGE);
+	if (!strcmp(kind, "gigantic"))
+		return hold_gigantic(size);
+	errno = EINVAL;
+	die(kind);
+	return NULL;
+}
+
+static uint64_t pfn_of(const char *addr)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry;
+
+	if (fd < 0 || pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)addr / 4096 * sizeof(entry))) != sizeof(entry))
+		die("pagemap");
+	close(fd);
+	return entry & ((1ULL << 55) - 1);
+}
+
+int main(int argc, char **argv)
+{
+	char byte;
+
+	if (argc != 3) {
+		fprintf(stderr, "usage: hold promise|secret|dma|dma-thp|gigantic BYTES\n");
+		return 2;
+	}
+	printf("held pid=%d pfn=%#llx\n", getpid(), (unsigned long long)pfn_of(hold(argv[1], strtoul(argv[2], NULL, 0))));
+	fflush(stdout);
+	while (read(0, &byte, 1) > 0)
+		;
+	return 0;
+}
