@@ -102,10 +102,11 @@ static char *hold(const char *kind, size_t size)
 
 static uint64_t pfn_of(const char *addr)
 {
+	const off_t at = (off_t)((uintptr_t)addr / 4096 * sizeof(uint64_t));
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	uint64_t entry;
 
-	if (fd < 0 || pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)addr / 4096 * sizeof(entry))) != sizeof(entry))
+	if (fd < 0 || pread(fd, &entry, sizeof(entry), at) != sizeof(entry))
 		die("pagemap");
 	close(fd);
 	return entry & ((1ULL << 55) - 1);
