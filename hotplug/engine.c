@@ -231,10 +231,5 @@ void mo_engine_note(struct mo_transaction *txn, int result)
 {
 	if (txn->misses_core && result)
 		mo_report_add_note(txn->report, "%s", missing_note);
-	if (txn->core_evicted)
-		mo_report_add_note(txn->report, "%llu pages were evicted, to swap or from the page cache, since no other memory had room",
-				   (unsigned long long)txn->core_evicted);
-	if (txn->core_violated)
-		mo_report_add_note(txn->report, "%llu pages went to nodes that their owner's memory policy or cpuset does not allow, since "
-				   "the others had no room", (unsigned long long)txn->core_violated);
+	mo_session_note(txn->report, txn->core_evicted, txn->core_violated);
 }

@@ -58,9 +58,7 @@ static int fill(struct mo_report *report, struct mo_ctx *ctx, const struct place
 	result->pages_left = attempt->nr_kept;
 	result->elapsed_ms = attempt->elapsed_ms;
 	mo_report_add_note(report, "process %d (%s) asked for it, not memoffline", attempt->pid, attempt->comm);
-	if (attempt->nr_evicted)
-		mo_report_add_note(report, "%llu pages were evicted, to swap or from the page cache",
-				   (unsigned long long)attempt->nr_evicted);
+	mo_session_note(report, attempt->nr_evicted, attempt->nr_policy_violated);
 	return mo_report_restore(report, &totals);
 }
 

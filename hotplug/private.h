@@ -237,6 +237,8 @@ int mo_session_last(struct mo_session *session, uint64_t pfn, struct mo_core_att
 /* Its pages that stayed; nothing else was asked of the session since. */
 void mo_session_add_records(struct mo_session *session, const struct mo_core_attempt *attempt, uint32_t block,
 			    struct mo_report *report);
+/* What the core counted of all attempts, in words. */
+void mo_session_note(struct mo_report *report, uint64_t nr_evicted, uint64_t nr_violated);
 /* Pages of a range that would stay, by what holds most of them; locks and writeback pass. */
 struct mo_core_scan {
 	enum mo_reason reason;

@@ -360,3 +360,13 @@ int mo_session_scan(struct mo_session *session, uint64_t start_pfn, uint64_t nr_
 	sum_up(session->records, arg.out_nr_records < MO_RECORDS_MAX ? arg.out_nr_records : MO_RECORDS_MAX, scan);
 	return 0;
 }
+
+void mo_session_note(struct mo_report *report, uint64_t nr_evicted, uint64_t nr_violated)
+{
+	if (nr_evicted)
+		mo_report_add_note(report, "%llu pages were evicted, to swap or from the page cache, since no other memory had room",
+				   (unsigned long long)nr_evicted);
+	if (nr_violated)
+		mo_report_add_note(report, "%llu pages went to nodes that their owner's memory policy or cpuset does not allow, since "
+				   "the others had no room", (unsigned long long)nr_violated);
+}

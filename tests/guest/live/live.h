@@ -47,6 +47,8 @@ bool is_zero_page(const uint64_t *page);
 
 /* Memory that is taken from now on; node -1: wherever. */
 void prefer_node(int node);
+/* What lies there already stays. */
+void bind_memory(char *addr, size_t len_bytes, unsigned long nodes);
 /* -1: not known. */
 int node_of_block(long block);
 size_t pages_on_node(char *addr, size_t nr_pages, int node);
@@ -144,6 +146,7 @@ struct work {
 	int node;
 	long in_block;			/* -1: not asked */
 	bool mlock;
+	unsigned long bind;		/* nodes that the memory is bound to once it is filled; 0: none */
 	int nice;			/* once the memory is filled */
 	size_t kernel_bytes;
 	unsigned int nr_threads;	/* that verify and rewrite */

@@ -19,7 +19,7 @@ const char help_text[] =
 "work: live work for tests: memory that verifies itself, and pinned pages\n"
 "\n"
 "  work [--node N] [--KIND SIZE]... [--FILEKIND SIZE:FILE]... [--kernel SIZE]\n"
-"       [--threads N] [--touchers N] [--family N] [--nice N] [--mlock] [--in-block N]\n"
+"       [--threads N] [--touchers N] [--family N] [--nice N] [--mlock] [--bind N,...] [--in-block N]\n"
 "    Fills the memory, prints \"ready\", then verifies and rewrites page after page.\n"
 "    SIGUSR1: verify all, print how long accesses took and \"verified N bytes\", go on.\n"
 "    SIGTERM, SIGINT: the same, and end. Exit 1 with the first page that differs.\n"
@@ -42,6 +42,7 @@ const char help_text[] =
 "    --family    how many processes besides (64 when something is forked, else 0); with\n"
 "                --threads 0 they wait until asked\n"
 "    --nice      of the threads, once the memory is filled (0)\n"
+"    --bind      once it is filled, the memory's policy names these nodes alone\n"
 "    --in-block  tell how many pages lie in that memory block\n"
 "    Each option of a kind may be given more than once. SIZE takes k, m and g.\n"
 "\n"
@@ -132,7 +133,7 @@ static void make_options(struct option *options)
 		{ "node", required_argument, NULL, 'n' }, { "threads", required_argument, NULL, 't' },
 		{ "touchers", required_argument, NULL, 'T' }, { "family", required_argument, NULL, 'f' },
 		{ "in-block", required_argument, NULL, 'b' }, { "kernel", required_argument, NULL, 'k' },
-		{ "nice", required_argument, NULL, 'N' },
+		{ "nice", required_argument, NULL, 'N' }, { "bind", required_argument, NULL, 'B' },
 		{ "mlock", no_argument, NULL, 'm' }, { "help", no_argument, NULL, 'h' }, { 0 }
 	};
 
@@ -140,6 +141,21 @@ static void make_options(struct option *options)
 		options[kind] = (struct option){ .name = region_name((enum region_kind)kind),
 						 .has_arg = required_argument, .val = OPTION_KIND + kind };
 	memcpy(options + NR_REGION_KINDS, others, sizeof(others));
+}
+
+static unsigned long parse_nodes(const char *text)
+{
+	unsigned long nodes = 0, node;
+	char *end;
+
+	do {
+		node = strtoul(text, &end, 10);
+		if (end == text || node >= 64 || (*end && *end != ','))
+			die("\"%s\" is no list of nodes: give numbers with commas", text);
+		nodes |= 1UL << node;
+		text = end + 1;
+	} while (*end);
+	return nodes;
 }
 
 static void set_option(struct work *work, int c, const char *value)
@@ -152,6 +168,7 @@ static void set_option(struct work *work, int c, const char *value)
 	case 'b': work->in_block = atol(value); return;
 	case 'k': work->kernel_bytes = parse_whole_size(value); return;
 	case 'N': work->nice = atoi(value); return;
+	case 'B': work->bind = parse_nodes(value); return;
 	case 'm': work->mlock = true; return;
 	}
 	add_region(work, (enum region_kind)(c - OPTION_KIND), value);

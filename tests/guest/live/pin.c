@@ -25,6 +25,8 @@ struct pin {
 	int pipe_fds[2];
 	char *addr;
 	uint64_t pfn;
+	char **taken;		/* while it searches: all that it took, in chunks */
+	size_t nr_taken, chunk_bytes;
 };
 
 static uint64_t present_pfn(const char *addr)
@@ -44,16 +46,39 @@ static bool take_page(struct pin *pin, char *addr)
 	return pin->block < 0 || is_in_block(pin->pfn, pin->block);
 }
 
-/* What was taken in vain is kept: else the same would come again. */
+static char *take_chunk(struct pin *pin)
+{
+	char *addr = map_anon(pin->chunk_bytes, 0, pin->thp ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+
+	pin->taken = realloc(pin->taken, (pin->nr_taken + 1) * sizeof(*pin->taken));
+	if (!pin->taken)
+		die("no memory");
+	pin->taken[pin->nr_taken++] = addr;
+	return addr;
+}
+
+/* Other searches want it. */
+static void give_back(struct pin *pin)
+{
+	for (size_t i = 0; i < pin->nr_taken; i++) {
+		char *chunk = pin->taken[i];
+
+		if (pin->addr < chunk || pin->addr >= chunk + pin->chunk_bytes)
+			munmap(chunk, pin->chunk_bytes);
+	}
+	free(pin->taken);
+}
+
+/* What was taken in vain is kept until it ends: else the same would come again. */
 static bool find_own_page(struct pin *pin)
 {
 	size_t step = pin->thp ? HUGE_BYTES : PAGE_BYTES;
-	size_t chunk = pin->block < 0 ? step : 2 * HUGE_BYTES;
 
-	for (size_t taken = 0; taken < MAX_SEARCH_BYTES; taken += chunk) {
-		char *addr = map_anon(chunk, 0, pin->thp ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	pin->chunk_bytes = pin->block < 0 ? step : 2 * HUGE_BYTES;
+	for (size_t taken = 0; taken < MAX_SEARCH_BYTES; taken += pin->chunk_bytes) {
+		char *addr = take_chunk(pin);
 
-		for (size_t at = 0; at < chunk; at += step)
+		for (size_t at = 0; at < pin->chunk_bytes; at += step)
 			if (take_page(pin, addr + at))
 				return true;
 	}
@@ -84,6 +109,7 @@ static void find_page(struct pin *pin)
 	prefer_node(pin->node);
 	if (!(pin->file || pin->shm ? find_shared_page(pin) : find_own_page(pin)))
 		die("found no page in memory block %ld among %lu MiB of node %d", pin->block, MAX_SEARCH_BYTES >> 20, pin->node);
+	give_back(pin);
 	prefer_node(-1);
 }
 

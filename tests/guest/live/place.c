@@ -26,6 +26,12 @@ void prefer_node(int node)
 		die("can't prefer node %d: %s; is it there, with memory?", node, strerror(errno));
 }
 
+void bind_memory(char *addr, size_t len_bytes, unsigned long nodes)
+{
+	if (syscall(SYS_mbind, addr, len_bytes, MPOL_BIND, &nodes, 64UL, 0))
+		die("can't bind memory to the nodes of mask %#lx: %s", nodes, strerror(errno));
+}
+
 int node_of_block(long block)
 {
 	char path[64];

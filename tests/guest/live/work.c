@@ -173,6 +173,8 @@ static void prepare(struct work *work)
 	for (size_t i = 0; i < work->nr_regions; i++) {
 		open_region(&work->regions[i]);
 		fill_region(&work->regions[i], work->mlock);
+		if (work->bind && work->regions[i].addr)
+			bind_memory(work->regions[i].addr, work->regions[i].len_bytes, work->bind);
 	}
 	work->family.regions = work->regions;
 	work->family.nr_regions = work->nr_regions;
