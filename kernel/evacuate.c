@@ -14,6 +14,7 @@
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -43,7 +44,8 @@ struct job {
 	atomic_long_t nr_progress;	/* pages moved or evicted in this pass */
 	unsigned long deadline;		/* jiffies, if the evacuation has one */
 	unsigned long last_progress;	/* jiffies */
-	struct task_struct *caller;
+	struct task_struct *caller;	/* NULL: nobody that signals reach */
+	bool caches_on;			/* the LRU caches, which the caller has disabled, for the first pass */
 	unsigned int nr_seats;		/* workers that may still join this pass; under crew.lock */
 	unsigned int nr_at_work;	/* under crew.lock */
 	struct chunk chunks[];
@@ -83,14 +85,19 @@ static bool has_limit_passed(unsigned int limit_ms, unsigned long since)
 }
 
 /* A signal of any kind: the kernel's own loop, which comes after us, would not go on with one pending either. */
-static bool is_interrupted(const struct job *job)
+static bool is_interrupted(struct task_struct *caller)
 {
-	return !(job->caller->flags & PF_KTHREAD) && signal_pending(job->caller);
+	return caller && signal_pending(caller);
 }
 
-static bool has_deadline_passed(const struct job *job)
+static bool has_passed(unsigned long deadline)
 {
-	return job->evacuation->deadline_ms && time_after(jiffies, job->deadline);
+	return deadline && time_after(jiffies, deadline);
+}
+
+bool mo_migration_is_over(const struct mo_migration *migration)
+{
+	return is_interrupted(migration->caller) || has_passed(migration->deadline);
 }
 
 static void empty_chunk(struct job *job, unsigned long i, struct mo_migration *migration)
@@ -101,15 +108,16 @@ static void empty_chunk(struct job *job, unsigned long i, struct mo_migration *m
 	struct mo_batch batch;
 
 	chunk->nr_left = 0;
+	chunk->error = 0;
 	migration->nr_left = 0;
-	while (pfn < end_pfn) {
+	while (pfn < end_pfn && !mo_migration_is_over(migration)) {
 		mo_batch_init(&batch);
 		mo_isolate(&pfn, end_pfn, MO_BATCH_PAGES, &batch);
 		if (mo_migrate(&batch, migration))
 			chunk->error = migration->error;
 		chunk->nr_left += batch.nr_left + mo_putback(&batch);
 	}
-	chunk->nr_left += migration->nr_left;
+	chunk->nr_left += migration->nr_left + (end_pfn - pfn);
 	progress = migration->nr_moved + migration->nr_evicted - progress;
 	if (progress)
 		atomic_long_add(progress, &job->nr_progress);
@@ -121,6 +129,10 @@ static void prepare(struct mo_migration *migration, struct job *job)
 
 	migration->targets = &job->targets;
 	migration->memo.mapping = NULL;
+	migration->caller = job->caller;
+	migration->deadline = job->deadline;
+	migration->start_pfn = job->evacuation->start_pfn;
+	migration->end_pfn = job->evacuation->start_pfn + job->evacuation->nr_pages;
 	migration->is_patient = job->nr_pass > 0;
 	migration->may_evict = flags & MO_SWAP_FALLBACK;
 	migration->evict_all = flags & MO_SWAP_ONLY;
@@ -131,7 +143,7 @@ static void empty_chunks(struct job *job, struct mo_migration *migration)
 	unsigned long i;
 
 	prepare(migration, job);
-	while (!is_interrupted(job) && !has_deadline_passed(job)) {
+	while (!mo_migration_is_over(migration)) {
 		i = atomic_long_fetch_inc(&job->next_chunk);
 		if (i >= job->nr_chunks)
 			break;
@@ -243,13 +255,32 @@ static unsigned long count_left(const struct job *job)
 	return nr;
 }
 
-static void scan_left(const struct job *job, struct mo_report *report)
+/*
+ * A chunk was found clean at one moment: a page that nobody could take a reference to then, or a huge page that left
+ * its pool since, may be in use. Such a chunk has its turn again. Returns how many.
+ */
+static unsigned long count_left_after_all(struct job *job)
+{
+	unsigned long start_pfn = job->evacuation->start_pfn, end_pfn = start_pfn + job->evacuation->nr_pages;
+	unsigned long pfn = start_pfn, nr = 0, i;
+
+	while ((pfn = mo_first_used(pfn, end_pfn)) < end_pfn) {
+		i = (pfn - start_pfn) / pageblock_nr_pages;
+		job->chunks[i].nr_left = 1;
+		pfn = chunk_start(job, i + 1);
+		nr++;
+	}
+	return nr;
+}
+
+static void scan_left(const struct job *job, enum memoffline_reason otherwise, struct mo_report *report)
 {
 	unsigned long i;
 
+	report->is_drained = true;	/* after the first pass, and since then the caches are off */
 	for (i = 0; i < job->nr_chunks; i++)
 		if (job->chunks[i].nr_left)
-			mo_scan(chunk_start(job, i), pageblock_nr_pages, job->chunks[i].error, report);
+			mo_scan(chunk_start(job, i), pageblock_nr_pages, job->chunks[i].error, otherwise, report);
 }
 
 struct outlook {
@@ -262,12 +293,13 @@ static void look(const struct job *job, struct mo_report *scratch, struct outloo
 	int reason;
 
 	memset(scratch->kept_by_reason, 0, sizeof(scratch->kept_by_reason));
-	scan_left(job, scratch);
+	scan_left(job, MEMOFFLINE_REASON_UNKNOWN, scratch);
 	*outlook = (struct outlook){};
 	for (reason = 0; reason < MEMOFFLINE_REASON_NR; reason++) {
 		if (!scratch->kept_by_reason[reason])
 			continue;
-		outlook->is_hopeless |= mo_reason_is_permanent(reason);
+		/* Memory that looks like the kernel's may be on its way to a process, which waits for its cgroup's limit. */
+		outlook->is_hopeless |= mo_reason_is_permanent(reason) && reason != MEMOFFLINE_REASON_KERNEL;
 		outlook->awaits_io |= mo_reason_is_io(reason);
 	}
 }
@@ -278,9 +310,9 @@ static enum memoffline_reason verdict(const struct job *job, struct mo_report *s
 	const struct mo_evacuation *evacuation = job->evacuation;
 	struct outlook outlook;
 
-	if (is_interrupted(job))
+	if (is_interrupted(job->caller))
 		return MEMOFFLINE_REASON_INTERRUPTED;
-	if (has_deadline_passed(job))
+	if (has_passed(job->deadline))
 		return MEMOFFLINE_REASON_DEADLINE;
 	if (job->nr_pass < 2)
 		return MEMOFFLINE_REASON_NONE;
@@ -300,9 +332,22 @@ static void pause(const struct job *job)
 {
 	unsigned int ms = min(1u << min(job->nr_pass, 8u), (unsigned int)MAX_PAUSE_MS);
 
-	if (job->nr_pass == 1)
-		mo_lru_add_drain_all();
 	schedule_timeout_interruptible(msecs_to_jiffies(ms));
+}
+
+/* To lock a list for each folio would cost a twentieth. What is left after the dense pass may be held by a cache. */
+static void caches_on(struct job *job)
+{
+	job->caches_on = job->evacuation->flags & MO_CACHES_OFF;
+	if (job->caches_on)
+		mo_lru_caches_on();
+}
+
+static void caches_off(struct job *job)
+{
+	if (job->caches_on)
+		mo_lru_caches_off();
+	job->caches_on = false;
 }
 
 static enum memoffline_reason run_passes(struct job *job, struct mo_report *scratch)
@@ -312,7 +357,7 @@ static enum memoffline_reason run_passes(struct job *job, struct mo_report *scra
 
 	for (;;) {
 		run_pass(job);
-		nr_left = count_left(job);
+		nr_left = count_left(job) ?: count_left_after_all(job);
 		trace_memoffline_pass(job->evacuation->start_pfn, job->nr_pass, nr_left,
 				      atomic_long_read(&job->nr_progress));
 		if (!nr_left)
@@ -320,6 +365,11 @@ static enum memoffline_reason run_passes(struct job *job, struct mo_report *scra
 		reason = verdict(job, scratch);
 		if (reason != MEMOFFLINE_REASON_NONE)
 			return reason;
+		if (job->nr_pass == 1) {
+			caches_off(job);
+			synchronize_rcu_expedited();	/* who still fills them saw that they were on */
+			mo_lru_add_drain_all();
+		}
 		pause(job);
 	}
 }
@@ -336,7 +386,7 @@ static void clear_counts(void)
 		migration->nr_moved = 0;
 		migration->nr_evicted = 0;
 		migration->nr_split = 0;
-		migration->memo.nr_violated = 0;
+		migration->memo = (struct mo_target_memo){};
 	}
 }
 
@@ -375,7 +425,7 @@ static int conclude(struct job *job, enum memoffline_reason ended_by)
 	report->reason = MEMOFFLINE_REASON_NONE;
 	if (ended_by == MEMOFFLINE_REASON_NONE)
 		return 0;
-	scan_left(job, report);
+	scan_left(job, ended_by, report);
 	report->reason = reason_of(report, ended_by);
 	return ended_by == MEMOFFLINE_REASON_INTERRUPTED ? -EINTR : -EBUSY;
 }
@@ -390,19 +440,21 @@ static void start(struct job *job)
 		job->chunks[i].nr_left = 1;	/* not looked at */
 	mo_targets_init(&job->targets, page_to_nid(page), is_zone_movable_page(page), evacuation->targets);
 	job->last_progress = jiffies;
-	job->deadline = jiffies + msecs_to_jiffies(evacuation->deadline_ms);
+	if (evacuation->deadline_ms)
+		job->deadline = (jiffies + msecs_to_jiffies(evacuation->deadline_ms)) ?: 1;
 	clear_counts();
 }
 
 static struct job *new_job(struct mo_evacuation *evacuation)
 {
 	unsigned long nr_chunks = evacuation->nr_pages / pageblock_nr_pages;
-	struct job *job = kvzalloc(struct_size(job, chunks, nr_chunks), GFP_KERNEL);
+	const gfp_t gfp = GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;	/* it is not worth an OOM kill */
+	struct job *job = kvzalloc(struct_size(job, chunks, nr_chunks), gfp);
 
 	if (job) {
 		job->evacuation = evacuation;
 		job->nr_chunks = nr_chunks;
-		job->caller = current;
+		job->caller = current->flags & PF_KTHREAD ? NULL : current;
 	}
 	return job;
 }
@@ -421,11 +473,9 @@ int mo_evacuate(struct mo_evacuation *evacuation)
 		goto free_job;
 	mutex_lock(&crew.busy);
 	start(job);
-	if (evacuation->flags & MO_CACHES_OFF)
-		mo_lru_caches_on();	/* to lock a list for each folio would cost a twentieth */
+	caches_on(job);
 	err = conclude(job, run_passes(job, scratch));
-	if (evacuation->flags & MO_CACHES_OFF)
-		mo_lru_caches_off();
+	caches_off(job);
 	mutex_unlock(&crew.busy);
 	mo_report_free(scratch);
 free_job:
@@ -458,6 +508,7 @@ void mo_evacuate_exit(void)
 			kthread_stop(worker->task);
 		kvfree(worker);
 	}
+	mo_writeout_exit();
 }
 
 int mo_evacuate_init(void)

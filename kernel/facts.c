@@ -109,7 +109,7 @@ static void read_mapping(struct folio *folio, struct mo_facts *facts)
 	if (mapping && !((unsigned long)mapping & PAGE_MAPPING_FLAGS)) {
 		facts->has_mapping = true;
 		facts->can_migrate = mo_file_can_migrate(mapping);
-		facts->can_write = mapping->a_ops->writepage != NULL;
+		facts->can_write = mapping->a_ops->writepage || mapping->a_ops->writepages;
 		facts->is_inaccessible = is_secret(mapping) || mo_mapping_inaccessible(mapping);
 	}
 	rcu_read_unlock();

@@ -207,7 +207,7 @@ static DECLARE_RWSEM(lookers);
 void mo_hotplug_scan(u64 start_pfn, u64 nr_pages, int error, struct mo_report *report)
 {
 	down_read(&lookers);
-	mo_scan(start_pfn, nr_pages, error, report);
+	mo_scan(start_pfn, nr_pages, error, MEMOFFLINE_REASON_NONE, report);
 	up_read(&lookers);
 }
 
@@ -253,7 +253,7 @@ static bool set_aside;			/* we were not enabled when it began */
 static LLIST_HEAD(ended);
 
 /* For those that no notifier saw, since a probe can't allocate. */
-static struct attempt spares[8];
+static struct attempt spares[BITS_PER_LONG];
 static unsigned long spares_used;
 
 static struct attempt *get_spare(void)
@@ -263,9 +263,10 @@ static struct attempt *get_spare(void)
 	for (i = 0; i < ARRAY_SIZE(spares); i++) {
 		if (test_and_set_bit(i, &spares_used))
 			continue;
-		spares[i].report = NULL;
+		memset(&spares[i], 0, sizeof(spares[i]));
 		return &spares[i];
 	}
+	pr_warn_once("memoffline: attempts to take memory offline fail faster than they can be told of: some have no report\n");
 	return NULL;
 }
 
@@ -285,12 +286,19 @@ static void init_span(struct span *span, u64 start_pfn, u64 nr_pages)
 	span->began_ns = ktime_get_ns();
 }
 
+static void name_asker(struct attempt *attempt)
+{
+	attempt->pid = task_pid_nr(current);
+	strscpy(attempt->comm, current->comm, sizeof(attempt->comm));
+}
+
 static struct attempt *new_attempt(const struct memory_notify *arg, enum stage stage)
 {
-	struct attempt *attempt = kzalloc(sizeof(*attempt), GFP_TOLD);
+	struct attempt *attempt = kzalloc(sizeof(*attempt), GFP_TOLD) ?: get_spare();
 
 	if (!attempt)
 		return NULL;
+	name_asker(attempt);
 	if (probed.nr_pages)
 		attempt->span = probed;
 	else
@@ -341,8 +349,8 @@ static enum memoffline_reason reason_of(const struct attempt *attempt, struct mo
 			return MEMOFFLINE_REASON_HOLES;
 		reason = look_again(attempt, report);
 		return reason == MEMOFFLINE_REASON_NONE ? MEMOFFLINE_REASON_ISOLATION : reason;
-	case STAGE_REFUSED:
-		return report->reason;
+	case STAGE_REFUSED:	/* without a reason there was no memory to begin with */
+		return report->reason == MEMOFFLINE_REASON_NONE ? MEMOFFLINE_REASON_NO_TARGET : report->reason;
 	case STAGE_AGREED:
 		if (attempt->error == -EINTR)
 			return MEMOFFLINE_REASON_INTERRUPTED;
@@ -435,8 +443,6 @@ static DECLARE_WORK(conclude_work, conclude_ended);
 static void end_attempt(struct attempt *attempt)
 {
 	attempt->elapsed_ns = ktime_get_ns() - attempt->span.began_ns;
-	attempt->pid = task_pid_nr(current);
-	strscpy(attempt->comm, current->comm, sizeof(attempt->comm));
 	ongoing = NULL;
 	llist_add(&attempt->link, &ended);
 	queue_work(system_unbound_wq, &conclude_work);
@@ -604,6 +610,7 @@ static int probe_return(struct kretprobe_instance *instance, struct pt_regs *reg
 	if (!attempt && error) {
 		attempt = get_spare();
 		if (attempt) {
+			name_asker(attempt);
 			attempt->span = probed;
 			attempt->stage = STAGE_ISOLATING;
 		}

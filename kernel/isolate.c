@@ -105,7 +105,8 @@ static unsigned long take_at(struct page *page, unsigned long nr_max, struct mo_
 		return 0;
 	}
 	nr = min_t(unsigned long, folio_nr_pages(folio) - folio_page_idx(folio, page), nr_max);
-	if (!is_poisoned(folio) && !take(folio, batch))
+	/* A large folio that is poisoned in part stays on its list, where the kernel's loop would find it for ever. */
+	if (is_poisoned(folio) ? folio_test_large(folio) : !take(folio, batch))
 		batch->nr_left += nr;
 	folio_put(folio);
 	return nr;
@@ -121,6 +122,40 @@ int mo_isolate(unsigned long *pfn, unsigned long end_pfn, unsigned long max_page
 		*pfn += take_at(pfn_to_page(*pfn), end_pfn - *pfn, batch);
 	mo_tally_flush(&batch->tally);
 	return 0;
+}
+
+/* Free pages of huge page pools, and pages that a driver gave up: the kernel takes them after us. */
+static unsigned long given_up(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+	unsigned long nr = folio_nr_pages(folio);
+
+	if (PageHWPoison(page))
+		return 1;
+	if (folio_ref_count(folio))
+		return 0;
+	/* It may leave its pool meanwhile, and its size with it. */
+	if (folio_test_hugetlb(folio) && is_power_of_2(nr) && nr <= PUD_SIZE / PAGE_SIZE)
+		return ALIGN(page_to_pfn(page) + 1, nr) - page_to_pfn(page);
+	return PageOffline(page) ? 1 : 0;
+}
+
+unsigned long mo_first_used(unsigned long pfn, unsigned long end_pfn)
+{
+	unsigned long nr;
+
+	while (pfn < end_pfn) {
+		struct page *page = pfn_to_online_page(pfn);
+
+		if (!page)
+			nr = PAGES_PER_SUBSECTION - pfn % PAGES_PER_SUBSECTION;
+		else
+			nr = PageBuddy(page) ? free_run(page) : given_up(page);
+		if (!nr)
+			return pfn;
+		pfn += nr;
+	}
+	return end_pfn;
 }
 
 static unsigned long putback_lru(struct list_head *folios)

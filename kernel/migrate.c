@@ -80,7 +80,7 @@ static void count_moved(struct mo_migration *migration, struct folio *folio)
 
 	migration->nr_moved += nr;
 	count_vm_events(PGMIGRATE_SUCCESS, nr);
-	if (folio_test_large(folio))
+	if (folio_test_pmd_mappable(folio))
 		count_vm_event(THP_MIGRATION_SUCCESS);
 }
 
@@ -133,6 +133,7 @@ static int lock_and_unmap(struct folio *src, struct folio *dst, struct mo_move *
 	int err;
 
 	*move = (struct mo_move){ .src = src, .dst = dst };
+	dst->private = NULL;	/* some kernels free pages with what stood there */
 	if (!folio_trylock(src))
 		goto put_dst;
 	if (folio_test_writeback(src))
@@ -159,6 +160,8 @@ static int move_content(struct folio *dst, struct folio *src)
 
 	if (!mapping)
 		return migrate_folio(NULL, dst, src, MIGRATE_ASYNC);
+	if (!mo_file_can_migrate(mapping))	/* it could, a moment ago */
+		return -EAGAIN;
 	return mapping->a_ops->migrate_folio(mapping, dst, src, MIGRATE_ASYNC);
 }
 
@@ -176,6 +179,7 @@ static int finish(struct mo_move *move, struct mo_migration *migration)
 {
 	struct folio *src = move->src, *dst = move->dst;
 	bool is_queued = folio_test_large(src) && mo_is_queued_for_split(src);
+	bool is_partial = is_queued && mo_is_deferred_split(src);
 	int err = move_content(dst, src);
 
 	if (err) {
@@ -186,7 +190,7 @@ static int finish(struct mo_move *move, struct mo_migration *migration)
 		src->mapping = NULL;	/* it left the page cache, and may be freed only without */
 	move_mappings(move);
 	if (is_queued)
-		mo_queue_for_split(dst);
+		mo_queue_for_split(dst, is_partial);
 	folio_unlock(dst);
 	count_moved(migration, dst);
 	folio_put(dst);
@@ -221,8 +225,10 @@ static void finish_all(struct mo_migration *migration)
 static int split(struct folio *folio, struct mo_migration *migration)
 {
 	unsigned long nr = folio_nr_pages(folio);
+	bool is_huge = folio_test_pmd_mappable(folio);
 	int err = -EAGAIN;
 
+	finish_all(migration);	/* a file's folio needs memory for it, and its file system a word in it */
 	if (!folio_trylock(folio))
 		return err;
 	if (!folio_test_writeback(folio))
@@ -233,7 +239,8 @@ static int split(struct folio *folio, struct mo_migration *migration)
 	list_move(&folio->lru, &migration->pieces);
 	migration->nr_pieces += nr;
 	migration->nr_split++;
-	count_vm_event(THP_MIGRATION_SPLIT);
+	if (is_huge)
+		count_vm_event(THP_MIGRATION_SPLIT);
 	return 0;
 }
 
@@ -304,16 +311,44 @@ static int begin(struct folio *src, struct mo_migration *migration)
 
 /* ---- by the kernel's own operations ---- */
 
-static struct folio *alloc_kernel_target(struct folio *src, unsigned long private)
+static struct folio *take_from_kernel(struct folio *src, const struct mo_targets *targets, nodemask_t nodes)
 {
-	struct mo_migration *migration = (struct mo_migration *)private;
-	const struct mo_targets *targets = migration->targets;
-	nodemask_t nodes = targets->allowed;
 	gfp_t gfp = GFP_USER | __GFP_MOVABLE | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
 
 	if (targets->is_movable)
 		gfp |= __GFP_HIGHMEM;
+	if (nodes_empty(nodes))
+		return NULL;
 	return mo_alloc_kernel_target(src, targets->source_nid, &nodes, gfp & ~__GFP_HARDWALL);
+}
+
+/*
+ * A pool of huge pages gives away what lies in the range, too, and would do so for ever: their own node is asked last,
+ * and has to give up first what is free in the range.
+ */
+static struct folio *alloc_hugetlb_target(struct folio *src, const struct mo_migration *migration)
+{
+	const struct mo_targets *targets = migration->targets;
+	nodemask_t near = targets->near, others = targets->allowed;
+	struct folio *dst;
+
+	node_clear(targets->source_nid, near);
+	node_clear(targets->source_nid, others);
+	dst = take_from_kernel(src, targets, near) ?: take_from_kernel(src, targets, others);
+	if (dst)
+		return dst;
+	mo_dissolve_free_hugetlb(migration->start_pfn, migration->end_pfn);
+	return take_from_kernel(src, targets, targets->allowed);
+}
+
+static struct folio *alloc_kernel_target(struct folio *src, unsigned long private)
+{
+	struct mo_migration *migration = (struct mo_migration *)private;
+	const struct mo_targets *targets = migration->targets;
+
+	if (folio_test_hugetlb(src))
+		return alloc_hugetlb_target(src, migration);
+	return take_from_kernel(src, targets, targets->near) ?: take_from_kernel(src, targets, targets->allowed);
 }
 
 static void migrate_by_kernel(struct list_head *folios, struct mo_migration *migration, enum migrate_mode mode)
@@ -332,13 +367,22 @@ static void migrate_by_kernel(struct list_head *folios, struct mo_migration *mig
 /* Dirty ones are written out only when they were given time to become clean by themselves. */
 static void migrate_without_operation(struct mo_batch *batch, struct mo_migration *migration)
 {
-	migrate_by_kernel(&migration->no_migrate, migration, migration->is_patient ? MIGRATE_SYNC : MIGRATE_ASYNC);
+	struct folio *folio;
+
+	migrate_by_kernel(&migration->no_migrate, migration, MIGRATE_ASYNC);
+	if (migration->is_patient)
+		list_for_each_entry(folio, &migration->no_migrate, lru)
+			mo_writeout(folio);
 	list_splice_tail_init(&migration->no_migrate, &batch->lru);
 }
 
-/* Those that stay are back on the LRU. */
+/* Those that stay are back on the LRU. What is dirty is not evicted, but by the next pass it may be clean. */
 static void evict(struct mo_migration *migration)
 {
+	struct folio *folio;
+
+	list_for_each_entry(folio, &migration->to_evict, lru)
+		mo_writeout(folio);
 	if (!list_empty(&migration->to_evict))
 		migration->nr_evicted += mo_swapout(&migration->to_evict, &migration->nr_left);
 }
@@ -351,6 +395,8 @@ static void migrate_each(struct list_head *folios, unsigned int nr_small, struct
 
 	migration->pool.nr_expected = nr_small;
 	list_for_each_entry_safe(src, next, folios, lru) {
+		if (migration->is_patient && mo_migration_is_over(migration))
+			break;
 		err = begin(src, migration);
 		if (err)
 			migration->error = err;
@@ -358,6 +404,7 @@ static void migrate_each(struct list_head *folios, unsigned int nr_small, struct
 			finish_all(migration);
 	}
 	finish_all(migration);
+	mo_flush_unmapped();	/* also what was undone */
 	mo_pool_drop(&migration->pool);
 	mo_tally_flush(&migration->tally);
 	mo_run_flush(&migration->run);

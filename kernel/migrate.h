@@ -7,6 +7,7 @@
  *	migrate.c	one list of folios: lock, unmap, copy, remap
  *	release.c	give emptied pages back in runs
  *	swapout.c	evict folios for which no target memory is left
+ *	writeout.c	begin to write files whose pages can't move while they are dirty
  *	target.c	which node and zone a folio goes to
  *	pool.c		small targets, taken a block at a time
  *	facts.c		what a page is
@@ -27,6 +28,7 @@
 #include "report.h"
 
 struct anon_vma;
+struct task_struct;
 struct folio;
 struct page;
 
@@ -34,7 +36,7 @@ struct page;
 
 #define MO_SWAP_FALLBACK	(1u << 0)	/* evict what finds no target */
 #define MO_SWAP_ONLY		(1u << 1)	/* evict all of it, move nothing */
-#define MO_CACHES_OFF		(1u << 2)	/* the caller has disabled the LRU caches */
+#define MO_CACHES_OFF		(1u << 2)	/* the caller has disabled the LRU caches: the first pass lifts that */
 
 /* A range to evacuate. The caller has isolated it: pages that are freed in it stay free. */
 struct mo_evacuation {
@@ -56,8 +58,12 @@ struct mo_evacuation {
  * move are back where they were.
  */
 int mo_evacuate(struct mo_evacuation *evacuation);
-/* Records of all pages of the range that would stay; moves nothing. ERROR as mo_classify() has it. */
-void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error, struct mo_report *report);
+/*
+ * Records of all pages of the range that would stay; moves nothing. ERROR as mo_classify() has it. OTHERWISE, if it is
+ * not NONE: the reason of pages in use that have none of their own.
+ */
+void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error, enum memoffline_reason otherwise,
+	     struct mo_report *report);
 
 int mo_evacuate_init(void);	/* makes the workers */
 void mo_evacuate_exit(void);
@@ -66,7 +72,8 @@ unsigned int mo_evacuate_nr_workers(void);
 #else
 
 static inline int mo_evacuate(struct mo_evacuation *evacuation) { return -ENOSYS; }
-static inline void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error, struct mo_report *report) { }
+static inline void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error,
+			   enum memoffline_reason otherwise, struct mo_report *report) { }
 static inline int mo_evacuate_init(void) { return 0; }
 static inline void mo_evacuate_exit(void) { }
 static inline unsigned int mo_evacuate_nr_workers(void) { return 0; }
@@ -105,10 +112,16 @@ void mo_tally_flush(struct mo_tally *tally);
 int mo_isolate(unsigned long *pfn, unsigned long end_pfn, unsigned long max_pages, struct mo_batch *batch);
 /* Whatever is left in the batch goes back to where it was. Returns how many folios. */
 unsigned long mo_putback(struct mo_batch *batch);
+/*
+ * The first page from PFN on that is neither free nor given up; END_PFN: none is. What is free on a per-cpu list, or
+ * held by nobody for a moment only, counts as used. PFN and END_PFN are the ends of a whole range.
+ */
+unsigned long mo_first_used(unsigned long pfn, unsigned long end_pfn);
 #else
 static inline int mo_isolate(unsigned long *pfn, unsigned long end_pfn, unsigned long max_pages,
 			     struct mo_batch *batch) { return -ENOSYS; }
 static inline unsigned long mo_putback(struct mo_batch *batch) { return 0; }
+static inline unsigned long mo_first_used(unsigned long pfn, unsigned long end_pfn) { return pfn; }
 #endif
 
 /* ---- pool.c ---- */
@@ -200,6 +213,10 @@ struct mo_migration {
 	bool is_patient;		/* may reclaim for targets, and write out what cannot move while it is dirty */
 	bool may_evict;			/* swapout.c may take what finds no target */
 	bool evict_all;			/* nothing is moved, all is evicted */
+	struct task_struct *caller;	/* a signal to it ends all; NULL: nobody that signals reach */
+	unsigned long deadline;		/* jiffies; 0: none */
+	unsigned long start_pfn;	/* of the whole range that is emptied */
+	unsigned long end_pfn;
 	unsigned long nr_moved;		/* pages */
 	unsigned long nr_evicted;	/* pages */
 	unsigned long nr_split;		/* folios */
@@ -224,6 +241,18 @@ int mo_migrate(struct mo_batch *batch, struct mo_migration *migration);
 #else
 static inline int mo_migrate(struct mo_batch *batch, struct mo_migration *migration) { return -ENOSYS; }
 #endif
+
+/* What ends it before its work is done: the deadline, a signal. */
+bool mo_migration_is_over(const struct mo_migration *migration);
+
+/* ---- writeout.c ---- */
+
+/*
+ * Begin to write the file of a dirty folio, which the caller holds isolated. Nobody waits for it, and where one file
+ * is being begun others have to come again.
+ */
+void mo_writeout(struct folio *folio);
+void mo_writeout_exit(void);	/* waits for what was begun */
 
 /* ---- swapout.c ---- */
 

@@ -29,10 +29,20 @@ static void keep(struct mo_report *report, const struct mo_facts *facts, enum me
 	mo_report_keep(report, record, reason, nr_pages);
 }
 
-void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error, struct mo_report *report)
+static enum memoffline_reason reason_of(const struct mo_facts *facts, int error, enum memoffline_reason otherwise)
+{
+	enum memoffline_reason reason = mo_classify(facts, error);
+
+	if (reason != MEMOFFLINE_REASON_NONE || otherwise == MEMOFFLINE_REASON_NONE)
+		return reason;
+	reason = mo_classify(facts, -EBUSY);	/* no attempt reached it: what would have kept it? */
+	return reason == MEMOFFLINE_REASON_UNKNOWN ? otherwise : reason;
+}
+
+void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error, enum memoffline_reason otherwise,
+	     struct mo_report *report)
 {
 	unsigned long pfn = start_pfn, end_pfn = start_pfn + nr_pages, nr;
-	bool is_drained = error;	/* an attempt did it */
 	enum memoffline_reason reason;
 	struct mo_facts facts;
 
@@ -40,10 +50,10 @@ void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error, struct 
 		/* The edges are the whole range's, of which this may be a part. */
 		nr = mo_facts_read(pfn, report->start_pfn, report->start_pfn + report->nr_pages, &facts);
 		nr = min(nr, end_pfn - pfn);
-		reason = mo_classify(&facts, error);
-		if (is_passing(reason) && !is_drained) {
+		reason = reason_of(&facts, error, otherwise);
+		if (is_passing(reason) && !report->is_drained) {
 			mo_lru_add_drain_all();
-			is_drained = true;
+			report->is_drained = true;
 			continue;
 		}
 		report->nr_pages_of[mo_classify_kind(&facts)] += nr;

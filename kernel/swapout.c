@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Evict folios for which no target memory is left: anonymous ones to swap, clean cache to nowhere, dirty cache to its
- * file.
+ * Evict folios for which no target memory is left: anonymous ones to swap, clean cache to nowhere. Dirty cache stays
+ * until it is written.
  */
 #include <linux/mm.h>
 #include <linux/mm_inline.h>

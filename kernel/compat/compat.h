@@ -31,7 +31,9 @@ void mo_folio_putback_lru(struct folio *folio);
 bool mo_isolate_movable_ops(struct page *page);
 /* True: the hugetlb folio is on LIST, with a reference. */
 bool mo_isolate_hugetlb(struct folio *folio, struct list_head *list);
-/* All that the two above put on the list goes back. */
+/* Huge pages of the range that are free in their pool become free memory, as the kernel's offline has it in the end. */
+void mo_dissolve_free_hugetlb(unsigned long start_pfn, unsigned long end_pfn);
+/* All that the two above it put on the list goes back. */
 void mo_putback_movable(struct list_head *list);
 
 typedef struct folio *mo_alloc_fn(struct folio *src, unsigned long private);
@@ -82,7 +84,7 @@ bool mo_is_deferred_split(struct folio *folio);
  * target shall be, too.
  */
 bool mo_is_queued_for_split(struct folio *folio);
-void mo_queue_for_split(struct folio *folio);
+void mo_queue_for_split(struct folio *folio, bool is_partial);
 
 /*
  * The kernel's reclaim of isolated folios; those that stay are back on their LRU lists. Pages reclaimed.

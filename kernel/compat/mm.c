@@ -71,6 +71,23 @@ bool mo_isolate_hugetlb(struct folio *folio, struct list_head *list)
 #endif
 }
 
+#ifdef CONFIG_HUGETLB_PAGE
+void mo_dissolve_free_hugetlb(unsigned long start_pfn, unsigned long end_pfn)
+{
+	if (!mo_symbols_have_hstates())
+		return;
+#if MO_IS_6_12
+	MO_CALL(dissolve_free_hugetlb_folios)(start_pfn, end_pfn);
+#else
+	MO_CALL(dissolve_free_huge_pages)(start_pfn, end_pfn);
+#endif
+}
+#else
+void mo_dissolve_free_hugetlb(unsigned long start_pfn, unsigned long end_pfn)
+{
+}
+#endif
+
 void mo_putback_movable(struct list_head *list)
 {
 	if (has(MEMOFFLINE_FEATURE_KERNEL_OPS))
@@ -291,10 +308,10 @@ bool mo_is_queued_for_split(struct folio *folio)
 	return folio_order(folio) > 1 && !data_race(list_empty(&folio->_deferred_list));
 }
 
-void mo_queue_for_split(struct folio *folio)
+void mo_queue_for_split(struct folio *folio, bool is_partial)
 {
 	if (mo_symbols_have_deferred_split())
-		MO_CALL(deferred_split_folio)(folio, false);
+		MO_CALL(deferred_split_folio)(folio, is_partial);
 }
 
 #else
@@ -309,7 +326,7 @@ bool mo_is_queued_for_split(struct folio *folio)
 	return false;
 }
 
-void mo_queue_for_split(struct folio *folio)
+void mo_queue_for_split(struct folio *folio, bool is_partial)
 {
 }
 

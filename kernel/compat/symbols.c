@@ -63,6 +63,11 @@ MO_DEFINE(stable_page_flags)
 MO_DEFINE(node_is_toptier)
 #ifdef CONFIG_HUGETLB_PAGE
 MO_DEFINE(size_to_hstate)
+#if MO_IS_6_12
+MO_DEFINE(dissolve_free_hugetlb_folios)
+#else
+MO_DEFINE(dissolve_free_huge_pages)
+#endif
 #endif
 #ifdef CONFIG_CMA
 MO_DEFINE(get_pfnblock_flags_mask)
@@ -96,6 +101,11 @@ static const struct symbol symbols[] = {
 	MO_SYMBOL(node_is_toptier, TIERS),
 #ifdef CONFIG_HUGETLB_PAGE
 	MO_SYMBOL(size_to_hstate, HSTATES),
+#if MO_IS_6_12
+	MO_SYMBOL(dissolve_free_hugetlb_folios, HSTATES),
+#else
+	MO_SYMBOL(dissolve_free_huge_pages, HSTATES),
+#endif
 #endif
 #ifdef CONFIG_CMA
 	MO_SYMBOL(get_pfnblock_flags_mask, PAGEBLOCKS),
@@ -171,7 +181,7 @@ int mo_symbols_resolve(void)
 
 bool mo_symbols_page_owner(void)
 {
-	return page_owner && static_key_count(page_owner) > 0;
+	return IS_ENABLED(CONFIG_PAGE_OWNER) && (!page_owner || static_key_count(page_owner) > 0);
 }
 
 atomic_t *mo_symbols_lru_disable_count(void)

@@ -14,7 +14,12 @@
 #include <linux/swap.h>
 #include <linux/version.h>
 
+/* What is called by address must mean what we think it does: kernels in between, and later ones, were not looked at. */
 #define MO_IS_6_12 (LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0))
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0) || LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0) || \
+	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0) && !MO_IS_6_12)
+#error memoffline.ko knows Linux 6.1 and 6.12; see kernel/compat/ for what another version needs
+#endif
 
 /* Not in the kernel's public headers. */
 #if MO_IS_6_12
@@ -55,6 +60,11 @@ MO_DECLARE(stable_page_flags);
 MO_DECLARE(node_is_toptier);
 #ifdef CONFIG_HUGETLB_PAGE
 MO_DECLARE(size_to_hstate);
+#if MO_IS_6_12
+MO_DECLARE(dissolve_free_hugetlb_folios);
+#else
+MO_DECLARE(dissolve_free_huge_pages);
+#endif
 #endif
 #ifdef CONFIG_CMA
 MO_DECLARE(get_pfnblock_flags_mask);

@@ -17,7 +17,6 @@ core_setup_file() {
 	swap_disk=$(awk 'NR == 2 { print $1 }' /proc/swaps)
 	export swap_disk
 	[ ! "$swap_disk" ] || swapoff -a
-	[ ! -e /sys/kernel/debug/kmemleak ] || echo clear > /sys/kernel/debug/kmemleak
 	is_stock || load_core
 }
 
@@ -55,7 +54,7 @@ fill_block() {	# PERCENT ARG...
 	local percent=$1 pages lie
 
 	shift
-	echo offline > "$memory/memory$spare/state"
+	(echo offline > "$memory/memory$spare/state")
 	start_work ready --node 1 --in-block $block --nice 10 "$@"
 	echo online_movable > "$memory/memory$spare/state"
 	read -r pages lie < <(sed -n 's/^ready .*pages=\([0-9]*\) .*in-block=\([0-9]*\)$/\1 \2/p' "$out")
@@ -122,11 +121,22 @@ near() {	# A B ROUNDING
 	[ $(($1 - $2)) -le "$3" ] && [ $(($2 - $1)) -le "$3" ] || { echo "$1 is not $2"; return 1; }
 }
 
-# Pages that were isolated are all back; also in each zone and node.
-nothing_isolated() {
+nr_isolated() {
 	echo 1 > /proc/sys/vm/stat_refresh
-	awk '/^nr_isolated_(anon|file) / { print; n += $2 ? 1 : 0 } END { exit n }' /proc/vmstat
-	awk '/nr_isolated_(anon|file)/ && $2 { print; n = 1 } END { exit n }' /proc/zoneinfo
+	awk '/^ *nr_isolated_(anon|file) / { n += $2 < 0 ? -$2 : $2 } END { print n }' /proc/vmstat /proc/zoneinfo
+}
+
+# Pages that were isolated are all back; also in each zone and node. The kernel's reclaim and compaction isolate some
+# for a moment, too.
+nothing_isolated() {
+	local i
+
+	for i in {1..100}; do
+		[ "$(nr_isolated)" != 0 ] || return 0
+		pause 0.05
+	done
+	grep nr_isolated /proc/vmstat
+	return 1
 }
 
 no_oom_kill() {

@@ -25,7 +25,7 @@ teardown() {
 
 offline_by_echo() {
 	echo $BASHPID > "$BATS_TEST_TMPDIR/asker"
-	echo offline > "$memory/memory$1/state"
+	(echo offline > "$memory/memory$1/state")
 }
 is_loaded() { [ -d /sys/module/memoffline ]; }
 field() { jq -r "$1" "$json"; }
@@ -258,7 +258,7 @@ install_module() {
 
 @test "the newer of two reports on a block is shown, whoever made it" {
 	load_core
-	echo offline > "$memory/memory32/state"
+	(echo offline > "$memory/memory32/state")
 	"$memoffline" report --json 32 > "$json"
 	[ "$(field .status)" = done ]
 	[ "$(field .freed_bytes)" = 134217728 ]
@@ -270,7 +270,7 @@ install_module() {
 	"$memoffline" report --json 32 > "$json"
 	[ "$(field .target)" = 32 ]
 	echo online_movable > "$memory/memory32/state"
-	echo offline > "$memory/memory32/state"
+	(echo offline > "$memory/memory32/state")
 	"$memoffline" report --json 32 > "$json"
 	[ "$(field .target)" = memory32 ]
 }

@@ -195,12 +195,12 @@ record_holds() {	# CONDITION
 @test "pages that are pinned for DMA, small and huge" {
 	start_hold dma 65536
 	scan_around "$pfn"
-	holds "$json" '[.records[] | select(.reason == "dma-pinned" and .mappers[0].pid == $pid)] | length > 0 and
+	holds "$json" '[.records[] | select(.reason == "dma-pin" and .mappers[0].pid == $pid)] | length > 0 and
 		all(.kind == "anon" and .order == 0 and .pincount == 1 and (.refs - .refs_expected | IN(1024, 1025)))' --argjson pid "$pid"
 	kill "$pid"
 	start_hold dma-thp $((2 << 20))
 	scan_around "$pfn"
-	holds "$json" '[.records[] | select(.reason == "dma-pinned" and .mappers[0].pid == $pid)] | length == 1 and
+	holds "$json" '[.records[] | select(.reason == "dma-pin" and .mappers[0].pid == $pid)] | length == 1 and
 		all(.kind == "thp" and .order == 9 and .pincount > 0 and .refs - .refs_expected == .pincount)' --argjson pid "$pid"
 }
 

@@ -21,7 +21,7 @@ static int __init stubs_init(void)
 		return -EINVAL;
 	if (mo_evacuate_init() || mo_evacuate_nr_workers())
 		return -EINVAL;
-	mo_scan(0, 1, 0, NULL);
+	mo_scan(0, 1, 0, MEMOFFLINE_REASON_NONE, NULL);
 	mo_evacuate_exit();
 	return -EAGAIN;
 }

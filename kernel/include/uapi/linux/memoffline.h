@@ -108,7 +108,7 @@ struct memoffline_record {
 	__s32 error;			/* negative errno of the last attempt to move it, 0: none was made */
 	__u32 nr_mappers;		/* all of them; so many are in mappers[] at most */
 	struct memoffline_mapper mappers[MEMOFFLINE_MAPPERS_KEPT];
-	char name[MEMOFFLINE_NAME_LEN];	/* last component of the file's name, or of the slab cache; any byte; ends with 0 */
+	char name[MEMOFFLINE_NAME_LEN];	/* last component of the file's name; any byte; ends with 0 */
 };
 
 /* A request writes so many records at most, whatever room there is for. */
