@@ -43,7 +43,7 @@
 /* ---- module parameters ---- */
 
 static unsigned int deadline_ms = 10000;
-static unsigned int stall_ms = 500;
+static unsigned int stall_ms = 300;
 static unsigned int workers;
 static unsigned int records = 1024;
 static unsigned int swap_mode = 1;
@@ -90,7 +90,7 @@ static const struct kernel_param_ops swap_ops = { .set = set_swap, .get = get_sw
 module_param_cb(deadline_ms, &ms_ops, &deadline_ms, 0644);
 MODULE_PARM_DESC(deadline_ms, "Milliseconds after which an attempt ends with EBUSY; 0: none (default 10000)");
 module_param_cb(stall_ms, &ms_ops, &stall_ms, 0644);
-MODULE_PARM_DESC(stall_ms, "Milliseconds without a page moved after which an attempt ends with EBUSY; 0: none (default 500)");
+MODULE_PARM_DESC(stall_ms, "Milliseconds without a page moved after which an attempt ends with EBUSY; 0: none (default 300)");
 module_param_cb(workers, &workers_ops, &workers, 0644);
 MODULE_PARM_DESC(workers, "Threads that move pages, the writer included; 0: as many as the node has processors (default)");
 module_param_cb(swap, &swap_ops, &swap_mode, 0644);

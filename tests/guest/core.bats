@@ -109,20 +109,20 @@ move_files() {	# MOUNT-OPTIONS
 
 	mount -o "$1" "$LAB_DISK" /mnt
 	no_flusher
-	fill_block 97 --cache 12m:/mnt/clean --dirty 12m:/mnt/dirty --mapped 6m:/mnt/mapped --dirty 4k:/mnt/small --threads 0
+	fill_content 97 --cache 12m:/mnt/clean --dirty 12m:/mnt/dirty --mapped 6m:/mnt/mapped --dirty 4k:/mnt/small --threads 0
 	sums > "$before"
 	start_trace
 	echo 1 > /proc/sys/vm/stat_refresh
 	written=$(vmstat_of nr_written)
 	dirty=$(vmstat_of nr_dirty)
-	[ "$dirty" -ge 4500 ]	# 18 MiB
+	[ "$dirty" -ge $((4500 / scale)) ]	# 18 MiB
 	try_offline $block
 	echo 1 > /proc/sys/vm/stat_refresh
 	echo "written: $written, then $(vmstat_of nr_written); dirty: $dirty, then $(vmstat_of nr_dirty)"
 	[ "$status" = 0 ]
 	[ "$(vmstat_of nr_written)" = "$written" ]
 	near "$(vmstat_of nr_dirty)" "$dirty" 8
-	is_stock || [ "$(trace_of end moved)" -gt 7400 ]
+	is_stock || [ "$(trace_of end moved)" -gt $((7400 / scale)) ]
 	verify_work
 	sums | cmp - "$before"
 	end_work "$pid"
@@ -136,7 +136,7 @@ move_files() {	# MOUNT-OPTIONS
 
 # Read and written while they move, then synced by their owner alone.
 live_files() {	# MOUNT-OPTIONS
-	fill_block 97 --dirty 8m:/mnt/dirty --cache 8m:/mnt/clean --mapped 4m:/mnt/mapped --threads 2
+	fill_content 97 --dirty 8m:/mnt/dirty --cache 8m:/mnt/clean --mapped 4m:/mnt/mapped --threads 2
 	try_offline $block
 	[ "$status" = 0 ]
 	end_work "$pid"
@@ -367,7 +367,7 @@ veto() {	# PRIORITY
 @test "load, offline, online, unload, many times" {
 	needs_core
 	unload_core
-	for ((i = 0; i < ${MEMOFFLINE_ROUNDS:-8}; i++)); do
+	for ((i = 0; i < ${MEMOFFLINE_ROUNDS:-$((8 / scale))}; i++)); do
 		load_core
 		try_offline $block
 		[ "$status" = 0 ]

@@ -65,7 +65,7 @@ pin_page() {	# BLOCK
 	local name value
 
 	[ "$(cat $parameters/deadline_ms)" = 10000 ]
-	[ "$(cat $parameters/stall_ms)" = 500 ]
+	[ "$(cat $parameters/stall_ms)" = 300 ]
 	[ "$(cat $parameters/workers)" = 0 ]
 	[ "$(cat $parameters/swap)" = fallback ]
 	[ "$(cat $parameters/records)" = 1024 ]
@@ -106,7 +106,7 @@ pin_page() {	# BLOCK
 	[ "$(field 32 .engine)" = core ]
 	[ "$(field 32 .status)" = done ]
 	grep -v '^#' $trace/trace
-	grep -q "memoffline_begin: start_pfn=0x100000 nr_pages=32768 deadline_ms=10000 stall_ms=500" $trace/trace
+	grep -q "memoffline_begin: start_pfn=0x100000 nr_pages=32768 deadline_ms=10000 stall_ms=300" $trace/trace
 	grep -q "memoffline_pass: start_pfn=0x100000 pass=1 left=0 moved=$moved" $trace/trace
 	grep -q "memoffline_end: start_pfn=0x100000 nr_pages=32768 error=0 reason=none moved=$moved " $trace/trace
 	end_work "$pid"
