@@ -490,9 +490,10 @@ static void note_refusal(const struct attempt *attempt)
 
 static int evacuate(struct attempt *attempt)
 {
+	const struct mo_span span = { attempt->span.start_pfn, attempt->span.nr_pages };
 	struct mo_evacuation evacuation = {
-		.start_pfn = attempt->span.start_pfn,
-		.nr_pages = attempt->span.nr_pages,
+		.spans = &span,
+		.nr_spans = 1,
 		.flags = swap_flags[READ_ONCE(swap_mode)] | MO_CACHES_OFF,
 		.deadline_ms = READ_ONCE(deadline_ms),
 		.stall_ms = stall_of(attempt),
@@ -501,7 +502,7 @@ static int evacuate(struct attempt *attempt)
 	};
 	int err;
 
-	trace_memoffline_begin(evacuation.start_pfn, evacuation.nr_pages, evacuation.deadline_ms, evacuation.stall_ms);
+	trace_memoffline_begin(span.start_pfn, span.nr_pages, evacuation.deadline_ms, evacuation.stall_ms);
 	err = mo_evacuate(&evacuation);
 	if (err == -ENOMEM)
 		attempt->report->reason = MEMOFFLINE_REASON_NO_TARGET;

@@ -158,6 +158,20 @@ unsigned long mo_first_used(unsigned long pfn, unsigned long end_pfn)
 	return end_pfn;
 }
 
+unsigned long mo_count_used(unsigned long pfn, unsigned long end_pfn)
+{
+	unsigned long nr_used = 0, nr;
+
+	while (pfn < end_pfn) {
+		struct page *page = pfn_to_online_page(pfn);
+
+		nr = page && PageBuddy(page) ? free_run(page) : 1;
+		nr_used += page && !PageBuddy(page) && page_count(page) > 0;
+		pfn += nr;
+	}
+	return nr_used;
+}
+
 static unsigned long putback_lru(struct list_head *folios)
 {
 	struct mo_tally tally = {};

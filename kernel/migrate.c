@@ -329,15 +329,19 @@ static struct folio *take_from_kernel(struct folio *src, const struct mo_targets
 static struct folio *alloc_hugetlb_target(struct folio *src, const struct mo_migration *migration)
 {
 	const struct mo_targets *targets = migration->targets;
+	const struct mo_evacuation *evacuation = migration->evacuation;
 	nodemask_t near = targets->near, others = targets->allowed;
 	struct folio *dst;
+	unsigned int i;
 
 	node_clear(targets->source_nid, near);
 	node_clear(targets->source_nid, others);
 	dst = take_from_kernel(src, targets, near) ?: take_from_kernel(src, targets, others);
 	if (dst)
 		return dst;
-	mo_dissolve_free_hugetlb(migration->start_pfn, migration->end_pfn);
+	for (i = 0; i < evacuation->nr_spans; i++)
+		mo_dissolve_free_hugetlb(evacuation->spans[i].start_pfn,
+					 evacuation->spans[i].start_pfn + evacuation->spans[i].nr_pages);
 	return take_from_kernel(src, targets, targets->allowed);
 }
 

@@ -63,6 +63,16 @@ void mo_remap(struct folio *src, struct folio *dst);
 struct anon_vma *mo_get_anon_vma(struct folio *folio);	/* NULL: not mapped any more */
 void mo_put_anon_vma(struct anon_vma *anon_vma);
 
+/*
+ * Isolate all pageblocks of the range, which lies in one zone, as memory that goes offline. -EBUSY: a page of it can't
+ * move, or it is isolated already. The range is online, and stays so by mo_online_mems_get() until it is isolated.
+ */
+int mo_isolate_range(unsigned long start_pfn, unsigned long end_pfn);
+void mo_unisolate_range(unsigned long start_pfn, unsigned long end_pfn);
+void mo_online_mems_get(void);
+void mo_online_mems_put(void);
+void mo_drain_free_pages(void);		/* those on per-cpu lists, of all zones */
+
 void mo_lru_add_drain(void);
 void mo_lru_add_drain_all(void);
 /*

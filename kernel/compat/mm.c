@@ -120,6 +120,36 @@ void mo_lru_caches_off(void)
 		atomic_inc(count);
 }
 
+int mo_isolate_range(unsigned long start_pfn, unsigned long end_pfn)
+{
+	if (!has(MEMOFFLINE_FEATURE_QUARANTINE))
+		return -EOPNOTSUPP;
+	return MO_CALL(start_isolate_page_range)(start_pfn, end_pfn, MIGRATE_MOVABLE, MEMORY_OFFLINE, GFP_KERNEL);
+}
+
+void mo_unisolate_range(unsigned long start_pfn, unsigned long end_pfn)
+{
+	MO_CALL(undo_isolate_page_range)(start_pfn, end_pfn, MIGRATE_MOVABLE);
+}
+
+void mo_online_mems_get(void)
+{
+	if (has(MEMOFFLINE_FEATURE_QUARANTINE))
+		MO_CALL(get_online_mems)();
+}
+
+void mo_online_mems_put(void)
+{
+	if (has(MEMOFFLINE_FEATURE_QUARANTINE))
+		MO_CALL(put_online_mems)();
+}
+
+void mo_drain_free_pages(void)
+{
+	if (has(MEMOFFLINE_FEATURE_QUARANTINE))
+		MO_CALL(drain_all_pages)(NULL);
+}
+
 unsigned long mo_reclaim(struct list_head *folios)
 {
 	struct folio *folio, *next;

@@ -19,7 +19,7 @@
 #define DEFERRED_SPLIT	(1ULL << 63)
 #define INNER		(PAGEBLOCKS | HSTATES | TIERS | DEFERRED_SPLIT)
 #define ALL		(MEMOFFLINE_FEATURE_EVACUATE | MEMOFFLINE_FEATURE_SPLIT | MEMOFFLINE_FEATURE_KERNEL_OPS | \
-			 MEMOFFLINE_FEATURE_SWAPOUT | OWNERS | MEMOFFLINE_FEATURE_KPAGEFLAGS | INNER)
+			 MEMOFFLINE_FEATURE_SWAPOUT | MEMOFFLINE_FEATURE_QUARANTINE | OWNERS | MEMOFFLINE_FEATURE_KPAGEFLAGS | INNER)
 
 #ifdef MODULE
 
@@ -61,6 +61,11 @@ MO_DEFINE(rmap_walk)
 MO_DEFINE(page_vma_mapped_walk)
 MO_DEFINE(stable_page_flags)
 MO_DEFINE(node_is_toptier)
+MO_DEFINE(start_isolate_page_range)
+MO_DEFINE(undo_isolate_page_range)
+MO_DEFINE(get_online_mems)
+MO_DEFINE(put_online_mems)
+MO_DEFINE(drain_all_pages)
 #ifdef CONFIG_HUGETLB_PAGE
 MO_DEFINE(size_to_hstate)
 #if MO_IS_6_12
@@ -99,6 +104,11 @@ static const struct symbol symbols[] = {
 	MO_SYMBOL(page_vma_mapped_walk, MEMOFFLINE_FEATURE_OWNERS),
 	MO_SYMBOL(stable_page_flags, MEMOFFLINE_FEATURE_KPAGEFLAGS),
 	MO_SYMBOL(node_is_toptier, TIERS),
+	MO_SYMBOL(start_isolate_page_range, MEMOFFLINE_FEATURE_QUARANTINE),
+	MO_SYMBOL(undo_isolate_page_range, MEMOFFLINE_FEATURE_QUARANTINE),
+	MO_SYMBOL(get_online_mems, MEMOFFLINE_FEATURE_QUARANTINE),
+	MO_SYMBOL(put_online_mems, MEMOFFLINE_FEATURE_QUARANTINE),
+	MO_SYMBOL(drain_all_pages, MEMOFFLINE_FEATURE_QUARANTINE),
 #ifdef CONFIG_HUGETLB_PAGE
 	MO_SYMBOL(size_to_hstate, HSTATES),
 #if MO_IS_6_12
