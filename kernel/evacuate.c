@@ -87,9 +87,9 @@ static bool has_limit_passed(unsigned int limit_ms, unsigned long since)
 }
 
 /* A signal of any kind: the kernel's own loop, which comes after us, would not go on with one pending either. */
-static bool is_interrupted(struct task_struct *caller, const struct mo_evacuation *evacuation)
+static bool is_interrupted(struct task_struct *caller)
 {
-	return (caller && signal_pending(caller)) || (evacuation->progress && READ_ONCE(evacuation->progress->is_stopped));
+	return caller && signal_pending(caller);
 }
 
 static bool has_passed(unsigned long deadline)
@@ -99,7 +99,7 @@ static bool has_passed(unsigned long deadline)
 
 bool mo_migration_is_over(const struct mo_migration *migration)
 {
-	return is_interrupted(migration->caller, migration->evacuation) || has_passed(migration->deadline);
+	return is_interrupted(migration->caller) || has_passed(migration->deadline);
 }
 
 static void note_progress(struct job *job, unsigned long nr_pages)
@@ -108,8 +108,11 @@ static void note_progress(struct job *job, unsigned long nr_pages)
 		return;
 	atomic_long_add(nr_pages, &job->nr_progress);
 	atomic_long_add(nr_pages, &job->nr_done);
-	if (job->evacuation->progress)
-		atomic_long_add(nr_pages, &job->evacuation->progress->nr_done);
+	if (!job->evacuation->progress)
+		return;
+	atomic_long_add(nr_pages, &job->evacuation->progress->nr_done);
+	if (wq_has_sleeper(&job->evacuation->progress->wait))
+		wake_up_all(&job->evacuation->progress->wait);
 }
 
 static void empty_chunk(struct job *job, struct chunk *chunk, struct mo_migration *migration)
@@ -390,7 +393,7 @@ static enum memoffline_reason verdict(const struct job *job, struct mo_report *s
 	const struct mo_evacuation *evacuation = job->evacuation;
 	struct outlook outlook;
 
-	if (is_interrupted(job->caller, evacuation))
+	if (is_interrupted(job->caller))
 		return MEMOFFLINE_REASON_INTERRUPTED;
 	if (has_passed(job->deadline))
 		return MEMOFFLINE_REASON_DEADLINE;

@@ -23,6 +23,7 @@
 #include <linux/list.h>
 #include <linux/nodemask.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 
 #include "classify.h"
 #include "report.h"
@@ -49,7 +50,7 @@ struct mo_progress {
 	atomic_long_t nr_done;		/* pages moved or evicted */
 	atomic_long_t nr_left;		/* pages in use, as far as they were counted; -1: not yet */
 	unsigned long stuck_pfn;	/* of a page that stayed in the last pass; 0: none */
-	bool is_stopped;		/* set from outside: end it as a signal would */
+	wait_queue_head_t wait;		/* woken by each step */
 };
 
 /* What is to be evacuated. The caller has isolated it: pages that are freed in it stay free. */
@@ -230,6 +231,8 @@ struct mo_target_memo {
 };
 
 void mo_targets_init(struct mo_targets *targets, int source_nid, bool is_movable, const nodemask_t *allowed);
+/* Pages that the targets have free, or could have by reclaim, above what is kept for others. An estimate. */
+unsigned long mo_targets_room(const struct mo_targets *targets);
 /*
  * A free folio of the same order for SRC, which the caller holds isolated; its zone type is kept. Never dips into
  * reserves, never invokes the OOM killer. HARD: may reclaim and compact, else takes only what is free. Order above 0:

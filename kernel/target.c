@@ -21,6 +21,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/task.h>
 #include <linux/shmem_fs.h>
+#include <linux/swap.h>
 #include <linux/topology.h>
 
 #include "compat/compat.h"
@@ -296,6 +297,33 @@ static bool has_room(const struct mo_targets *targets, int nid)
 		nr_kept += high_wmark_pages(zone);
 	}
 	return nr_free > nr_kept;
+}
+
+static unsigned long room_of(const struct mo_targets *targets, int nid)
+{
+	pg_data_t *pgdat = NODE_DATA(nid);
+	unsigned long nr = atomic_long_read(&pgdat->vm_stat[NR_ACTIVE_FILE]) +
+			   atomic_long_read(&pgdat->vm_stat[NR_INACTIVE_FILE]);
+	int i;
+
+	for (i = gfp_zone(soft_gfp(targets)); i >= 0; i--) {
+		struct zone *zone = &pgdat->node_zones[i];
+		unsigned long nr_free = zone_page_state(zone, NR_FREE_PAGES);
+
+		if (managed_zone(zone) && nr_free > high_wmark_pages(zone))
+			nr += nr_free - high_wmark_pages(zone);
+	}
+	return nr;
+}
+
+unsigned long mo_targets_room(const struct mo_targets *targets)
+{
+	unsigned long nr = get_nr_swap_pages();
+	unsigned int i;
+
+	for (i = 0; i < targets->nr_nodes; i++)
+		nr += room_of(targets, targets->nodes[i]);
+	return nr;
 }
 
 static struct folio *take_free(const struct mo_targets *targets, struct mo_pool *pool, unsigned int order, int nid)
