@@ -117,6 +117,40 @@ change memory memory9 remove" ]
 	await "$events" "$pid" "add memory3[2-5]"
 }
 
+# ---- through the core ----
+
+# What others did with a block, as the module saw it.
+asker_of() { "$memoffline" report --json "$1" | jq -r '.engine + ": " + .notes[0]'; }
+moved_of() { "$memoffline" report --json "$1" | jq .moved_pages; }
+
+@test "daxctl takes its device offline through the core" {
+	load_core
+	start_work ready --node 0 --anon 100m --threads 1	# zone Movable of node 0 is the device
+	daxctl offline-memory dax0.0
+	[ "$(states 9 10)" = offline=2 ]
+	asker_of 9
+	[[ "$(asker_of 9)" == "core: process "*" (daxctl) asked"* ]]
+	[ $(($(moved_of 9) + $(moved_of 10))) -ge 25000 ]
+	end_work "$pid"
+	daxctl online-memory dax0.0
+	unload_core
+}
+
+@test "virtio-mem shrinks with the module loaded, and a pin costs it no more than time" {
+	load_core
+	start_work pinned pin --node 1 --block 34
+	pin_pid=$pid
+	start_work ready --node 1 --anon 100m --threads 1
+	host resize vm0 256M
+	host wait-size vm0 256M
+	end_work "$pid"
+	end_work "$pin_pid"
+	host resize vm0 512M
+	host wait-size vm0 512M
+	! dmesg | grep -i 'virtio_mem.*\(broken\|error\)'
+	unload_core
+}
+
 # ---- the doctor ----
 
 @test "the doctor finds a machine that is fit, and writes nothing" {

@@ -274,3 +274,14 @@ END
 	sed -i /key7/d docs/json.md
 	wrong json-doc '"key7"'
 }
+
+@test "figures" {
+	cp -r "$top/tests/bench" tests/
+	for arm in stock core; do
+		printf '{"row":"anon","arm":"%s","kernel":"6.12","mode":"time","wall_us":%d}\n' $arm $((${#arm} * 1000000))
+	done > docs/performance.jsonl
+	tests/bench/table docs/performance.jsonl > docs/performance.md
+	fine bench
+	sed -i 's/1\.25/9.25/' docs/performance.md
+	wrong bench "told, and not measured: | anon | 6.12 | 1 | 5 | 4 | 9.25 |"
+}
