@@ -24,7 +24,7 @@
 #include "guest.h"
 
 #define PORT "/dev/vport*p1"
-#define PORT_WAIT_MS 20000
+#define PORT_WAIT_MS 100000 /* the host has a limit for all of the boot */
 
 void lab_poweroff(void)
 {
