@@ -52,8 +52,9 @@ back_online() {
 	done
 	echo "$failed attempts failed"
 	[ "$failed" -ge 1 ]
-	[ "$failed" -lt 16 ]
 	verify_work
+	try_offline $block
+	[ "$status" = 0 ]
 	end_work "$pid"
 	no_oom_kill
 }
