@@ -8,6 +8,7 @@ trace=/sys/kernel/tracing/instances/core
 
 # MEMOFFLINE_CORE=stock: the same content, moved by the kernel alone.
 is_stock() { [ "${MEMOFFLINE_CORE-}" = stock ]; }
+not_in_debug() { [ "$LAB_KERNEL" != debug ] || skip "$1"; }
 needs_core() { ! is_stock || skip "the kernel alone does not do that"; }
 
 core_setup_file() {

@@ -40,7 +40,7 @@ back_online() {
 	local n failed=0
 
 	fill_block 90 --anon 4m --thp 4m --shm 4m --threads 0
-	for n in {1..24}; do
+	for n in {1..16}; do
 		status=0
 		said=$( (exec 9> "$memory/memory$block/state"; echo $n > /proc/self/fail-nth
 			echo offline >&9) 2>&1 3>&-) || status=$?
@@ -52,8 +52,9 @@ back_online() {
 	done
 	echo "$failed attempts failed"
 	[ "$failed" -ge 1 ]
-	[ "$failed" -lt 24 ]
 	verify_work
+	try_offline $block
+	[ "$status" = 0 ]
 	end_work "$pid"
 	no_oom_kill
 }
