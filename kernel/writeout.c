@@ -18,7 +18,7 @@ static void write_out(struct work_struct *work)
 	struct inode *inode = READ_ONCE(file);
 
 	filemap_flush(inode->i_mapping);
-	smp_store_release(&file, NULL);
+	WRITE_ONCE(file, NULL);		/* who sets it next uses an inode of its own */
 	iput(inode);
 }
 
