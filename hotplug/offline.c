@@ -54,6 +54,7 @@ static int take_block(struct mo_transaction *txn, size_t i)
 	if (item->verdict == MO_VERDICT_NEVER && !(txn->flags & MO_REQUEST_FORCE))
 		return refuse(txn, i);
 	mo_transaction_mark(txn, i, MO_MARK_BEGUN);
+	mo_evacuate_release(txn, i);
 	err = mo_transaction_write(txn, i, "offline", &limits);
 	if (item->result->outcome == MO_OUTCOME_VANISHED) {
 		mo_report_add_note(txn->report, "memory%u was removed by somebody else meanwhile", item->block);
@@ -86,6 +87,8 @@ static int take_blocks(struct mo_transaction *txn)
 	int first_err = refuse_hopeless(txn), err;
 	size_t i;
 
+	if (!first_err)
+		first_err = mo_evacuate_blocks(txn);
 	if (first_err)
 		return first_err;
 	for (i = 0; i < txn->nr_items && txn->nr_done < txn->nr_wanted; i++) {

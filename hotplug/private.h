@@ -217,6 +217,7 @@ struct mo_core_info {
 	uint32_t deadline_ms, stall_ms;	/* 0: none */
 	bool sees_isolation;		/* also attempts that fail before any notifier is called have a report */
 	bool names_owners;
+	bool has_sessions;		/* several blocks can be emptied at once */
 	char missing[256];		/* what it can't do in this kernel, "" when nothing */
 };
 int mo_session_info(struct mo_session *session, struct mo_core_info *info);
@@ -246,6 +247,26 @@ struct mo_core_scan {
 	uint64_t reason_pfn;		/* the first one, NO_PFN when none */
 };
 int mo_session_scan(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages, struct mo_core_scan *scan);
+
+/* Sessions: an open device owns what it has quarantined. Closing it, or the end of the process, gives all back. */
+int mo_session_quarantine(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages);
+int mo_session_release(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages);
+struct mo_core_terms {
+	uint32_t deadline_ms, stall_ms;	/* 0: none */
+};
+struct mo_core_evacuated {
+	uint64_t moved_pages, evicted_pages, kept_pages, violated_pages;
+	enum mo_reason reason;		/* NONE: nothing is left */
+	int error;
+};
+/* Empty all that is quarantined; waits till that is done. Sets no error text: its caller is a process of its own. */
+int mo_session_evacuate(struct mo_session *session, const struct mo_core_terms *terms, struct mo_core_evacuated *evacuated);
+struct mo_core_progress {
+	uint64_t done_pages;		/* moved or evicted */
+	uint64_t stuck_pfn;		/* NO_PFN: none */
+};
+/* News of the evacuation that runs in another process of this session. False: none. Never waits. */
+bool mo_session_progress(struct mo_session *session, struct mo_core_progress *progress);
 
 struct mo_dump;
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memoffline.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,6 +150,7 @@ static void list_missing(uint64_t features, char *text, size_t size)
 		{ MEMOFFLINE_FEATURE_ISOLATION, "reports of failed isolation" },
 		{ MEMOFFLINE_FEATURE_POLICY, "memory policies of owners" },
 		{ MEMOFFLINE_FEATURE_KPAGEFLAGS, "page flags in records" },
+		{ MEMOFFLINE_FEATURE_QUARANTINE, "several blocks at once" },
 	};
 	size_t len = 0;
 
@@ -170,6 +172,7 @@ int mo_session_info(struct mo_session *session, struct mo_core_info *info)
 	info->deadline_ms = arg.out_deadline_ms;
 	info->stall_ms = arg.out_stall_ms;
 	info->sees_isolation = arg.out_features & MEMOFFLINE_FEATURE_ISOLATION;
+	info->has_sessions = arg.out_features & MEMOFFLINE_FEATURE_QUARANTINE;
 	info->names_owners = arg.out_features & MEMOFFLINE_FEATURE_OWNERS;
 	list_missing(arg.out_features, info->missing, sizeof(info->missing));
 	return 0;
@@ -359,6 +362,54 @@ int mo_session_scan(struct mo_session *session, uint64_t start_pfn, uint64_t nr_
 		return err;
 	sum_up(session->records, arg.out_nr_records < MO_RECORDS_MAX ? arg.out_nr_records : MO_RECORDS_MAX, scan);
 	return 0;
+}
+
+/* ---- sessions ---- */
+
+int mo_session_quarantine(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages)
+{
+	struct memoffline_quarantine arg = { .size = sizeof(arg), .start_pfn = start_pfn, .nr_pages = nr_pages };
+
+	return REQUEST(session, QUARANTINE, &arg);
+}
+
+int mo_session_release(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages)
+{
+	struct memoffline_release arg = { .size = sizeof(arg), .start_pfn = start_pfn, .nr_pages = nr_pages };
+
+	return REQUEST(session, RELEASE, &arg);
+}
+
+int mo_session_evacuate(struct mo_session *session, const struct mo_core_terms *terms, struct mo_core_evacuated *evacuated)
+{
+	struct memoffline_evacuate arg = {
+		.size = sizeof(arg),
+		.flags = MEMOFFLINE_EVACUATE_FALLBACK,
+		.deadline_ms = terms->deadline_ms,
+		.stall_ms = terms->stall_ms,
+	};
+
+	if (ioctl(session->fd, MEMOFFLINE_EVACUATE, &arg))
+		return -errno;
+	evacuated->moved_pages = arg.out_nr_moved;
+	evacuated->evicted_pages = arg.out_nr_evicted;
+	evacuated->kept_pages = arg.out_nr_kept;
+	evacuated->violated_pages = arg.out_nr_policy_violated;
+	evacuated->reason = reason_of(arg.out_reason);
+	return 0;
+}
+
+bool mo_session_progress(struct mo_session *session, struct mo_core_progress *progress)
+{
+	struct pollfd pollfd = { .fd = session->fd, .events = POLLIN };
+	struct memoffline_event event;
+
+	if (poll(&pollfd, 1, 0) != 1 || read(session->fd, &event, sizeof(event)) != sizeof(event) ||
+	    event.type != MEMOFFLINE_EVENT_PROGRESS)
+		return false;
+	progress->done_pages = event.progress.nr_done;
+	progress->stuck_pfn = event.progress.stuck_pfn ? event.progress.stuck_pfn : NO_PFN;
+	return true;
 }
 
 void mo_session_note(struct mo_report *report, uint64_t nr_evicted, uint64_t nr_violated)

@@ -195,6 +195,25 @@ static void tell(void *data, const struct mo_attempt *attempt)
 	txn->request->progress(txn->request->data, progress);
 }
 
+void mo_transaction_tell(struct mo_transaction *txn, uint64_t pages_left, uint64_t stuck_pfn)
+{
+	struct mo_progress *progress = &txn->progress;
+
+	if (!txn->request->progress)
+		return;
+	progress->phase = MO_PHASE_MIGRATE;
+	progress->block = txn->items[0].block;
+	progress->nr_done = (uint32_t)txn->nr_done;
+	progress->nr_blocks = (uint32_t)txn->nr_wanted;
+	progress->pages_left = pages_left;
+	if (progress->pages_left > progress->pages_total)
+		progress->pages_total = progress->pages_left;
+	progress->elapsed_ms = mo_now_ms() - txn->start_ms;
+	progress->stuck_pfn = stuck_pfn;
+	progress->eta_ms = remaining_ms(progress);
+	txn->request->progress(txn->request->data, progress);
+}
+
 static void tell_done(struct mo_transaction *txn, const struct mo_attempt *attempt)
 {
 	enum mo_phase phase = txn->progress.phase;

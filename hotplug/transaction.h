@@ -17,6 +17,7 @@ struct mo_item {
 	enum mo_verdict verdict;
 	uint64_t pages;			/* in use, as far as known */
 	enum mo_journal_mark mark;
+	bool is_quarantined;		/* by our session */
 	struct mo_block_result *result;	/* belongs to the report */
 };
 
@@ -62,6 +63,8 @@ void mo_transaction_want(struct mo_transaction *txn, size_t nr);
 /* Write WORD to one block and put what came of it into its result. EVIDENCE: on failure say which pages stayed. */
 struct mo_step_limits { uint64_t deadline_ms; uint32_t stall_ms; int stop_fd; };
 int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word, const struct mo_step_limits *limits);
+/* Tell of pages that leave before the first block's turn. */
+void mo_transaction_tell(struct mo_transaction *txn, uint64_t pages_left, uint64_t stuck_pfn);
 /* Go on under the terms of the journal, unless the request says how much has to go. */
 void mo_transaction_adopt(struct mo_transaction *txn);
 /* Will less than all that is wanted do? */
@@ -85,6 +88,13 @@ void mo_engine_note(struct mo_transaction *txn, int result);
 void mo_engine_end(struct mo_transaction *txn);
 /* Put right what a killed command left behind. The lock is held. */
 void mo_engine_tidy(struct mo_ctx *ctx);
+
+/* ---- evacuate.c ---- */
+/* With the core: empty all blocks that are wanted, at once. -EINTR: a stop was asked for. What fails is left to the
+ * attempts on the blocks. */
+int mo_evacuate_blocks(struct mo_transaction *txn);
+/* The block is usual memory again, right before its turn. */
+int mo_evacuate_release(struct mo_transaction *txn, size_t i);
 
 /* The word for state that brings a block online in ZONE. */
 const char *mo_online_word(enum mo_zone zone);
