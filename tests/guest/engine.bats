@@ -24,8 +24,7 @@ teardown() {
 }
 
 offline_by_echo() {
-	echo $BASHPID > "$BATS_TEST_TMPDIR/asker"
-	(echo offline > "$memory/memory$1/state")
+	(echo $BASHPID > "$BATS_TEST_TMPDIR/asker"; echo offline > "$memory/memory$1/state")
 }
 is_loaded() { [ -d /sys/module/memoffline ]; }
 field() { jq -r "$1" "$json"; }
