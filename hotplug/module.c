@@ -73,8 +73,8 @@ static int open_libkmod(struct search *search)
 	search->handle = dlopen(LIBKMOD, RTLD_NOW);
 #define FIND(name) !(search->name = (__typeof__(search->name))dlsym(search->handle, #name)) ||
 	if (!search->handle || FUNCTIONS(FIND) false)
-		return mo_error(search->ctx, -ELIBACC, "can't look for the module " NAME ": %s; install libkmod, or do without "
-				"('--engine stock')", dlerror());
+		return mo_error(search->ctx, -ELIBACC, "can't look for the module " NAME ": %s; install libkmod, or do "
+				"without ('--engine stock')", dlerror());
 	return 0;
 }
 
@@ -218,8 +218,8 @@ static int insert(struct search *search)
 	if (mo_ctx_module(ctx))
 		err = search->kmod_module_insert_module(search->module, 0, NULL);
 	else
-		err = search->kmod_module_probe_insert_module(search->module, KMOD_PROBE_APPLY_BLACKLIST, NULL, NULL, NULL,
-							      NULL);
+		err = search->kmod_module_probe_insert_module(search->module, KMOD_PROBE_APPLY_BLACKLIST,
+							      NULL, NULL, NULL, NULL);
 	if (err == -EEXIST)
 		return 0;	/* somebody was faster */
 	if (err == KMOD_PROBE_APPLY_BLACKLIST)
