@@ -472,9 +472,14 @@ static void check_tracefs(struct mo_doctor *doctor)
 /* Not loaded: would it be, when somebody wants it? */
 static void check_loadable(struct mo_doctor *doctor)
 {
-	if (!mo_module_find(doctor->ctx))
+	int err = mo_module_find(doctor->ctx);
+
+	if (!err)
 		found(doctor, MO_HEALTH_OK, "module", "",
 		      "the module memoffline is not loaded; there is one for this kernel, and an offline loads it");
+	else if (err == -ELIBACC)
+		found(doctor, MO_HEALTH_WARNING, "module", "install libkmod (Debian: libkmod2), or load it by hand: modprobe memoffline",
+		      "the module memoffline is not loaded, and an offline can't load it: libkmod can't be used");
 	else
 		found(doctor, MO_HEALTH_NOTE, "module",
 		      "build and install it: make -C kernel modules_install, then depmod; or dkms",

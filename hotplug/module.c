@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The kernel module: is it loaded, can it be, is it in use. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +39,54 @@ int mo_module_enable(struct mo_ctx *ctx, bool enabled)
 	return 0;
 }
 
-/* ---- loading ---- */
+/* ---- looking for it ---- */
+
+/*
+ * With what it needs itself (libcrypto), libkmod takes a third of the memory of a short command: those alone who look
+ * for a module open it.
+ */
+#define LIBKMOD "libkmod.so.2"
+#define FUNCTIONS(each) \
+	each(kmod_new) \
+	each(kmod_unref) \
+	each(kmod_set_log_fn) \
+	each(kmod_module_new_from_path) \
+	each(kmod_module_new_from_lookup) \
+	each(kmod_module_get_module) \
+	each(kmod_module_get_path) \
+	each(kmod_module_insert_module) \
+	each(kmod_module_probe_insert_module) \
+	each(kmod_module_unref) \
+	each(kmod_module_unref_list)
+
+struct search {
+	struct mo_ctx *ctx;
+	void *handle;
+#define DECLARE(name) __typeof__(name) *name;
+	FUNCTIONS(DECLARE)
+	struct kmod_ctx *kmod;
+	struct kmod_module *module;
+};
+
+static int open_libkmod(struct search *search)
+{
+	search->handle = dlopen(LIBKMOD, RTLD_NOW);
+#define FIND(name) !(search->name = (__typeof__(search->name))dlsym(search->handle, #name)) ||
+	if (!search->handle || FUNCTIONS(FIND) false)
+		return mo_error(search->ctx, -ELIBACC, "can't look for the module " NAME ": %s; install libkmod, or do "
+				"without ('--engine stock')", dlerror());
+	return 0;
+}
+
+static void end_search(struct search *search)
+{
+	if (search->module)
+		search->kmod_module_unref(search->module);
+	if (search->kmod)
+		search->kmod_unref(search->kmod);
+	if (search->handle)
+		dlclose(search->handle);
+}
 
 static void log_kmod(void *data, int priority, const char *file, int line, const char *fn, const char *format,
 		     va_list args)
@@ -69,59 +117,59 @@ static int not_found(struct mo_ctx *ctx)
 			"depmod, or dkms), or do without ('--engine stock')", release(&name));
 }
 
-static int find_by_path(struct mo_ctx *ctx, struct kmod_ctx *kmod, struct kmod_module **module)
+static int find_by_path(struct search *search)
 {
-	const char *path = mo_ctx_module(ctx);
-	int err = kmod_module_new_from_path(kmod, path, module);
+	const char *path = mo_ctx_module(search->ctx);
+	int err = search->kmod_module_new_from_path(search->kmod, path, &search->module);
 
-	return err ? mo_error(ctx, err, "can't use the module %s: %s; name the file of a module", path, strerror(-err)) : 0;
+	return err ? mo_error(search->ctx, err, "can't use the module %s: %s; name the file of a module", path,
+			      strerror(-err)) : 0;
 }
 
 /* A name stands for itself whether there is a file or not. */
-static int find_by_name(struct mo_ctx *ctx, struct kmod_ctx *kmod, struct kmod_module **module)
+static int find_by_name(struct search *search)
 {
 	struct kmod_list *list = NULL;
-	int err = kmod_module_new_from_lookup(kmod, NAME, &list);
+	int err = search->kmod_module_new_from_lookup(search->kmod, NAME, &list);
 
 	if (err < 0)
-		return mo_error(ctx, err, "can't look for the module " NAME " in /lib/modules: %s; run depmod",
+		return mo_error(search->ctx, err, "can't look for the module " NAME " in /lib/modules: %s; run depmod",
 				strerror(-err));
 	if (!list)
-		return not_found(ctx);
-	*module = kmod_module_get_module(list);
-	kmod_module_unref_list(list);
+		return not_found(search->ctx);
+	search->module = search->kmod_module_get_module(list);
+	search->kmod_module_unref_list(list);
 	return 0;
 }
 
-static int find(struct mo_ctx *ctx, struct kmod_ctx **kmod, struct kmod_module **module)
+/* The search is to be ended also when it fails. */
+static int find(struct search *search)
 {
-	int err;
+	struct mo_ctx *ctx = search->ctx;
+	int err = open_libkmod(search);
 
-	*kmod = kmod_new(NULL, NULL);
-	if (!*kmod)
-		return mo_error(ctx, -ENOMEM, "no memory to look for the module " NAME);
-	kmod_set_log_fn(*kmod, log_kmod, ctx);
-	err = mo_ctx_module(ctx) ? find_by_path(ctx, *kmod, module) : find_by_name(ctx, *kmod, module);
 	if (err)
-		kmod_unref(*kmod);
-	return err;
+		return err;
+	search->kmod = search->kmod_new(NULL, NULL);
+	if (!search->kmod)
+		return mo_error(ctx, -ENOMEM, "no memory to look for the module " NAME);
+	search->kmod_set_log_fn(search->kmod, log_kmod, ctx);
+	return mo_ctx_module(ctx) ? find_by_path(search) : find_by_name(search);
 }
 
 int mo_module_find(struct mo_ctx *ctx)
 {
-	struct kmod_module *module;
-	struct kmod_ctx *kmod;
+	struct search search = {.ctx = ctx};
 	int err;
 
 	if (mo_ctx_get_sysroot(ctx))
 		return mo_error(ctx, -EROFS, "a recorded tree has no modules; leave --sysroot out");
-	err = find(ctx, &kmod, &module);
-	if (err)
-		return err;
-	kmod_module_unref(module);
-	kmod_unref(kmod);
-	return 0;
+	err = find(&search);
+	end_search(&search);
+	return err;
 }
+
+/* ---- loading ---- */
 
 /* Each setting of the kernel that forbids it, with the way out. NULL: none is known. */
 static const char *ban(struct mo_ctx *ctx)
@@ -162,14 +210,16 @@ static const char *why_not(struct mo_ctx *ctx, int err)
 	}
 }
 
-static int insert(struct mo_ctx *ctx, struct kmod_module *module)
+static int insert(struct search *search)
 {
+	struct mo_ctx *ctx = search->ctx;
 	int err;
 
 	if (mo_ctx_module(ctx))
-		err = kmod_module_insert_module(module, 0, NULL);
+		err = search->kmod_module_insert_module(search->module, 0, NULL);
 	else
-		err = kmod_module_probe_insert_module(module, KMOD_PROBE_APPLY_BLACKLIST, NULL, NULL, NULL, NULL);
+		err = search->kmod_module_probe_insert_module(search->module, KMOD_PROBE_APPLY_BLACKLIST,
+							      NULL, NULL, NULL, NULL);
 	if (err == -EEXIST)
 		return 0;	/* somebody was faster */
 	if (err == KMOD_PROBE_APPLY_BLACKLIST)
@@ -177,27 +227,23 @@ static int insert(struct mo_ctx *ctx, struct kmod_module *module)
 				"(modprobe " NAME ") or remove that line");
 	if (err)
 		return mo_error(ctx, err, "the kernel did not take the module %s (%s): %s; '--engine stock' does without it",
-				kmod_module_get_path(module), strerror(-err), why_not(ctx, err));
+				search->kmod_module_get_path(search->module), strerror(-err), why_not(ctx, err));
+	mo_log(ctx, MO_LOG_INFO, "loaded the module %s", search->kmod_module_get_path(search->module));
 	return 0;
 }
 
 int mo_module_load(struct mo_ctx *ctx)
 {
-	struct kmod_module *module;
-	struct kmod_ctx *kmod;
+	struct search search = {.ctx = ctx};
 	int err;
 
 	if (mo_ctx_get_sysroot(ctx))
 		return mo_error(ctx, -EROFS, "no module can be loaded below --sysroot; leave it out");
 	if (mo_module_is_loaded(ctx))
 		return 0;
-	err = find(ctx, &kmod, &module);
-	if (err)
-		return err;
-	err = insert(ctx, module);
+	err = find(&search);
 	if (!err)
-		mo_log(ctx, MO_LOG_INFO, "loaded the module %s", kmod_module_get_path(module));
-	kmod_module_unref(module);
-	kmod_unref(kmod);
+		err = insert(&search);
+	end_search(&search);
 	return err;
 }

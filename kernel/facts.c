@@ -21,8 +21,7 @@
 
 /* ---- pages that nobody uses ---- */
 
-/* Pages of the free run that begins at a page, 0: none does. Its order may be overwritten while it is read. */
-static unsigned long free_run(struct page *page)
+unsigned long mo_free_run(struct page *page)
 {
 	unsigned long order;
 
@@ -39,7 +38,7 @@ static unsigned long free_tail(unsigned long pfn)
 
 	for (nr = 2; nr <= MAX_ORDER_NR_PAGES; nr <<= 1) {
 		head_pfn = ALIGN_DOWN(pfn, nr);
-		run = free_run(pfn_to_page(head_pfn));
+		run = mo_free_run(pfn_to_page(head_pfn));
 		if (head_pfn + run > pfn)
 			return head_pfn + run - pfn;
 	}
@@ -191,7 +190,7 @@ static unsigned long read_page(struct page *page, unsigned long start_pfn, unsig
 	int i;
 
 	for (i = 0; i < MAX_TRIES; i++) {
-		nr = free_run(page);
+		nr = mo_free_run(page);
 		if (nr) {
 			facts->is_free = true;
 			facts->order = ilog2(nr);

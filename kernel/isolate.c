@@ -21,14 +21,6 @@ void mo_batch_init(struct mo_batch *batch)
 	batch->tally = (struct mo_tally){};
 }
 
-/* The order may change while it is read, but never to more than the largest. */
-static unsigned long free_run(struct page *page)
-{
-	unsigned int order = READ_ONCE(page->private);
-
-	return order <= get_order(MAX_ORDER_NR_PAGES << PAGE_SHIFT) ? 1UL << order : 1;
-}
-
 /* Per node and for many folios at once: to count each by itself costs more than to take it. */
 void mo_tally(struct mo_tally *tally, struct folio *folio, long sign)
 {
@@ -95,8 +87,9 @@ static unsigned long take_at(struct page *page, unsigned long nr_max, struct mo_
 	struct folio *folio;
 	unsigned long nr;
 
-	if (PageBuddy(page))
-		return min(free_run(page), nr_max);
+	nr = mo_free_run(page);
+	if (nr)
+		return min(nr, nr_max);
 	folio = page_folio(page);
 	if (PageHWPoison(page) || !folio_try_get(folio))
 		return 1;
@@ -150,7 +143,7 @@ unsigned long mo_first_used(unsigned long pfn, unsigned long end_pfn)
 		if (!page)
 			nr = PAGES_PER_SUBSECTION - pfn % PAGES_PER_SUBSECTION;
 		else
-			nr = PageBuddy(page) ? free_run(page) : given_up(page);
+			nr = mo_free_run(page) ?: given_up(page);
 		if (!nr)
 			return pfn;
 		pfn += nr;

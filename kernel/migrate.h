@@ -13,8 +13,8 @@
  *	facts.c		what a page is
  *	owner.c		whose a page is
  *
- * Locking order: mo_crew.lock (one evacuation at a time has the workers) before any folio lock. A task that holds a
- * folio lock only tries for further ones, and waits for none, nor for writeback.
+ * Locking order: crew.lock, folio lock. A task that holds a folio
+ * lock only tries for further ones, and waits for none, nor for writeback.
  */
 #ifndef MEMOFFLINE_MIGRATE_H
 #define MEMOFFLINE_MIGRATE_H
@@ -72,7 +72,7 @@ struct mo_evacuation {
 
 /*
  * Move everything out of the spans, with growing patience. May sleep. Returns 0 when not one page in use is left.
- * -EBUSY: pages stay, see the report; -ENOMEM: nothing could be begun; -EINTR: a fatal signal. All pages that did not
+ * -EBUSY: pages stay, see the report; -ENOMEM: nothing could be begun; -EINTR: a signal. All pages that did not
  * move are back where they were.
  */
 int mo_evacuate(struct mo_evacuation *evacuation);
@@ -310,9 +310,10 @@ void mo_writeout_exit(void);	/* waits for what was begun */
  */
 unsigned long mo_swapout(struct list_head *folios, unsigned long *nr_left);
 
-
 /* ---- facts.c, owner.c ---- */
 
+/* Pages of the free run that begins at a page, 0: none does. Its order may be overwritten while it is read. */
+unsigned long mo_free_run(struct page *page);
 /*
  * What the page at PFN is, as a part of [start_pfn, end_pfn). Returns how many pages the answer covers, from pfn on:
  * the rest of its folio, a free run, or 1; never beyond end_pfn. Takes a reference for as long as it looks.

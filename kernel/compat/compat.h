@@ -33,7 +33,7 @@ bool mo_isolate_movable_ops(struct page *page);
 bool mo_isolate_hugetlb(struct folio *folio, struct list_head *list);
 /* Huge pages of the range that are free in their pool become free memory, as the kernel's offline has it in the end. */
 void mo_dissolve_free_hugetlb(unsigned long start_pfn, unsigned long end_pfn);
-/* All that the two above it put on the list goes back. */
+/* All on the list goes back, from wherever it was isolated. */
 void mo_putback_movable(struct list_head *list);
 
 typedef struct folio *mo_alloc_fn(struct folio *src, unsigned long private);

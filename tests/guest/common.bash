@@ -43,6 +43,23 @@ end_work() {	# PID
 	wait "$1"
 }
 
+# Asks for an eject of the DIMM as the host does. Sets answer, the status that the firmware is told in the end, after
+# "in progress" (132); and eject_ms, from one to the other.
+eject() {	# DIMM
+	local event begin_us="" end_us
+
+	host clear-events
+	host device_del "$1"
+	answer=132
+	while [ "$answer" = 132 ]; do
+		event=$(host wait-event ACPI_DEVICE_OST "info.device=$1" info.source=3 --timeout 60)
+		answer=$(jq .data.info.status <<<"$event")
+		end_us=$(jq '.timestamp | .seconds * 1000000 + .microseconds' <<<"$event")
+		: "${begin_us:=$end_us}"
+	done
+	eject_ms=$(((end_us - begin_us) / 1000))
+}
+
 state() { cat "$memory/memory$1/state"; }
 zone() { head -n 1 "$memory/memory$1/valid_zones"; }
 states() {

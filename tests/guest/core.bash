@@ -21,6 +21,10 @@ core_setup_file() {
 	is_stock || load_core
 }
 
+core_teardown_file() {
+	[ ! -d /sys/module/memoffline ] || unload_core
+}
+
 core_setup() {
 	is_stock || [ -d /sys/module/memoffline ] || load_core
 	make_movable $block $spare
@@ -84,7 +88,7 @@ verify_work() {
 	kill -USR1 "$pid"
 	until [ "$(grep -c ^verified "$out")" -gt "$before" ]; do
 		kill -0 "$pid" || { cat "$out"; return 1; }
-		read -rt 0.02 <> <(:) || :
+		pause 0.02
 	done
 }
 

@@ -9,7 +9,7 @@ dimm=/sys/bus/acpi/devices/PNP0C80:00
 setup() {
 	local block
 	[ -e "$dimm/physical_node3" ] || host dimm-add narrow 512M 1
-	until [ "$(cat "$dimm"/physical_node*/state | wc -l)" = 4 ]; do read -rt 0.1 <> <(:) || :; done
+	until [ "$(cat "$dimm"/physical_node*/state | wc -l)" = 4 ]; do pause 0.1; done
 	for block in "$dimm"/physical_node*/state; do
 		[ "$(cat "$block")" = online ] || echo online_movable > "$block"
 	done

@@ -24,8 +24,7 @@ teardown() {
 }
 
 offline_by_echo() {
-	echo $BASHPID > "$BATS_TEST_TMPDIR/asker"
-	(echo offline > "$memory/memory$1/state")
+	(echo $BASHPID > "$BATS_TEST_TMPDIR/asker"; echo offline > "$memory/memory$1/state")
 }
 is_loaded() { [ -d /sys/module/memoffline ]; }
 field() { jq -r "$1" "$json"; }
@@ -216,11 +215,11 @@ install_module() {
 	pin_page 34
 	"$memoffline" offline --engine stock --timeout 60 34 > "$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	local command=$!
-	until [ "$(cat $enabled)" = N ] && [ "$(state 34)" = going-offline ]; do read -rt 0.02 <> <(:) || :; done
+	until [ "$(cat $enabled)" = N ] && [ "$(state 34)" = going-offline ]; do pause 0.02; done
 	kill -KILL $command
 	wait $command || [ $? = 137 ]
 	[ "$(cat $enabled)" = N ]
-	until [ "$(state 34)" = online ]; do read -rt 0.02 <> <(:) || :; done
+	until [ "$(state 34)" = online ]; do pause 0.02; done
 	"$memoffline" offline --json 33 > "$json"
 	[ "$(field .engine)" = core ]
 	[ "$(cat $enabled)" = Y ]

@@ -123,17 +123,17 @@ message_flags() { sed -n 's/.*\]offline_pages =\([^ ]*\) .*failed due to.*/\1/p'
 	pin_pid=$pid
 	"$memoffline" offline --timeout 60 34 3>&- &
 	offline_pid=$!
-	until [ "$(state 34)" = going-offline ]; do read -rt 0.1 <> <(:) || :; done
+	until [ "$(state 34)" = going-offline ]; do pause 0.1; done
 	[[ $(message_flags) == p?* ]]
 	until [ -d $instances/memoffline-$offline_pid ]; do	# once the page holds it up
 		[ "$(state 34)" = going-offline ]
-		read -rt 0.1 <> <(:) || :
+		pause 0.1
 	done
 	mkdir $instances/other
 	kill -KILL $offline_pid
 	wait $offline_pid || :
 	"$memoffline" offline --undo || :
-	until [ "$(state 34)" = online ]; do read -rt 0.1 <> <(:) || :; done
+	until [ "$(state 34)" = online ]; do pause 0.1; done
 	"$memoffline" offline --timeout 20 35
 	[ "$(ls $instances)" = other ]
 	[ "$(message_flags)" = _ ]

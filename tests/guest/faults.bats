@@ -24,14 +24,14 @@ start_held_offline() {	# BLOCK...
 }
 
 await_going() {	# BLOCK
-	while [ "$(state "$1")" != going-offline ]; do read -rt 0.05 <> <(:) || :; done
+	while [ "$(state "$1")" != going-offline ]; do pause 0.05; done
 }
 
 # Who blocks in flock(2) stands in /proc/locks with an arrow.
 await_waiter() {	# PID
 	while ! grep -q -- '-> FLOCK' /proc/locks; do
 		kill -0 "$1"
-		read -rt 0.05 <> <(:) || :
+		pause 0.05
 	done
 }
 
@@ -45,7 +45,7 @@ await_waiter() {	# PID
 	await_going 36
 	"$memoffline" offline --keep-order --stall 0 33 32 > /dev/null 2>&1 3>&- &
 	cmd_pid=$!
-	while [ ! -e "$run_dir/journal" ]; do read -rt 0.05 <> <(:) || :; done
+	while [ ! -e "$run_dir/journal" ]; do pause 0.05; done
 	"$memoffline" offline --wait --timeout 60 35 > "$said" 2>&1 3>&- &
 	waiter=$!
 	await_waiter "$waiter"
@@ -80,7 +80,7 @@ await_waiter() {	# PID
 
 @test "--undo waits for a block that is still going offline, and switches off what was on" {
 	start_held_offline
-	while [ -z "$(ls /sys/kernel/tracing/instances)" ]; do read -rt 0.05 <> <(:) || :; done
+	while [ -z "$(ls /sys/kernel/tracing/instances)" ]; do pause 0.05; done
 	kill -KILL "$cmd_pid"
 	wait "$cmd_pid" || :
 	echo offline > "$memory/memory32/state" 3>&- &	# as a worker that no signal reaches

@@ -13,7 +13,7 @@ setup_file() {
 }
 
 teardown_file() {
-	[ ! -d /sys/module/memoffline ] || unload_core
+	core_teardown_file
 }
 
 setup() {

@@ -140,11 +140,13 @@ moved_of() { "$memoffline" report --json "$1" | jq .moved_pages; }
 	load_core
 	start_work pinned pin --node 1 --block 34
 	pin_pid=$pid
+	exec 7>&8	# its input stays open, too
 	start_work ready --node 1 --anon 100m --threads 1
 	host resize vm0 256M
 	host wait-size vm0 256M
 	end_work "$pid"
 	end_work "$pin_pid"
+	exec 7>&-
 	host resize vm0 512M
 	host wait-size vm0 512M
 	! dmesg | grep -i 'virtio_mem.*\(broken\|error\)'

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # lab: --topology two-dimms --disk 256m
-# kernels: 6.12 6.1 debug
 # What is checked by a module that is loaded for it, and then refuses to stay.
 load common
 

@@ -159,7 +159,7 @@ start_held_offline() {	# BLOCK...
 	cmd_pid=$!
 	while [ "$(state 32)" != going-offline ]; do
 		kill -0 "$cmd_pid"
-		read -rt 0.05 <> <(:) || :
+		pause 0.05
 	done
 	[ "$(states "$@")" = offline=$# ]
 }
@@ -256,7 +256,7 @@ interrupt_rolls_back() {	# SIGNAL
 	start_work pinned pin --node 1 --block 32
 	echo offline > "$memory/memory32/state" 3>&- &	# the stock kernel: spins till it is killed
 	spinner=$!
-	while [ "$(state 32)" != going-offline ]; do read -rt 0.05 <> <(:) || :; done
+	while [ "$(state 32)" != going-offline ]; do pause 0.05; done
 	start_ms=$(now_ms)
 	run "$memoffline" offline --timeout 3 36
 	elapsed_ms=$(($(now_ms) - start_ms))
@@ -278,7 +278,7 @@ interrupt_rolls_back() {	# SIGNAL
 	"$memoffline" offline --wait --timeout 60 --json 36-39 > "$json" 2> "$BATS_TEST_TMPDIR/err" 6>&- 3>&- &
 	cmd_pid=$!
 	# It has its plan and waits for the lock as soon as a second process of that name exists.
-	while [ "$(pgrep -c -x memoffline)" -lt 2 ]; do kill -0 "$cmd_pid"; read -rt 0.05 <> <(:) || :; done
+	while [ "$(pgrep -c -x memoffline)" -lt 2 ]; do kill -0 "$cmd_pid"; pause 0.05; done
 	host device_del d2
 	host wait-event DEVICE_DELETED --timeout 60
 	exec 6>&-
@@ -287,7 +287,7 @@ interrupt_rolls_back() {	# SIGNAL
 	[ "$(jq '[.blocks[] | select(.outcome == "vanished")] | length' "$json")" = 4 ]
 	jq -r '.notes[]' "$json" | grep -q 'removed by somebody else'
 	host dimm-add d3 512M 1
-	while [ "$(states 36 37 38 39 2>/dev/null)" != online=4 ]; do read -rt 0.1 <> <(:) || :; done
+	while [ "$(states 36 37 38 39 2>/dev/null)" != online=4 ]; do pause 0.1; done
 }
 
 # ---- room and rights ----

@@ -6,7 +6,7 @@ load common
 
 setup() {
 	host dimm-add order 512M 0
-	until [ "$(cat "$memory"/memory*/valid_zones | grep -c '^Movable$')" = 4 ]; do read -rt 0.1 <> <(:) || :; done
+	until [ "$(cat "$memory"/memory*/valid_zones | grep -c '^Movable$')" = 4 ]; do pause 0.1; done
 }
 
 teardown() {

@@ -165,3 +165,15 @@ failure() {
 	failure plan -s "$tree" node4294967290
 	[[ $output == *"no node 4294967290:"* ]]
 }
+
+@test "libkmod is opened by those who look for the module, and missed with a way out" {
+	machine
+	mkdir "$BATS_TEST_TMPDIR/lib"
+	: > "$BATS_TEST_TMPDIR/lib/libkmod.so.2"
+	export LD_LIBRARY_PATH=$BATS_TEST_TMPDIR/lib
+	run "$memoffline" list --sysroot "$tree"
+	[ "$status" -eq 0 ]
+	[ ! -d /sys/module/memoffline ] || skip "the module is loaded"
+	run "$memoffline" doctor	# of the machine it runs on: it only reads
+	[[ $output == *"libkmod can't be used"*"install libkmod"* ]]
+}

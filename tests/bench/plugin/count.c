@@ -146,6 +146,12 @@ static void executed(unsigned int vcpu, void *data)
 		counts[vcpu][slot] += table[slot].nr_insns;
 }
 
+/* Programs come and go, each at addresses of its own: they are told as one, at address 0. */
+static bool is_kernel(uint64_t addr)
+{
+	return addr >> 63;
+}
+
 static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	static const uint8_t head[] = { 0x0f, 0x1f, 0x80 }, tail[] = { 0x46, 0x4f, 0x4d };
@@ -153,7 +159,7 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 
 	(void)id;
 	pthread_mutex_lock(&lock);
-	slot = find(qemu_plugin_tb_vaddr(tb), (uint32_t)nr);
+	slot = find(is_kernel(qemu_plugin_tb_vaddr(tb)) ? qemu_plugin_tb_vaddr(tb) : 0, (uint32_t)nr);
 	pthread_mutex_unlock(&lock);
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, executed, QEMU_PLUGIN_CB_NO_REGS, (void *)(uintptr_t)slot);
 	for (size_t i = 0; i < nr; i++) {
