@@ -32,6 +32,21 @@ int mo_engine_parse(const char *name, enum mo_engine *engine)
 	return -EINVAL;
 }
 
+int mo_swap_parse(const char *name, enum mo_swap *swap)
+{
+	static const char *const names[] = {
+		[MO_SWAP_NEVER] = "never", [MO_SWAP_FALLBACK] = "fallback", [MO_SWAP_EVICT] = "evict",
+	};
+
+	for (enum mo_swap i = MO_SWAP_NEVER; i <= MO_SWAP_EVICT; i++) {
+		if (strcmp(name, names[i]))
+			continue;
+		*swap = i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
 /* ---- the module set aside, for as long as a transaction of the stock engine lasts ---- */
 
 /* A file says that it was us who did it, so that what a killed command leaves behind is put right by the next one. */
@@ -136,6 +151,22 @@ static void choose_any(struct mo_transaction *txn)
 		mo_report_add_note(txn->report, "the kernel alone did the work: %s", mo_ctx_error(txn->ctx));
 }
 
+static bool has_terms(const struct mo_request *request)
+{
+	return request->to_nodes || request->swap != MO_SWAP_AUTO || request->max_mib_s;
+}
+
+/* Without the core none of them would hold, and nobody would notice. */
+static int check_terms(struct mo_transaction *txn)
+{
+	if (!has_terms(txn->request) || (txn->session && txn->core.has_sessions))
+		return 0;
+	return mo_error(txn->ctx, -EOPNOTSUPP, "target nodes, swap and a rate can be chosen with the module memoffline alone%s; "
+			"load it (modprobe memoffline), or leave them out",
+			txn->request->engine == MO_ENGINE_STOCK ? ", and the stock engine was asked for" :
+			txn->session ? ", which lacks functions of this kernel for that" : ", which is not in use");
+}
+
 int mo_engine_begin(struct mo_transaction *txn)
 {
 	int err = 0;
@@ -147,6 +178,8 @@ int mo_engine_begin(struct mo_transaction *txn)
 		err = choose_stock(txn);
 	else
 		choose_any(txn);
+	if (!err)
+		err = check_terms(txn);
 	if (err)
 		return err;
 	/* What the module tells needs no other witness. */

@@ -42,38 +42,39 @@ static uint64_t start_of(const struct mo_transaction *txn, const struct mo_item 
 }
 
 /* A block that can't be quarantined is left to the kernel, whose attempt tells why. */
-static size_t quarantine(struct mo_transaction *txn)
+static int quarantine(struct mo_transaction *txn)
 {
-	size_t nr = 0, i;
+	bool may_be_short = txn->flags & MO_REQUEST_FORCE;
+	size_t i;
+	int err;
 
 	for (i = 0; i < txn->nr_wanted; i++) {
 		struct mo_item *item = &txn->items[i];
 
-		item->is_quarantined = is_to_go(item) &&
-			!mo_session_quarantine(txn->session, start_of(txn, item), mo_memory_block_pages(txn->memory));
-		nr += item->is_quarantined;
+		if (!is_to_go(item))
+			continue;
+		err = mo_session_quarantine(txn->session, start_of(txn, item), mo_memory_block_pages(txn->memory));
+		if (err == -ENOSPC && !may_be_short)
+			return err;
+		item->is_quarantined = !err;
 	}
-	return nr;
+	return 0;
 }
 
-int mo_evacuate_release(struct mo_transaction *txn, size_t i)
+void mo_evacuate_release(struct mo_transaction *txn, size_t i)
 {
 	struct mo_item *item = &txn->items[i];
-	int err;
 
-	if (!item->is_quarantined)
-		return 0;
-	err = mo_session_release(txn->session, start_of(txn, item), mo_memory_block_pages(txn->memory));
-	if (!err)
-		item->is_quarantined = false;
-	return err;
+	if (item->is_quarantined)
+		mo_session_release(txn->session, start_of(txn, item), mo_memory_block_pages(txn->memory));
+	item->is_quarantined = false;
 }
 
-static void release_all(struct mo_transaction *txn)
+void mo_evacuate_end(struct mo_transaction *txn)
 {
 	size_t i;
 
-	for (i = 0; i < txn->nr_wanted; i++)
+	for (i = 0; i < txn->nr_items; i++)
 		mo_evacuate_release(txn, i);
 }
 
@@ -100,6 +101,7 @@ static int start_process(struct evacuation *evacuation, const struct mo_core_ter
 	pid_t parent = getpid();
 	int fds[2];
 
+	evacuation->answer_fd = evacuation->pidfd = -1;
 	if (pipe2(fds, O_CLOEXEC))
 		return -errno;
 	evacuation->pid = fork();
@@ -114,13 +116,15 @@ static int start_process(struct evacuation *evacuation, const struct mo_core_ter
 /* The module lets go of a killed process at its next page. */
 static int end_process(struct evacuation *evacuation, struct mo_core_evacuated *answer)
 {
-	bool has_answer = read(evacuation->answer_fd, answer, sizeof(*answer)) == sizeof(*answer);
+	bool has_answer = evacuation->answer_fd >= 0 &&
+			  read(evacuation->answer_fd, answer, sizeof(*answer)) == sizeof(*answer);
 
 	if (evacuation->pid > 0)
 		waitpid(evacuation->pid, NULL, 0);
 	if (evacuation->pidfd >= 0)
 		close(evacuation->pidfd);
-	close(evacuation->answer_fd);
+	if (evacuation->answer_fd >= 0)
+		close(evacuation->answer_fd);
 	return has_answer ? answer->error : -EINTR;
 }
 
@@ -170,42 +174,89 @@ static uint64_t pages_todo(const struct mo_transaction *txn)
 	return nr;
 }
 
-static struct mo_core_terms terms_of(const struct mo_transaction *txn)
+static int terms_of(const struct mo_transaction *txn, struct mo_core_terms *terms)
 {
+	const struct mo_request *request = txn->request;
 	uint64_t now_ms = mo_now_ms();
-	struct mo_core_terms terms = { .stall_ms = txn->request->stall_ms };
 
+	*terms = (struct mo_core_terms){
+		.stall_ms = request->stall_ms, .max_mib_s = request->max_mib_s, .swap = request->swap,
+	};
 	if (txn->deadline_ms)
-		terms.deadline_ms = txn->deadline_ms > now_ms ? (uint32_t)(txn->deadline_ms - now_ms) : 1;
-	return terms;
+		terms->deadline_ms = txn->deadline_ms > now_ms ? (uint32_t)(txn->deadline_ms - now_ms) : 1;
+	if (!request->to_nodes)
+		return 0;
+	terms->nr_node_words = MO_NODE_WORDS;
+	return mo_nodes_parse(txn->memory, request->to_nodes, terms->nodes);
 }
 
-static int evacuate(struct mo_transaction *txn)
+/* ---- what came of it ---- */
+
+static void fail(void *data, uint32_t block, enum mo_reason reason, uint64_t nr_pages)
+{
+	struct mo_transaction *txn = data;
+	size_t i;
+
+	for (i = 0; i < txn->nr_wanted; i++) {
+		struct mo_item *item = &txn->items[i];
+
+		if (item->block != block || !item->is_quarantined)
+			continue;
+		item->is_stuck = true;
+		item->result->outcome = MO_OUTCOME_FAILED;
+		item->result->error = -EBUSY;
+		item->result->reason = reason;
+		item->result->pages_before = item->pages;
+		item->result->pages_left = nr_pages;
+		mo_transaction_mark(txn, i, MO_MARK_FAILED);
+	}
+}
+
+static enum mo_reason limit_of(enum mo_reason reason)
+{
+	return reason == MO_REASON_DEADLINE || reason == MO_REASON_STALL ? reason : MO_REASON_NONE;
+}
+
+static int conclude(struct mo_transaction *txn, const struct mo_core_evacuated *answer)
+{
+	txn->core_moved += answer->moved_pages;
+	txn->core_evicted += answer->evicted_pages;
+	txn->core_violated += answer->violated_pages;
+	if (!answer->kept_pages)
+		return 0;
+	txn->ended_by = limit_of(answer->reason);
+	mo_session_kept(txn->session, mo_memory_block_pages(txn->memory), answer->kept_pages, txn->report, fail, txn);
+	return -EBUSY;
+}
+
+static int evacuate(struct mo_transaction *txn, const struct mo_core_terms *terms)
 {
 	struct evacuation evacuation = { .txn = txn, .todo_pages = pages_todo(txn) };
-	const struct mo_core_terms terms = terms_of(txn);
 	struct mo_core_evacuated answer = { 0 };
-	int err = start_process(&evacuation, &terms);
+	int err = start_process(&evacuation, terms);
 
-	if (!err && !watch(&evacuation))
-		kill(evacuation.pid, SIGKILL);
-	else if (err && evacuation.pid > 0)
+	if ((err || !watch(&evacuation)) && evacuation.pid > 0)
 		kill(evacuation.pid, SIGKILL);
 	err = end_process(&evacuation, &answer);
-	txn->core_moved += answer.moved_pages;
-	txn->core_evicted += answer.evicted_pages;
-	txn->core_violated += answer.violated_pages;
-	return err;
+	if (txn->ended_by == MO_REASON_INTERRUPTED)
+		return -EINTR;
+	return err ? err : conclude(txn, &answer);
 }
 
 int mo_evacuate_blocks(struct mo_transaction *txn)
 {
-	if (!txn->session || !txn->core.has_sessions || txn->nr_wanted < 2)
+	struct mo_core_terms terms;
+	int err;
+
+	if (!txn->session || !txn->core.has_sessions)
 		return 0;
-	if (quarantine(txn) < 2) {
-		release_all(txn);
-		return 0;
-	}
-	evacuate(txn);	/* what it could not move the attempts on the blocks explain */
-	return txn->ended_by == MO_REASON_INTERRUPTED ? -EINTR : 0;
+	err = terms_of(txn, &terms);
+	if (!err)
+		err = quarantine(txn);
+	if (err)
+		return err;
+	err = evacuate(txn, &terms);
+	if (err == -EINTR || err == -EBUSY)
+		return err;
+	return 0;	/* the attempts on the blocks tell */
 }

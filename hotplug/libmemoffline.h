@@ -319,6 +319,16 @@ const char *mo_engine_name(enum mo_engine engine);
 /* The engine of that name. -EINVAL: there is none. */
 int mo_engine_parse(const char *name, enum mo_engine *engine);
 
+/* What becomes of pages that find no room in other memory. */
+enum mo_swap {
+	MO_SWAP_AUTO,		/* as fallback, and where there is no core, what the kernel does */
+	MO_SWAP_NEVER,		/* they stay */
+	MO_SWAP_FALLBACK,	/* they are evicted, to swap or by dropping cache */
+	MO_SWAP_EVICT,		/* all pages are, and none is moved */
+};
+/* "never", "fallback", "evict". -EINVAL: it is none of them. */
+int mo_swap_parse(const char *name, enum mo_swap *swap);
+
 struct mo_request {
 	size_t size;		/* sizeof(struct mo_request) */
 	const char *target;	/* see mo_plan_new(); may be NULL when len_bytes is set */
@@ -332,9 +342,14 @@ struct mo_request {
 	mo_progress_fn *progress;
 	void *data;
 	enum mo_engine engine;
+	/* What only the core can keep to: without it they are refused with -EOPNOTSUPP. */
+	const char *to_nodes;	/* "0,2-3": what leaves goes to these nodes alone; NULL: to any */
+	enum mo_swap swap;
+	uint32_t max_mib_s;	/* MiB moved in a second; 0: no limit */
 };
 #define MO_REQUEST_INIT \
-	{ sizeof(struct mo_request), NULL, 0, -1, MO_ZONE_UNKNOWN, 0, 0, 0, -1, NULL, NULL, MO_ENGINE_AUTO }
+	{ sizeof(struct mo_request), NULL, 0, -1, MO_ZONE_UNKNOWN, 0, 0, 0, -1, NULL, NULL, MO_ENGINE_AUTO, NULL, \
+	  MO_SWAP_AUTO, 0 }
 
 /* ---- plan: what would be done; reads, never writes ---------------------------------------- */
 
@@ -408,8 +423,8 @@ struct mo_report;
  * -EPERM: not root; -ENOSPC: no room for the journal; -EUCLEAN: an unfinished journal is
  * there, see mo_resume() and mo_undo(). 1: done in part. -EXDEV, of mo_undo(): all came back, but some to another zone.
  * With MO_ENGINE_CORE: -ENOENT: there is no module for this kernel, or the kernel lacks what it needs; -EPERM,
- * -EKEYREJECTED, -ENOEXEC and others: the kernel does not take it; -EOPNOTSUPP: it is loaded but set aside. The error
- * says what to do.
+ * -EKEYREJECTED, -ENOEXEC and others: the kernel does not take it; -EOPNOTSUPP: it is loaded but set aside. Also
+ * -EOPNOTSUPP: to_nodes, swap or max_mib_s without the core. The error says what to do.
  */
 int mo_offline(struct mo_plan *plan, const struct mo_request *request, struct mo_report **report);
 

@@ -207,6 +207,59 @@ int mo_nodes_read(struct mo_memory *memory)
 	return 0;
 }
 
+/* Moves *AT behind the number. False: there is none, or it is too large. */
+static bool read_number(const char **at, unsigned int *number)
+{
+	unsigned long value;
+	char *end;
+
+	if (**at < '0' || **at > '9')
+		return false;
+	value = strtoul(*at, &end, 10);
+	*at = end;
+	*number = (unsigned int)value;
+	return value < MO_NODE_WORDS * 64;
+}
+
+static int add_range(struct mo_memory *memory, unsigned int first, unsigned int last, uint64_t *words)
+{
+	const struct mo_node *node;
+	unsigned int i;
+
+	for (i = first; i <= last; i++) {
+		node = find_node(memory, (int32_t)i);
+		if (!node || !node->has_memory)
+			return mo_error(memory->ctx, -ENOENT, "nothing can move to node %u: it %s; name nodes that have memory", i,
+					node ? "has no memory" : "does not exist");
+		words[i / 64] |= 1ULL << (i % 64);
+	}
+	return 0;
+}
+
+int mo_nodes_parse(struct mo_memory *memory, const char *list, uint64_t *words)
+{
+	const char *at = list;
+	unsigned int first, last;
+	int err;
+
+	memset(words, 0, MO_NODE_WORDS * sizeof(*words));
+	for (;; at++) {
+		if (!read_number(&at, &first))
+			break;
+		last = first;
+		if (*at == '-' && (at++, !read_number(&at, &last)))
+			break;
+		err = last < first ? -EINVAL : add_range(memory, first, last, words);
+		if (err == -EINVAL)
+			break;
+		if (err || !*at)
+			return err;
+		if (*at != ',')
+			break;
+	}
+	return mo_error(memory->ctx, -EINVAL, "'%s' is no list of nodes; write it as 0,2-3", list);
+}
+
 void mo_nodes_free(struct mo_memory *memory)
 {
 	free(memory->distances);

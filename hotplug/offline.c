@@ -53,6 +53,8 @@ static int take_block(struct mo_transaction *txn, size_t i)
 	}
 	if (item->verdict == MO_VERDICT_NEVER && !(txn->flags & MO_REQUEST_FORCE))
 		return refuse(txn, i);
+	if (item->is_stuck)
+		return item->result->error;
 	mo_transaction_mark(txn, i, MO_MARK_BEGUN);
 	mo_evacuate_release(txn, i);
 	err = mo_transaction_write(txn, i, "offline", &limits);
@@ -89,7 +91,7 @@ static int take_blocks(struct mo_transaction *txn)
 
 	if (!first_err)
 		first_err = mo_evacuate_blocks(txn);
-	if (first_err)
+	if (first_err && !(first_err == -EBUSY && keeps_part(txn)))
 		return first_err;
 	for (i = 0; i < txn->nr_items && txn->nr_done < txn->nr_wanted; i++) {
 		if (txn->items[i].mark == MO_MARK_DONE)
@@ -220,6 +222,7 @@ static int run(struct mo_transaction *txn, struct mo_report **report)
 	bool complete = true;
 	int err = take_blocks(txn), result = err, back;
 
+	mo_evacuate_end(txn);
 	if (err && keeps_part(txn) && freed_bytes(txn)) {
 		result = 1;
 	} else if (err) {

@@ -73,6 +73,9 @@ int mo_block_refresh(struct mo_memory *memory, struct mo_block *block);	/* sets 
 bool mo_name_number(const char *name, const char *prefix, uint32_t *number);
 int mo_nodes_read(struct mo_memory *memory);	/* node.c: nodes, and blocks[].node from nodeN/memoryM links */
 void mo_nodes_free(struct mo_memory *memory);
+#define MO_NODE_WORDS 16	/* of 64 nodes each */
+/* A list as "0,2-3" becomes a bit for each node. -EINVAL: not of this grammar; -ENOENT: one has no memory. */
+int mo_nodes_parse(struct mo_memory *memory, const char *list, uint64_t *words);
 int mo_devices_read(struct mo_memory *memory);	/* device.c: devices, and blocks[].device */
 void mo_devices_free(struct mo_memory *memory);
 
@@ -249,10 +252,15 @@ struct mo_core_scan {
 int mo_session_scan(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages, struct mo_core_scan *scan);
 
 /* Sessions: an open device owns what it has quarantined. Closing it, or the end of the process, gives all back. */
+/* -ENOSPC: other memory has no room for what is in all that was quarantined. */
 int mo_session_quarantine(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages);
 int mo_session_release(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages);
 struct mo_core_terms {
 	uint32_t deadline_ms, stall_ms;	/* 0: none */
+	uint32_t max_mib_s;		/* 0: no limit */
+	enum mo_swap swap;
+	uint64_t nodes[MO_NODE_WORDS];	/* a bit for each target */
+	uint32_t nr_node_words;		/* 0: any node */
 };
 struct mo_core_evacuated {
 	uint64_t moved_pages, evicted_pages, kept_pages, violated_pages;
@@ -265,6 +273,13 @@ struct mo_core_progress {
 	uint64_t done_pages;		/* moved or evicted */
 	uint64_t stuck_pfn;		/* NO_PFN: none */
 };
+/*
+ * What the last evacuation left behind goes to the report, and FN hears of each block: for what most of its pages
+ * stayed, and how many did. Pages that the module has no record of are counted alone.
+ */
+typedef void mo_kept_fn(void *data, uint32_t block, enum mo_reason reason, uint64_t nr_pages);
+void mo_session_kept(struct mo_session *session, uint64_t block_pages, uint64_t nr_kept, struct mo_report *report,
+		     mo_kept_fn *fn, void *data);
 /* News of the evacuation that runs in another process of this session. False: none. Never waits. */
 bool mo_session_progress(struct mo_session *session, struct mo_core_progress *progress);
 

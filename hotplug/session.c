@@ -370,7 +370,14 @@ int mo_session_quarantine(struct mo_session *session, uint64_t start_pfn, uint64
 {
 	struct memoffline_quarantine arg = { .size = sizeof(arg), .start_pfn = start_pfn, .nr_pages = nr_pages };
 
-	return REQUEST(session, QUARANTINE, &arg);
+	uint64_t mib_pages = (1 << 20) / (uint64_t)sysconf(_SC_PAGESIZE);
+	int err = REQUEST(session, QUARANTINE, &arg);
+
+	if (err == -ENOSPC)
+		mo_error(session->ctx, err, "what has to move is %llu MiB, for which other memory and swap have %llu MiB; free "
+			 "some, add swap, take less, or try it all the same (--force)",
+			 (unsigned long long)(arg.out_nr_used / mib_pages), (unsigned long long)(arg.out_nr_room / mib_pages));
+	return err;
 }
 
 int mo_session_release(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages)
@@ -382,11 +389,20 @@ int mo_session_release(struct mo_session *session, uint64_t start_pfn, uint64_t 
 
 int mo_session_evacuate(struct mo_session *session, const struct mo_core_terms *terms, struct mo_core_evacuated *evacuated)
 {
+	static const uint32_t flags[] = {
+		[MO_SWAP_AUTO] = MEMOFFLINE_EVACUATE_FALLBACK,
+		[MO_SWAP_FALLBACK] = MEMOFFLINE_EVACUATE_FALLBACK,
+		[MO_SWAP_EVICT] = MEMOFFLINE_EVACUATE_EVICT,
+	};
 	struct memoffline_evacuate arg = {
 		.size = sizeof(arg),
-		.flags = MEMOFFLINE_EVACUATE_FALLBACK,
+		.flags = terms->swap < sizeof(flags) / sizeof(*flags) ? flags[terms->swap] : 0,
+		.nodes = (uintptr_t)terms->nodes,
+		.nr_node_words = terms->nr_node_words,
 		.deadline_ms = terms->deadline_ms,
 		.stall_ms = terms->stall_ms,
+		.max_mib_s = terms->max_mib_s,
+		.max_records = MO_RECORDS_MAX,
 	};
 
 	if (ioctl(session->fd, MEMOFFLINE_EVACUATE, &arg))
@@ -410,6 +426,51 @@ bool mo_session_progress(struct mo_session *session, struct mo_core_progress *pr
 	progress->done_pages = event.progress.nr_done;
 	progress->stuck_pfn = event.progress.stuck_pfn ? event.progress.stuck_pfn : NO_PFN;
 	return true;
+}
+
+/* Into the session's own array. */
+static size_t read_records(struct mo_session *session)
+{
+	struct memoffline_event event;
+	size_t nr = 0;
+
+	while (nr < MO_RECORDS_MAX && read(session->fd, &event, sizeof(event)) == sizeof(event))
+		if (event.type == MEMOFFLINE_EVENT_RECORD)
+			session->records[nr++] = event.record;
+	return nr;
+}
+
+static enum mo_reason main_reason(const struct memoffline_record *records, size_t nr)
+{
+	uint64_t nr_pages[MO_REASON_NR] = { 0 };
+	enum mo_reason reason = MO_REASON_NONE;
+
+	for (size_t i = 0; i < nr; i++)
+		nr_pages[reason_of(records[i].reason)] += 1ULL << (records[i].order & 63);
+	for (size_t i = 0; i < MO_REASON_NR; i++)
+		if (nr_pages[i] > nr_pages[reason])
+			reason = (enum mo_reason)i;
+	return reason;
+}
+
+void mo_session_kept(struct mo_session *session, uint64_t block_pages, uint64_t nr_kept, struct mo_report *report,
+		     mo_kept_fn *fn, void *data)
+{
+	const struct memoffline_record *records = session->records;
+	size_t nr = read_records(session), len;
+	uint64_t nr_told = 0, nr_pages;
+
+	for (size_t i = 0; i < nr; i += len) {
+		uint64_t block = records[i].pfn / block_pages;
+
+		for (len = 1; i + len < nr && records[i + len].pfn / block_pages == block; )
+			len++;
+		nr_pages = add_records(report, (uint32_t)block, &records[i], len);
+		fn(data, (uint32_t)block, main_reason(&records[i], len), nr_pages);
+		nr_told += nr_pages;
+	}
+	if (nr_kept > nr_told)
+		mo_report_count_kept(report, nr_kept - nr_told);
 }
 
 void mo_session_note(struct mo_report *report, uint64_t nr_evicted, uint64_t nr_violated)

@@ -18,6 +18,7 @@ struct mo_item {
 	uint64_t pages;			/* in use, as far as known */
 	enum mo_journal_mark mark;
 	bool is_quarantined;		/* by our session */
+	bool is_stuck;			/* the evacuation left pages in it, which the report tells of */
 	struct mo_block_result *result;	/* belongs to the report */
 };
 
@@ -90,11 +91,15 @@ void mo_engine_end(struct mo_transaction *txn);
 void mo_engine_tidy(struct mo_ctx *ctx);
 
 /* ---- evacuate.c ---- */
-/* With the core: empty all blocks that are wanted, at once. -EINTR: a stop was asked for. What fails is left to the
- * attempts on the blocks. */
+/*
+ * With the core: empty all blocks that are wanted, at once. Those with pages that stay have failed. What can't be done
+ * so is left to the attempts on each block. -EINTR: a stop was asked for; -EBUSY: pages stay, and no part will do.
+ */
 int mo_evacuate_blocks(struct mo_transaction *txn);
 /* The block is usual memory again, right before its turn. */
-int mo_evacuate_release(struct mo_transaction *txn, size_t i);
+void mo_evacuate_release(struct mo_transaction *txn, size_t i);
+/* All that are still held are. */
+void mo_evacuate_end(struct mo_transaction *txn);
 
 /* The word for state that brings a block online in ZONE. */
 const char *mo_online_word(enum mo_zone zone);

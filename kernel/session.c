@@ -25,6 +25,7 @@
 struct mo_session {
 	struct mutex lock;		/* guards all below but the progress */
 	struct mo_quarantine quarantine;
+	u64 nr_used;			/* pages to be moved out of all that is quarantined, as last counted */
 	bool is_busy;			/* an evacuation is under way */
 	u64 start_ns;			/* of it, since boot */
 	long nr_told;			/* pages that its progress was told of */
@@ -54,49 +55,70 @@ void mo_session_free(struct mo_session *session)
 
 /* ---- QUARANTINE, RELEASE ---- */
 
-static int check_room(struct memoffline_quarantine *arg)
+/* For all that this session wants to empty, not for this range alone. */
+static int check_room(struct mo_session *session, struct memoffline_quarantine *arg)
 {
+	u64 nr_used = mo_count_used(arg->start_pfn, arg->start_pfn + arg->nr_pages);
 	struct page *page = pfn_to_page(arg->start_pfn);
 	struct mo_targets *targets = kmalloc(sizeof(*targets), GFP_SESSION);
 
 	if (!targets)
 		return -ENOMEM;
 	mo_targets_init(targets, page_to_nid(page), is_zone_movable_page(page), NULL);
-	arg->out_nr_used = mo_count_used(arg->start_pfn, arg->start_pfn + arg->nr_pages);
+	arg->out_nr_used = session->nr_used + nr_used;
 	arg->out_nr_room = mo_targets_room(targets);
 	kfree(targets);
-	return arg->out_nr_used > arg->out_nr_room ? -ENOSPC : 0;
+	if (arg->out_nr_used > arg->out_nr_room)
+		return -ENOSPC;
+	session->nr_used += nr_used;
+	return 0;
+}
+
+static int quarantine(struct mo_session *session, struct memoffline_quarantine *arg)
+{
+	struct mo_conflict conflict;
+	int err = mo_quarantine_add(&session->quarantine, arg->start_pfn, arg->nr_pages, &conflict);
+
+	arg->out_bad_pfn = conflict.pfn;
+	arg->out_owner_pid = conflict.owner_pid;
+	if (err)
+		return err;
+	err = check_room(session, arg);	/* what is free in the range does not count any more */
+	if (err)
+		mo_quarantine_release(&session->quarantine, arg->start_pfn, arg->nr_pages);
+	return err;
 }
 
 int mo_session_quarantine(struct mo_session *session, void *data)
 {
 	struct memoffline_quarantine *arg = data;
-	struct mo_conflict conflict;
 	int err;
 
 	if (arg->reserved)
 		return -EINVAL;
-	err = mo_quarantine_add(&session->quarantine, arg->start_pfn, arg->nr_pages, &conflict);
 	arg->out_nr_used = 0;
 	arg->out_nr_room = 0;
-	arg->out_bad_pfn = conflict.pfn;
-	arg->out_owner_pid = conflict.owner_pid;
-	if (err)
-		return err;
-	err = check_room(arg);	/* what is free in the range does not count any more */
-	if (err)
-		mo_quarantine_release(&session->quarantine, arg->start_pfn, arg->nr_pages);
+	arg->out_bad_pfn = 0;
+	arg->out_owner_pid = 0;
+	mutex_lock(&session->lock);
+	err = session->is_busy ? -EALREADY : quarantine(session, arg);
+	mutex_unlock(&session->lock);
 	return err;
 }
 
 int mo_session_release(struct mo_session *session, void *data)
 {
 	struct memoffline_release *arg = data;
+	u64 nr_used;
 	int err = -EBUSY;
 
 	mutex_lock(&session->lock);
-	if (!session->is_busy)
+	if (!session->is_busy) {
+		nr_used = mo_count_used(arg->start_pfn, arg->start_pfn + arg->nr_pages);
 		err = mo_quarantine_release(&session->quarantine, arg->start_pfn, arg->nr_pages);
+		if (!err)
+			session->nr_used -= min(session->nr_used, nr_used);
+	}
 	mutex_unlock(&session->lock);
 	return err;
 }
@@ -171,6 +193,8 @@ static void end(struct mo_session *session, struct mo_report *report)
 	mutex_lock(&session->lock);
 	session->is_busy = false;
 	session->report = report;
+	if (report)
+		session->nr_used = report->nr_kept;
 	mutex_unlock(&session->lock);
 	wake_up_all(&session->progress.wait);
 }

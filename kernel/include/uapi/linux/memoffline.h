@@ -195,14 +195,16 @@ struct memoffline_report {
  *	EBUSY	another file has a part of it: out_owner_pid; or, with out_owner_pid 0, memory in the section at
  *		out_bad_pfn can't move
  *	ENODEV	not all of the range is online memory
- *	ENOSPC	the rest of the machine has no room for what is in it: out_nr_used pages are more than out_nr_room
+ *	ENOSPC	the rest of the machine and swap have no room for what is in all ranges of this file: out_nr_used pages are
+ *		more than out_nr_room
+ *	EALREADY an evacuation is under way on this file
  */
 struct memoffline_quarantine {
 	__u32 size;
 	__u32 flags;			/* 0 */
 	__u64 start_pfn;
 	__u64 nr_pages;
-	__u64 out_nr_used;		/* pages in use in the range */
+	__u64 out_nr_used;		/* pages in use in all ranges of this file */
 	__u64 out_nr_room;		/* pages that other memory of the machine has free or can reclaim */
 	__u64 out_bad_pfn;
 	__s32 out_owner_pid;		/* in the initial pid namespace */
