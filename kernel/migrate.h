@@ -128,8 +128,10 @@ static inline unsigned long mo_first_used(unsigned long pfn, unsigned long end_p
 
 /* Free pages of one node that were taken together. One worker's; dropped at the end of a batch. */
 struct mo_pool {
-	struct page *next;		/* of nr in a row */
-	unsigned int nr;
+	struct page *block;
+	unsigned int mask;		/* of numbers in the block */
+	unsigned int next;		/* to be taken */
+	unsigned int nr;		/* left */
 	unsigned int nr_expected;	/* small folios of the batch that have no target yet; 0: take no more blocks */
 	int nid;
 };
