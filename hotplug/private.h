@@ -217,7 +217,7 @@ struct mo_core_info {
 	uint32_t deadline_ms, stall_ms;	/* 0: none */
 	bool sees_isolation;		/* also attempts that fail before any notifier is called have a report */
 	bool names_owners;
-	char missing[256];		/* what it can't do in this kernel, "" when nothing */
+	char missing[512];		/* what it can't do in this kernel, "" when nothing */
 };
 int mo_session_info(struct mo_session *session, struct mo_core_info *info);
 /* An attempt to take a block offline, as the module saw it. */

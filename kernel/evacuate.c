@@ -39,7 +39,7 @@ struct job {
 	struct mo_evacuation *evacuation;
 	struct mo_targets targets;
 	unsigned long nr_chunks;
-	atomic_long_t next_chunk;
+	atomic_long_t nr_todo;		/* chunks that nobody has taken in this pass */
 	unsigned int nr_pass;
 	atomic_long_t nr_progress;	/* pages moved or evicted in this pass */
 	unsigned long deadline;		/* jiffies, if the evacuation has one */
@@ -138,14 +138,18 @@ static void prepare(struct mo_migration *migration, struct job *job)
 	migration->evict_all = flags & MO_SWAP_ONLY;
 }
 
+/*
+ * From the last to the first: free memory is given out from low addresses on, and a source shall not be as far into its
+ * block as its target is into another. See pool.c for why.
+ */
 static void empty_chunks(struct job *job, struct mo_migration *migration)
 {
-	unsigned long i;
+	long i;
 
 	prepare(migration, job);
 	while (!mo_migration_is_over(migration)) {
-		i = atomic_long_fetch_inc(&job->next_chunk);
-		if (i >= job->nr_chunks)
+		i = atomic_long_dec_return(&job->nr_todo);
+		if (i < 0)
 			break;
 		if (job->chunks[i].nr_left)
 			empty_chunk(job, i, migration);
@@ -236,7 +240,7 @@ unsigned int mo_evacuate_nr_workers(void)
 
 static void run_pass(struct job *job)
 {
-	atomic_long_set(&job->next_chunk, 0);
+	atomic_long_set(&job->nr_todo, job->nr_chunks);
 	atomic_long_set(&job->nr_progress, 0);
 	open_seats(job, nr_workers_for(job->evacuation) - 1);
 	empty_chunks(job, &crew.workers[0]->migration);

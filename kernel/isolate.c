@@ -160,6 +160,7 @@ static unsigned long putback_lru(struct list_head *folios)
 	list_for_each_entry_safe(folio, next, folios, lru) {
 		list_del(&folio->lru);
 		mo_tally(&tally, folio, -1);
+		count_vm_events(PGMIGRATE_FAIL, folio_nr_pages(folio));
 		mo_folio_putback_lru(folio);
 		nr++;
 	}
