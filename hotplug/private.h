@@ -221,7 +221,7 @@ struct mo_core_info {
 	bool sees_isolation;		/* also attempts that fail before any notifier is called have a report */
 	bool names_owners;
 	bool has_sessions;		/* several blocks can be emptied at once */
-	char missing[256];		/* what it can't do in this kernel, "" when nothing */
+	char missing[512];		/* what it can't do in this kernel, "" when nothing */
 };
 int mo_session_info(struct mo_session *session, struct mo_core_info *info);
 /* An attempt to take a block offline, as the module saw it. */

@@ -150,6 +150,11 @@ static void list_missing(uint64_t features, char *text, size_t size)
 		{ MEMOFFLINE_FEATURE_ISOLATION, "reports of failed isolation" },
 		{ MEMOFFLINE_FEATURE_POLICY, "memory policies of owners" },
 		{ MEMOFFLINE_FEATURE_KPAGEFLAGS, "page flags in records" },
+		{ MEMOFFLINE_FEATURE_TIERS, "memory tiers" },
+		{ MEMOFFLINE_FEATURE_POOLS, "free huge pages" },
+		{ MEMOFFLINE_FEATURE_CMA, "pages of CMA" },
+		{ MEMOFFLINE_FEATURE_PARTIAL, "huge pages mapped in part" },
+		{ MEMOFFLINE_FEATURE_LRU_CACHES, "per-cpu lists while pages move" },
 		{ MEMOFFLINE_FEATURE_QUARANTINE, "several blocks at once" },
 	};
 	size_t len = 0;
@@ -237,7 +242,7 @@ static void add_owners(struct mo_record *record, const struct memoffline_record 
 	record->nr_owners = theirs->nr_mappers;
 }
 
-/* Base pages that differ in nothing but their number and belong to nobody. */
+/* Base pages that differ in nothing but their number, with no owner that is known. */
 static bool is_alike(const struct memoffline_record *a, const struct memoffline_record *b)
 {
 	return !a->order && !b->order && !a->nr_mappers && !b->nr_mappers && a->reason == b->reason &&

@@ -44,7 +44,7 @@ struct job {
 	struct mo_evacuation *evacuation;
 	struct mo_targets targets;
 	unsigned long nr_chunks;
-	atomic_long_t next_chunk;
+	atomic_long_t nr_todo;		/* chunks that nobody has taken in this pass */
 	unsigned int nr_pass;
 	atomic_long_t nr_progress;	/* pages moved or evicted in this pass */
 	atomic_long_t nr_done;		/* and in all */
@@ -56,7 +56,7 @@ struct job {
 	unsigned int nr_seats;		/* workers that may still join this pass; under crew.lock */
 	unsigned int nr_at_work;	/* under crew.lock */
 	struct mo_migration migration;	/* the caller's part */
-	unsigned int *order;		/* indexes of chunks, those with most pages first; NULL: as they come */
+	unsigned int *order;		/* indexes of chunks, taken from the last: those with most pages; NULL: as they lie */
 	struct chunk chunks[];		/* by address */
 };
 
@@ -185,16 +185,20 @@ static void prepare(struct mo_migration *migration, struct job *job)
 	migration->evict_all = flags & MO_SWAP_ONLY;
 }
 
+/*
+ * From the last to the first: free memory is given out from low addresses on, and a source shall not be as far into its
+ * block as its target is into another. See pool.c for why.
+ */
 static void empty_chunks(struct job *job, struct mo_migration *migration)
 {
 	struct chunk *chunk;
-	unsigned long i;
 	u64 began_ns;
+	long i;
 
 	prepare(migration, job);
 	while (!mo_migration_is_over(migration)) {
-		i = atomic_long_fetch_inc(&job->next_chunk);
-		if (i >= job->nr_chunks)
+		i = atomic_long_dec_return(&job->nr_todo);
+		if (i < 0)
 			break;
 		chunk = &job->chunks[job->order ? job->order[i] : i];
 		if (!chunk->nr_left)
@@ -306,7 +310,7 @@ unsigned int mo_evacuate_nr_workers(void)
 
 static void run_pass(struct job *job)
 {
-	atomic_long_set(&job->next_chunk, 0);
+	atomic_long_set(&job->nr_todo, job->nr_chunks);
 	atomic_long_set(&job->nr_progress, 0);
 	open_seats(job, nr_workers_for(job->evacuation) - 1);
 	empty_chunks(job, &job->migration);
@@ -534,7 +538,7 @@ static int by_pages(const void *a, const void *b, const void *data)
 {
 	const struct chunk *chunks = data;
 
-	return (int)chunks[*(const unsigned int *)b].nr_used - (int)chunks[*(const unsigned int *)a].nr_used;
+	return (int)chunks[*(const unsigned int *)a].nr_used - (int)chunks[*(const unsigned int *)b].nr_used;
 }
 
 /* The last chunk to be taken decides how long the others wait: it shall be a small one. */

@@ -155,12 +155,14 @@ unsigned long mo_count_used(unsigned long pfn, unsigned long end_pfn)
 {
 	unsigned long nr_used = 0, nr;
 
-	while (pfn < end_pfn) {
+	for (; pfn < end_pfn; pfn += nr) {
 		struct page *page = pfn_to_online_page(pfn);
 
-		nr = page && PageBuddy(page) ? free_run(page) : 1;
-		nr_used += page && !PageBuddy(page) && page_count(page) > 0;
-		pfn += nr;
+		nr = page ? mo_free_run(page) : 1;
+		if (nr)
+			continue;
+		nr = 1;
+		nr_used += page_count(page) > 0;
 	}
 	return nr_used;
 }
@@ -174,6 +176,7 @@ static unsigned long putback_lru(struct list_head *folios)
 	list_for_each_entry_safe(folio, next, folios, lru) {
 		list_del(&folio->lru);
 		mo_tally(&tally, folio, -1);
+		count_vm_events(PGMIGRATE_FAIL, folio_nr_pages(folio));
 		mo_folio_putback_lru(folio);
 		nr++;
 	}

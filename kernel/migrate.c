@@ -322,27 +322,48 @@ static struct folio *take_from_kernel(struct folio *src, const struct mo_targets
 	return mo_alloc_kernel_target(src, targets->source_nid, &nodes, gfp & ~__GFP_HARDWALL);
 }
 
-/*
- * A pool of huge pages gives away what lies in the range, too, and would do so for ever: their own node is asked last,
- * and has to give up first what is free in the range.
- */
-static struct folio *alloc_hugetlb_target(struct folio *src, const struct mo_migration *migration)
+static struct folio *take_elsewhere(struct folio *src, const struct mo_targets *targets, nodemask_t nodes)
+{
+	node_clear(targets->source_nid, nodes);
+	return take_from_kernel(src, targets, nodes);
+}
+
+/* The pool of the range's node gives away what lies in the range, too, and would do so for ever: that goes first. */
+static struct folio *take_from_source(struct folio *src, const struct mo_migration *migration, const nodemask_t *nodes)
 {
 	const struct mo_targets *targets = migration->targets;
 	const struct mo_evacuation *evacuation = migration->evacuation;
-	nodemask_t near = targets->near, others = targets->allowed;
-	struct folio *dst;
 	unsigned int i;
 
-	node_clear(targets->source_nid, near);
-	node_clear(targets->source_nid, others);
-	dst = take_from_kernel(src, targets, near) ?: take_from_kernel(src, targets, others);
-	if (dst)
-		return dst;
+	if (!node_isset(targets->source_nid, *nodes))
+		return NULL;
 	for (i = 0; i < evacuation->nr_spans; i++)
 		mo_dissolve_free_hugetlb(evacuation->spans[i].start_pfn,
 					 evacuation->spans[i].start_pfn + evacuation->spans[i].nr_pages);
-	return take_from_kernel(src, targets, targets->allowed);
+	return take_from_kernel(src, targets, nodemask_of_node(targets->source_nid));
+}
+
+/* The own node comes last, but before nodes that the owner does not allow. */
+static struct folio *take_hugetlb(struct folio *src, struct mo_migration *migration)
+{
+	const struct mo_targets *targets = migration->targets;
+	nodemask_t owner;
+
+	nodes_and(owner, *mo_target_nodes(targets, &migration->memo, src), targets->allowed);
+	return take_elsewhere(src, targets, owner) ?:
+	       (migration->memo.is_limited ? take_from_source(src, migration, &owner) : NULL) ?:
+	       take_elsewhere(src, targets, targets->near) ?:
+	       take_elsewhere(src, targets, targets->allowed) ?:
+	       take_from_source(src, migration, &targets->allowed);
+}
+
+static struct folio *alloc_hugetlb_target(struct folio *src, struct mo_migration *migration)
+{
+	struct folio *dst = take_hugetlb(src, migration);
+
+	if (dst)
+		mo_target_count(&migration->memo, dst);
+	return dst;
 }
 
 static struct folio *alloc_kernel_target(struct folio *src, unsigned long private)

@@ -175,8 +175,10 @@ unsigned int mo_quarantine_spans(struct mo_quarantine *quarantine, struct mo_spa
 
 /* Free pages of one node that were taken together. One worker's; dropped at the end of a batch. */
 struct mo_pool {
-	struct page *next;		/* of nr in a row */
-	unsigned int nr;
+	struct page *block;
+	unsigned int mask;		/* of numbers in the block */
+	unsigned int next;		/* to be taken */
+	unsigned int nr;		/* left */
 	unsigned int nr_expected;	/* small folios of the batch that have no target yet; 0: take no more blocks */
 	int nid;
 };
@@ -240,6 +242,9 @@ unsigned long mo_targets_room(const struct mo_targets *targets);
  */
 struct folio *mo_target_alloc(const struct mo_targets *targets, struct mo_target_memo *memo, struct mo_pool *pool,
 			      struct folio *src, bool hard);
+/* For a folio whose target comes from elsewhere: the nodes that its owner wants, and which one it got. */
+const nodemask_t *mo_target_nodes(const struct mo_targets *targets, struct mo_target_memo *memo, struct folio *src);
+void mo_target_count(struct mo_target_memo *memo, struct folio *dst);
 
 /* ---- migrate.c ---- */
 
@@ -319,7 +324,10 @@ unsigned long mo_free_run(struct page *page);
  * the rest of its folio, a free run, or 1; never beyond end_pfn. Takes a reference for as long as it looks.
  */
 unsigned long mo_facts_read(unsigned long pfn, unsigned long start_pfn, unsigned long end_pfn, struct mo_facts *facts);
-/* Fill the record of a folio from facts and from what else can be found: cgroup, file, cache name, mappers. */
-void mo_owner_fill(struct memoffline_record *record, const struct mo_facts *facts);
+/*
+ * Fill the record of a folio from facts and from what else can be found: cgroup, file, cache name; and mappers, if
+ * they are wanted, which takes the longer the more there are.
+ */
+void mo_owner_fill(struct memoffline_record *record, const struct mo_facts *facts, bool with_mappers);
 
 #endif

@@ -175,7 +175,7 @@ static struct folio *get_folio(struct page *page, const struct mo_facts *facts)
 	return NULL;
 }
 
-void mo_owner_fill(struct memoffline_record *record, const struct mo_facts *facts)
+void mo_owner_fill(struct memoffline_record *record, const struct mo_facts *facts, bool with_mappers)
 {
 	struct page *page = pfn_to_online_page(facts->pfn);
 	struct folio *folio;
@@ -190,7 +190,7 @@ void mo_owner_fill(struct memoffline_record *record, const struct mo_facts *fact
 	record->cgroup_inode = cgroup_inode(folio);
 	if (facts->has_mapping)
 		fill_file(record, folio);
-	if (facts->mapcount > 0)
+	if (with_mappers && facts->mapcount > 0)
 		fill_mappers(record, folio);
 	folio_put(folio);
 }

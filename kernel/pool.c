@@ -38,10 +38,25 @@ static bool fill(struct mo_pool *pool, gfp_t gfp, int nid)
 		return false;
 	}
 	split_page(page, order);
-	pool->next = page;
+	pool->block = page;
 	pool->nr = 1u << order;
+	pool->mask = pool->nr - 1;
+	pool->next = pool->nr / 2 + 1;
 	pool->nid = nid;
 	return true;
+}
+
+/*
+ * In a row, but from the middle on: a source and its target do not have the same low bits of their frame numbers, for
+ * which a cache or TLB of few ways would have one place for both during the copy.
+ */
+static struct page *take_next(struct mo_pool *pool)
+{
+	struct page *page = pool->block + pool->next;
+
+	pool->next = (pool->next + 1) & pool->mask;
+	pool->nr--;
+	return page;
 }
 
 struct folio *mo_pool_take(struct mo_pool *pool, gfp_t gfp, int nid)
@@ -50,17 +65,14 @@ struct folio *mo_pool_take(struct mo_pool *pool, gfp_t gfp, int nid)
 		return NULL;
 	if (!pool->nr && !fill(pool, gfp, nid))
 		return NULL;
-	pool->nr--;
 	if (pool->nr_expected)
 		pool->nr_expected--;
-	return page_folio(pool->next++);
+	return page_folio(take_next(pool));
 }
 
 void mo_pool_drop(struct mo_pool *pool)
 {
-	while (pool->nr) {
-		pool->nr--;
-		__free_page(pool->next++);
-	}
+	while (pool->nr)
+		__free_page(take_next(pool));
 	pool->nr_expected = 0;
 }

@@ -23,6 +23,7 @@ struct mo_report {
 	u64 nr_kept;			/* pages */
 	u64 kept_by_reason[MEMOFFLINE_REASON_NR];	/* pages */
 	u64 nr_pages_of[MEMOFFLINE_KIND_NR];		/* of a scan */
+	u64 owners_ns;			/* that looking for owners has taken */
 	bool is_drained;		/* a scan need not empty the per-cpu lists of LRU pages again */
 	int error;
 	enum memoffline_reason reason;

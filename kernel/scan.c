@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A range of pages becomes a report of those that stay. */
+#include <linux/ktime.h>
 #include <linux/sched.h>
 
 #include "compat/compat.h"
 #include "migrate.h"
+
+#define MAX_OWNERS_NS	(500 * NSEC_PER_MSEC)	/* to look for owners, in one report */
 
 /* What a page that is about to be put on the LRU, or moved on it, looks like for a moment. */
 static bool is_passing(enum memoffline_reason reason)
@@ -17,13 +20,22 @@ static bool has_record(const struct mo_report *report, const struct mo_facts *fa
 	return report->nr_records && report->records[report->nr_records - 1].pfn == facts->pfn;
 }
 
+/* Thousands of pages with hundreds of mappers each: the last records have to do without their names. */
+static void fill(struct mo_report *report, struct memoffline_record *record, const struct mo_facts *facts)
+{
+	u64 began_ns = ktime_get_ns();
+
+	mo_owner_fill(record, facts, report->owners_ns < MAX_OWNERS_NS);
+	report->owners_ns += ktime_get_ns() - began_ns;
+}
+
 static void keep(struct mo_report *report, const struct mo_facts *facts, enum memoffline_reason reason, int error,
 		 unsigned long nr_pages)
 {
 	struct memoffline_record *record = has_record(report, facts) ? NULL : mo_report_next(report);
 
 	if (record) {
-		mo_owner_fill(record, facts);
+		fill(report, record, facts);
 		record->error = error;
 	}
 	mo_report_keep(report, record, reason, nr_pages);

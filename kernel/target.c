@@ -244,7 +244,7 @@ static bool is_remembered(const struct mo_target_memo *memo, struct folio *folio
 /* Cache belongs to nobody, and pages that KSM merged to many. */
 static bool has_owner(struct folio *folio)
 {
-	return folio->mapping && folio_test_swapbacked(folio) && !folio_test_ksm(folio) && !folio_test_hugetlb(folio);
+	return folio->mapping && !folio_test_ksm(folio) && (folio_test_swapbacked(folio) || folio_test_hugetlb(folio));
 }
 
 static void look_up(struct mo_target_memo *memo, const struct mo_targets *targets, struct folio *folio)
@@ -441,6 +441,19 @@ static struct folio *reclaim(const struct mo_targets *targets, struct mo_target_
 	return NULL;
 }
 
+const nodemask_t *mo_target_nodes(const struct mo_targets *targets, struct mo_target_memo *memo, struct folio *src)
+{
+	look_up(memo, targets, src);
+	memo->mapping = NULL;	/* not for the next: some kernels count huge pages in its index */
+	return memo->has_wish ? &memo->wish : &memo->soft;
+}
+
+void mo_target_count(struct mo_target_memo *memo, struct folio *dst)
+{
+	if (memo->is_limited && !node_isset(folio_nid(dst), memo->allowed))
+		memo->nr_violated += folio_nr_pages(dst);
+}
+
 struct folio *mo_target_alloc(const struct mo_targets *targets, struct mo_target_memo *memo, struct mo_pool *pool,
 			      struct folio *src, bool hard)
 {
@@ -450,7 +463,7 @@ struct folio *mo_target_alloc(const struct mo_targets *targets, struct mo_target
 	if (!is_remembered(memo, src))
 		look_up(memo, targets, src);
 	dst = hard ? reclaim(targets, memo, order) : take(targets, memo, pool, order);
-	if (dst && memo->is_limited && !node_isset(folio_nid(dst), memo->allowed))
-		memo->nr_violated += folio_nr_pages(dst);
+	if (dst)
+		mo_target_count(memo, dst);
 	return dst;
 }

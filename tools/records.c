@@ -90,7 +90,7 @@ static void cell_owner(struct libscols_line *line, size_t i, const struct mo_rec
 	else if (record->file_inode)
 		table_cell(line, i, "inode %" PRIu64, record->file_inode);
 	else
-		table_cell(line, i, "nobody maps it");
+		table_cell(line, i, record->mapcount > 0 ? "not looked for" : "nobody maps it");
 }
 
 static void print_groups(const struct group *groups, size_t nr_groups)

@@ -74,7 +74,7 @@ bool mo_isolate_hugetlb(struct folio *folio, struct list_head *list)
 #ifdef CONFIG_HUGETLB_PAGE
 void mo_dissolve_free_hugetlb(unsigned long start_pfn, unsigned long end_pfn)
 {
-	if (!mo_symbols_have_hstates())
+	if (!has(MEMOFFLINE_FEATURE_POOLS))
 		return;
 #if MO_IS_6_12
 	MO_CALL(dissolve_free_hugetlb_folios)(start_pfn, end_pfn);
@@ -340,7 +340,7 @@ bool mo_is_queued_for_split(struct folio *folio)
 
 void mo_queue_for_split(struct folio *folio, bool is_partial)
 {
-	if (mo_symbols_have_deferred_split())
+	if (has(MEMOFFLINE_FEATURE_PARTIAL))
 		MO_CALL(deferred_split_folio)(folio, is_partial);
 }
 
@@ -386,7 +386,7 @@ u64 mo_kpageflags(struct page *page)
 #ifdef CONFIG_HUGETLB_PAGE
 bool mo_is_promised(unsigned long nr_pages)
 {
-	struct hstate *pool = mo_symbols_have_hstates() ? MO_CALL(size_to_hstate)(nr_pages << PAGE_SHIFT) : NULL;
+	struct hstate *pool = has(MEMOFFLINE_FEATURE_POOLS) ? MO_CALL(size_to_hstate)(nr_pages << PAGE_SHIFT) : NULL;
 
 	/* Without the pool's lock: the answer is old a moment later in any case. */
 	return pool && data_race(pool->free_huge_pages <= pool->resv_huge_pages);
@@ -401,7 +401,7 @@ bool mo_is_promised(unsigned long nr_pages)
 #ifdef CONFIG_CMA
 bool mo_is_cma(struct page *page)
 {
-	return mo_symbols_have_pageblocks() &&
+	return has(MEMOFFLINE_FEATURE_CMA) &&
 	       MO_CALL(get_pfnblock_flags_mask)(page, page_to_pfn(page), MIGRATETYPE_MASK) == MIGRATE_CMA;
 }
 #else
@@ -413,7 +413,7 @@ bool mo_is_cma(struct page *page)
 
 bool mo_node_is_top_tier(int nid)
 {
-	return !mo_symbols_have_tiers() || MO_CALL(node_is_toptier)(nid);
+	return !has(MEMOFFLINE_FEATURE_TIERS) || MO_CALL(node_is_toptier)(nid);
 }
 
 bool mo_file_can_migrate(struct address_space *mapping)

@@ -12,14 +12,7 @@
 /* What the core itself can't do without. */
 #define NEEDED		MEMOFFLINE_FEATURE_EVACUATE
 #define OWNERS		(MEMOFFLINE_FEATURE_OWNERS | MEMOFFLINE_FEATURE_POLICY)
-/* No feature of their own. */
-#define PAGEBLOCKS	(1ULL << 60)
-#define HSTATES		(1ULL << 61)
-#define TIERS		(1ULL << 62)
-#define DEFERRED_SPLIT	(1ULL << 63)
-#define INNER		(PAGEBLOCKS | HSTATES | TIERS | DEFERRED_SPLIT)
-#define ALL		(MEMOFFLINE_FEATURE_EVACUATE | MEMOFFLINE_FEATURE_SPLIT | MEMOFFLINE_FEATURE_KERNEL_OPS | \
-			 MEMOFFLINE_FEATURE_SWAPOUT | MEMOFFLINE_FEATURE_QUARANTINE | OWNERS | MEMOFFLINE_FEATURE_KPAGEFLAGS | INNER)
+#define ALL		((1ULL << MEMOFFLINE_FEATURE_NR) - 1)
 
 #ifdef MODULE
 
@@ -103,27 +96,27 @@ static const struct symbol symbols[] = {
 	MO_SYMBOL(rmap_walk, OWNERS),
 	MO_SYMBOL(page_vma_mapped_walk, MEMOFFLINE_FEATURE_OWNERS),
 	MO_SYMBOL(stable_page_flags, MEMOFFLINE_FEATURE_KPAGEFLAGS),
-	MO_SYMBOL(node_is_toptier, TIERS),
+	MO_SYMBOL(node_is_toptier, MEMOFFLINE_FEATURE_TIERS),
 	MO_SYMBOL(start_isolate_page_range, MEMOFFLINE_FEATURE_QUARANTINE),
 	MO_SYMBOL(undo_isolate_page_range, MEMOFFLINE_FEATURE_QUARANTINE),
 	MO_SYMBOL(get_online_mems, MEMOFFLINE_FEATURE_QUARANTINE),
 	MO_SYMBOL(put_online_mems, MEMOFFLINE_FEATURE_QUARANTINE),
 	MO_SYMBOL(drain_all_pages, MEMOFFLINE_FEATURE_QUARANTINE),
 #ifdef CONFIG_HUGETLB_PAGE
-	MO_SYMBOL(size_to_hstate, HSTATES),
+	MO_SYMBOL(size_to_hstate, MEMOFFLINE_FEATURE_POOLS),
 #if MO_IS_6_12
-	MO_SYMBOL(dissolve_free_hugetlb_folios, HSTATES),
+	MO_SYMBOL(dissolve_free_hugetlb_folios, MEMOFFLINE_FEATURE_POOLS),
 #else
-	MO_SYMBOL(dissolve_free_huge_pages, HSTATES),
+	MO_SYMBOL(dissolve_free_huge_pages, MEMOFFLINE_FEATURE_POOLS),
 #endif
 #endif
 #ifdef CONFIG_CMA
-	MO_SYMBOL(get_pfnblock_flags_mask, PAGEBLOCKS),
+	MO_SYMBOL(get_pfnblock_flags_mask, MEMOFFLINE_FEATURE_CMA),
 #endif
 #if MO_IS_6_12
 	MO_SYMBOL(isolate_hugetlb, MEMOFFLINE_FEATURE_KERNEL_OPS),
 	MO_SYMBOL(split_huge_page_to_list_to_order, MEMOFFLINE_FEATURE_SPLIT),
-	MO_SYMBOL(deferred_split_folio, DEFERRED_SPLIT),
+	MO_SYMBOL(deferred_split_folio, MEMOFFLINE_FEATURE_PARTIAL),
 #else
 	MO_SYMBOL(folio_isolate_hugetlb, MEMOFFLINE_FEATURE_KERNEL_OPS),
 	MO_SYMBOL(split_huge_page_to_list, MEMOFFLINE_FEATURE_SPLIT),
@@ -166,6 +159,10 @@ int mo_symbols_resolve(void)
 	}
 	page_owner = (struct static_key *)static_call(mo_lookup)("page_owner_inited");
 	disable_count = (atomic_t *)static_call(mo_lookup)("lru_disable_count");
+	if (!disable_count) {
+		features &= ~MEMOFFLINE_FEATURE_LRU_CACHES;
+		pr_warn("memoffline: this kernel has no lru_disable_count\n");
+	}
 	if (features & NEEDED)
 		return 0;
 	pr_err("memoffline: the core can't work without that; this kernel is of another kind than those it was made for\n");
@@ -174,7 +171,7 @@ int mo_symbols_resolve(void)
 
 #else
 
-static const u64 features = ALL & ~(MO_IS_6_12 ? 0 : DEFERRED_SPLIT);
+static const u64 features = ALL;
 static atomic_t *const disable_count = &lru_disable_count;
 #ifdef CONFIG_PAGE_OWNER
 static struct static_key *const page_owner = &page_owner_inited.key;
@@ -201,25 +198,5 @@ atomic_t *mo_symbols_lru_disable_count(void)
 
 u64 mo_symbols_features(void)
 {
-	return features & ~INNER;
-}
-
-bool mo_symbols_have_tiers(void)
-{
-	return features & TIERS;
-}
-
-bool mo_symbols_have_hstates(void)
-{
-	return features & HSTATES;
-}
-
-bool mo_symbols_have_pageblocks(void)
-{
-	return features & PAGEBLOCKS;
-}
-
-bool mo_symbols_have_deferred_split(void)
-{
-	return features & DEFERRED_SPLIT;
+	return features;
 }

@@ -89,9 +89,5 @@ int mo_symbols_resolve(void);		/* -ENOENT: one that the core itself needs is mis
 u64 mo_symbols_features(void);		/* MEMOFFLINE_FEATURE_ bits whose symbols are all there */
 atomic_t *mo_symbols_lru_disable_count(void);	/* NULL: not known */
 bool mo_symbols_page_owner(void);	/* it is on, or may be */
-bool mo_symbols_have_tiers(void);
-bool mo_symbols_have_hstates(void);
-bool mo_symbols_have_pageblocks(void);
-bool mo_symbols_have_deferred_split(void);
 
 #endif

@@ -335,6 +335,24 @@ veto() {	# PRIORITY
 	veto -2000
 }
 
+@test "to name the owners of very many mappings has an end" {
+	needs_core
+	fill_block 90 --forked 60m --family 64 --threads 0
+	parameters=/sys/module/memoffline/parameters
+	echo 65536 > $parameters/records
+	echo 1 > $parameters/deadline_ms
+	try_offline $block
+	echo 1024 > $parameters/records
+	echo 10000 > $parameters/deadline_ms
+	[ "$status" != 0 ]
+	[ "$elapsed_ms" -lt $((2000 * scale)) ]
+	"$memoffline" report --json $block > "$said"
+	jq -c '[.records[].nr_owners] | group_by(.) | map([.[0], length])' "$said"
+	jq -e '.records | any(.nr_owners == 65) and .[-1].nr_owners == 0' "$said"
+	"$memoffline" report $block | grep 'not looked for'
+	end_work "$pid"
+}
+
 # ---- the module ----
 
 @test "a request to unload in mid-offline waits for its end" {

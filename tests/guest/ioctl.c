@@ -350,7 +350,7 @@ static void answers(void)
 	expect_true(arg.info.out_version == 1 && arg.info.out_nr_workers >= 1, "INFO", "version 1, workers");
 	expect_true(arg.info.size == sizeof(arg.info), "INFO", "the size is as it was");
 	expect_true(arg.info.out_features & MEMOFFLINE_FEATURE_EVACUATE, "INFO", "it can evacuate");
-	expect_true(!(arg.info.out_features >> 8), "INFO", "no feature that has no name");
+	expect_true(!(arg.info.out_features >> MEMOFFLINE_FEATURE_NR), "INFO", "no feature that has no name");
 	fill(&requests[2], &arg);
 	arg.report.start_pfn = MEMOFFLINE_PFN_LAST;
 	try(&requests[2], &arg, ENOENT, "the last, when there is none");

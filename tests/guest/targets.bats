@@ -123,3 +123,19 @@ notes() {
 	[ "$nr" -ge 14000 ]
 	end_work "$pid"
 }
+
+@test "huge pages of a pool go where their owner is bound, too" {
+	local node pages
+
+	for node in 0 1 2 3; do
+		echo 16 > /sys/devices/system/node/node$node/hugepages/hugepages-2048kB/nr_hugepages
+	done
+	start_owner --hugetlb 16m --bind 1,3
+	offline_dimm
+	pages=$(on_node 3)
+	end_work "$pid"
+	for node in 0 1 2 3; do
+		echo 0 > /sys/devices/system/node/node$node/hugepages/hugepages-2048kB/nr_hugepages
+	done
+	[ "$pages" = 8 ]
+}

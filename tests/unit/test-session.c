@@ -163,7 +163,7 @@ static void test_features(void **state)
 	struct mo_core_info info;
 
 	(void)state;
-	device.features = 0xff;
+	device.features = (1ULL << MEMOFFLINE_FEATURE_NR) - 1;
 	assert_int_equal(mo_session_info(session, &info), 0);
 	assert_string_equal(info.missing, "");
 	assert_true(info.sees_isolation && info.names_owners);

@@ -106,8 +106,8 @@ struct memoffline_record {
 	__s32 mapcount;
 	__s32 pincount;			/* exact for folios of more than one page, else 0 or 1: may be pinned */
 	__s32 error;			/* negative errno of the last attempt to move it, 0: none was made */
-	__u32 nr_mappers;		/* all of them; so many are in mappers[] at most */
-	struct memoffline_mapper mappers[MEMOFFLINE_MAPPERS_KEPT];
+	__u32 nr_mappers;		/* all of them, or 0: not looked for, which had taken too long already */
+	struct memoffline_mapper mappers[MEMOFFLINE_MAPPERS_KEPT];	/* the first of them */
 	char name[MEMOFFLINE_NAME_LEN];	/* last component of the file's name; any byte; ends with 0 */
 };
 
@@ -123,7 +123,13 @@ struct memoffline_record {
 #define MEMOFFLINE_FEATURE_ISOLATION	(1ULL << 5)	/* isolation that failed before the notifier is seen */
 #define MEMOFFLINE_FEATURE_POLICY	(1ULL << 6)	/* targets honour mempolicy and cpuset of the owner */
 #define MEMOFFLINE_FEATURE_KPAGEFLAGS	(1ULL << 7)	/* records carry kpageflags */
-#define MEMOFFLINE_FEATURE_QUARANTINE	(1ULL << 8)	/* sessions: ranges can be quarantined and evacuated */
+#define MEMOFFLINE_FEATURE_TIERS	(1ULL << 8)	/* memory of a lower tier is the last resort */
+#define MEMOFFLINE_FEATURE_POOLS	(1ULL << 9)	/* huge pages that are free in their pool are no targets */
+#define MEMOFFLINE_FEATURE_CMA		(1ULL << 10)	/* pages of CMA are known as such */
+#define MEMOFFLINE_FEATURE_PARTIAL	(1ULL << 11)	/* huge pages mapped in part stay queued to be split */
+#define MEMOFFLINE_FEATURE_LRU_CACHES	(1ULL << 12)	/* per-cpu lists are used while most pages move */
+#define MEMOFFLINE_FEATURE_QUARANTINE	(1ULL << 13)	/* sessions: ranges can be quarantined and evacuated */
+#define MEMOFFLINE_FEATURE_NR		14
 
 /* MEMOFFLINE_INFO: what this module is and can do. */
 struct memoffline_info {
