@@ -10,7 +10,7 @@
 
 enum {
 	OPTION_STALL = OPTION_FIRST, OPTION_PARTIAL, OPTION_ALL_OR_NOTHING, OPTION_WAIT,
-	OPTION_FORCE, OPTION_KEEP_ORDER,
+	OPTION_FORCE, OPTION_KEEP_ORDER, OPTION_TO, OPTION_SWAP, OPTION_MAX_RATE,
 	OPTION_DRY_RUN, OPTION_RESUME, OPTION_UNDO,
 };
 
@@ -24,6 +24,10 @@ static const struct option_text options[] = {
 	{ OPTION_WAIT, "wait", NULL, "wait for another memoffline till the timeout, rather than fail" },
 	{ OPTION_FORCE, "force", NULL, "try blocks, too, that can never go" },
 	{ OPTION_KEEP_ORDER, "keep-order", NULL, "in the order given, not the cheapest" },
+	{ OPTION_TO, "to", "NODES", "what leaves goes to these NUMA nodes alone: 0,2-3; takes the core" },
+	{ OPTION_SWAP, "swap", "MODE", "never: what finds no room stays; fallback, the usual: it goes to swap; evict: all does; takes "
+	  "the core" },
+	{ OPTION_MAX_RATE, "max-rate", "SIZE", "move SIZE (200m) in a second at most; takes the core" },
 	{ OPTION_DRY_RUN, "dry-run", NULL, "say what would be done, and write nothing: memoffline plan" },
 	{ OPTION_RESUME, "resume", NULL, "finish what a killed memoffline left behind" },
 	{ OPTION_UNDO, "undo", NULL, "take back what a killed memoffline left behind" },
@@ -35,6 +39,24 @@ struct offline {
 	struct mo_request request;
 	bool dry_run, resume, undo;
 };
+
+static enum mo_swap parse_swap(const struct call *call, const char *text)
+{
+	enum mo_swap swap;
+
+	if (mo_swap_parse(text, &swap))
+		usage_error(call, "--swap takes never, fallback or evict, not '%s'", text);
+	return swap;
+}
+
+static uint32_t parse_rate(const struct call *call, const char *text)
+{
+	uint64_t mib = parse_size(call, "max-rate", text) >> 20;
+
+	if (!mib || mib > UINT32_MAX)
+		usage_error(call, "--max-rate takes 1m to 4095t, in a second, not '%s'", text);
+	return (uint32_t)mib;
+}
 
 static void parse_option(struct offline *offline, int id)
 {
@@ -61,6 +83,15 @@ static void parse_option(struct offline *offline, int id)
 		break;
 	case OPTION_KEEP_ORDER:
 		request->flags |= MO_REQUEST_KEEP_ORDER;
+		break;
+	case OPTION_TO:
+		request->to_nodes = optarg;
+		break;
+	case OPTION_SWAP:
+		request->swap = parse_swap(offline->call, optarg);
+		break;
+	case OPTION_MAX_RATE:
+		request->max_mib_s = parse_rate(offline->call, optarg);
 		break;
 	case OPTION_DRY_RUN:
 		offline->dry_run = true;
@@ -161,6 +192,7 @@ const struct command cmd_offline = {
 	.examples = "  memoffline offline 32-35\n"
 		    "  memoffline offline PNP0C80:00 --timeout 60\n"
 		    "  memoffline offline --size 4g --node 1\n"
+		    "  memoffline offline node1 --to 0 --max-rate 500m\n"
 		    "  memoffline offline --undo\n",
 	.run = run,
 };
