@@ -156,10 +156,32 @@ static bool has_terms(const struct mo_request *request)
 	return request->to_nodes || request->swap != MO_SWAP_AUTO || request->max_mib_s;
 }
 
-/* Without the core none of them would hold, and nobody would notice. */
-static int check_terms(struct mo_transaction *txn)
+/* What the module's own attempts do. */
+static enum mo_swap usual_swap(struct mo_ctx *ctx)
 {
-	if (!has_terms(txn->request) || (txn->session && txn->core.has_sessions))
+	enum mo_swap swap = MO_SWAP_FALLBACK;
+	char text[16];
+
+	if (mo_read_text(ctx, text, sizeof(text), "/sys/module/memoffline/parameters/swap") > 0) {
+		text[strcspn(text, "\n")] = '\0';
+		mo_swap_parse(text, &swap);
+	}
+	return swap;
+}
+
+/* Without the core none of them would hold, and nobody would notice. */
+static int take_terms(struct mo_transaction *txn)
+{
+	const struct mo_request *request = txn->request;
+	struct mo_core_terms *terms = &txn->terms;
+
+	txn->has_terms = has_terms(request);
+	terms->max_mib_s = request->max_mib_s;
+	terms->swap = request->swap == MO_SWAP_AUTO ? usual_swap(txn->ctx) : request->swap;
+	if (txn->session && txn->core.has_sessions)
+		return request->to_nodes ? mo_nodes_parse(txn->memory, request->to_nodes, terms->nodes,
+							  &terms->nr_node_words) : 0;
+	if (!txn->has_terms)
 		return 0;
 	return mo_error(txn->ctx, -EOPNOTSUPP, "target nodes, swap and a rate can be chosen with the module memoffline alone%s; "
 			"load it (modprobe memoffline), or leave them out",
@@ -179,7 +201,7 @@ int mo_engine_begin(struct mo_transaction *txn)
 	else
 		choose_any(txn);
 	if (!err)
-		err = check_terms(txn);
+		err = take_terms(txn);
 	if (err)
 		return err;
 	/* What the module tells needs no other witness. */

@@ -5,60 +5,244 @@
  * empty blocks offline, each released just before its turn.
  *
  * A process of its own waits for the module, as one does for each write to sysfs: it can be killed at any time, and
- * whatever moved stays moved.
+ * whatever moved stays moved. What it has quarantined belongs to the session, which is this process's too.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/pidfd.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <string.h>
+#include <sys/mman.h>
 
 #include "transaction.h"
 
 #define TICK_MS 200
+#define GRACE_MS 2000		/* for the module to keep its deadline */
+#define OFFLINE_MS 100		/* for the kernel to take an empty block offline */
+
+/* What the process leaves; both see it. */
+struct outcome {
+	bool is_complete;		/* the evacuation came to its end */
+	struct mo_core_room room;
+	struct mo_core_evacuated answer;
+	int errors[];			/* of each item's quarantine */
+};
 
 struct evacuation {
 	struct mo_transaction *txn;
-	pid_t pid;
-	int pidfd;
-	int answer_fd;		/* from the process: struct mo_core_evacuated */
-	uint64_t todo_pages;	/* in what is quarantined, at the start */
+	struct outcome *outcome;
+	size_t outcome_bytes;
+	bool takes_part;
+	uint64_t todo_pages;		/* in the blocks at the start */
+	struct mo_core_progress last;
 };
-
-/* ---- quarantine ---- */
-
-static bool is_to_go(const struct mo_item *item)
-{
-	return item->mark == MO_MARK_TODO && item->verdict != MO_VERDICT_DONE && item->verdict != MO_VERDICT_NEVER;
-}
 
 static uint64_t start_of(const struct mo_transaction *txn, const struct mo_item *item)
 {
 	return item->block * mo_memory_block_pages(txn->memory);
 }
 
-/* A block that can't be quarantined is left to the kernel, whose attempt tells why. */
-static int quarantine(struct mo_transaction *txn)
+static bool is_to_go(const struct mo_item *item)
 {
+	return item->mark == MO_MARK_TODO && item->verdict != MO_VERDICT_DONE && item->verdict != MO_VERDICT_NEVER;
+}
+
+/* ---- the process ---- */
+
+/* A block that can't be quarantined is left to the kernel, whose attempt tells why. */
+static int quarantine(const struct evacuation *evacuation)
+{
+	struct mo_transaction *txn = evacuation->txn;
 	bool may_be_short = txn->flags & MO_REQUEST_FORCE;
 	size_t i;
 	int err;
 
 	for (i = 0; i < txn->nr_wanted; i++) {
-		struct mo_item *item = &txn->items[i];
-
-		if (!is_to_go(item))
+		if (!is_to_go(&txn->items[i]))
 			continue;
-		err = mo_session_quarantine(txn->session, start_of(txn, item), mo_memory_block_pages(txn->memory));
+		err = mo_session_quarantine(txn->session, start_of(txn, &txn->items[i]),
+					    mo_memory_block_pages(txn->memory), &evacuation->outcome->room);
+		evacuation->outcome->errors[i] = err;
 		if (err == -ENOSPC && !may_be_short)
-			return err;
-		item->is_quarantined = !err;
+			return evacuation->takes_part ? 0 : err;
 	}
 	return 0;
+}
+
+/* Where a part will do, blocks that became empty need some of the time. */
+static uint32_t time_left(const struct evacuation *evacuation)
+{
+	const struct mo_transaction *txn = evacuation->txn;
+	uint64_t now_ms = mo_now_ms(), left_ms, kept_ms;
+
+	if (!txn->deadline_ms)
+		return 0;
+	left_ms = txn->deadline_ms > now_ms ? txn->deadline_ms - now_ms : 1;
+	kept_ms = evacuation->takes_part ? txn->nr_wanted * OFFLINE_MS : 0;
+	return (uint32_t)(left_ms - (kept_ms < left_ms / 4 ? kept_ms : left_ms / 4));
+}
+
+static int work(void *data)
+{
+	struct evacuation *evacuation = data;
+	const struct mo_transaction *txn = evacuation->txn;
+	struct mo_core_terms terms = txn->terms;
+	int err = quarantine(evacuation);
+
+	if (err)
+		return err;
+	terms.deadline_ms = time_left(evacuation);
+	terms.stall_ms = txn->request->stall_ms;
+	err = mo_session_evacuate(txn->session, &terms, &evacuation->outcome->answer);
+	evacuation->outcome->is_complete = !err;
+	return err;
+}
+
+/* ---- watching it ---- */
+
+static void tell(struct evacuation *evacuation)
+{
+	struct mo_core_progress *last = &evacuation->last;
+
+	mo_session_progress(evacuation->txn->session, last);
+	mo_transaction_tell(evacuation->txn, evacuation->todo_pages > last->done_pages ?
+			    evacuation->todo_pages - last->done_pages : 0, last->stuck_pfn);
+}
+
+/* NONE: it ended by itself. */
+static enum mo_reason watch(struct evacuation *evacuation, const struct mo_worker *worker)
+{
+	struct mo_transaction *txn = evacuation->txn;
+	struct pollfd fds[2] = {
+		{ .fd = mo_worker_fd(worker), .events = POLLIN },
+		{ .fd = txn->request->stop_fd, .events = POLLIN },
+	};
+
+	for (;;) {
+		if (poll(fds, 2, TICK_MS) < 0 && errno != EINTR)
+			return MO_REASON_INTERRUPTED;
+		if (fds[0].revents)
+			return MO_REASON_NONE;
+		if (fds[1].revents)
+			return MO_REASON_INTERRUPTED;
+		if (txn->deadline_ms && mo_now_ms() > txn->deadline_ms + GRACE_MS)
+			return MO_REASON_DEADLINE;
+		tell(evacuation);
+	}
+}
+
+static int run(struct evacuation *evacuation)
+{
+	struct mo_transaction *txn = evacuation->txn;
+	struct mo_worker *worker;
+	enum mo_reason reason;
+	int err = mo_worker_run(work, evacuation, &worker);
+
+	if (err)
+		return err;
+	reason = watch(evacuation, worker);
+	if (reason == MO_REASON_NONE)
+		return mo_worker_finish(worker);
+	mo_worker_end(worker, &txn->abandoned);
+	txn->ended_by = reason;
+	return reason == MO_REASON_INTERRUPTED ? -EINTR : -ETIMEDOUT;
+}
+
+/* ---- what came of it ---- */
+
+static void fail(void *data, uint32_t block, enum mo_reason reason, uint64_t nr_pages)
+{
+	struct mo_transaction *txn = data;
+	size_t i;
+
+	if (reason == MO_REASON_PAGE_OFFLINE)
+		return;		/* a driver lets go of it when the kernel asks */
+	for (i = 0; i < txn->nr_wanted; i++) {
+		struct mo_item *item = &txn->items[i];
+
+		if (item->block != block || !item->is_quarantined)
+			continue;
+		item->is_stuck = true;
+		item->result->outcome = MO_OUTCOME_FAILED;
+		item->result->error = -EBUSY;
+		item->result->reason = reason;
+		item->result->pages_before = item->pages;
+		item->result->pages_left = nr_pages;
+		mo_transaction_mark(txn, i, MO_MARK_FAILED);
+		txn->nr_stuck++;
+	}
+}
+
+static int conclude(const struct evacuation *evacuation)
+{
+	const struct mo_core_evacuated *answer = &evacuation->outcome->answer;
+	struct mo_transaction *txn = evacuation->txn;
+
+	txn->core_moved += answer->moved_pages;
+	txn->core_evicted += answer->evicted_pages;
+	txn->core_violated += answer->violated_pages;
+	if (answer->kept_pages)
+		mo_session_kept(txn->session, mo_memory_block_pages(txn->memory), answer->kept_pages, txn->report, fail,
+				txn);
+	if (!txn->nr_stuck)
+		return 0;
+	if (answer->reason != MO_REASON_DEADLINE)
+		return -EBUSY;
+	txn->ended_by = MO_REASON_DEADLINE;
+	return -ETIMEDOUT;
+}
+
+static void adopt_quarantine(const struct evacuation *evacuation)
+{
+	struct mo_transaction *txn = evacuation->txn;
+	size_t i;
+
+	for (i = 0; i < txn->nr_wanted; i++) {
+		txn->items[i].is_quarantined = !evacuation->outcome->errors[i];
+		txn->items[i].is_emptied = txn->items[i].is_quarantined && evacuation->outcome->is_complete;
+	}
+	txn->room = evacuation->outcome->room;
+}
+
+static int evacuate(struct evacuation *evacuation)
+{
+	struct mo_transaction *txn = evacuation->txn;
+	int err = run(evacuation);
+
+	if (txn->abandoned)
+		return err;
+	adopt_quarantine(evacuation);
+	if (!err)
+		return conclude(evacuation);
+	if (err == -ENOSPC || txn->ended_by != MO_REASON_NONE)
+		return err;
+	return 0;	/* the attempts on the blocks tell */
+}
+
+static bool make_outcome(struct evacuation *evacuation)
+{
+	size_t nr = evacuation->txn->nr_wanted, i;
+
+	evacuation->outcome_bytes = sizeof(*evacuation->outcome) + nr * sizeof(*evacuation->outcome->errors);
+	evacuation->outcome = mmap(NULL, evacuation->outcome_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (evacuation->outcome == MAP_FAILED)
+		return false;
+	for (i = 0; i < nr; i++)
+		evacuation->outcome->errors[i] = -ECANCELED;
+	return true;
+}
+
+int mo_evacuate_blocks(struct mo_transaction *txn, bool takes_part)
+{
+	struct evacuation evacuation = {
+		.txn = txn, .takes_part = takes_part, .todo_pages = txn->pages_todo, .last = { .stuck_pfn = NO_PFN },
+	};
+	int err;
+
+	if (!txn->session || !txn->core.has_sessions || !txn->nr_wanted || !make_outcome(&evacuation))
+		return 0;
+	err = evacuate(&evacuation);
+	munmap(evacuation.outcome, evacuation.outcome_bytes);
+	return err;
 }
 
 void mo_evacuate_release(struct mo_transaction *txn, size_t i)
@@ -76,187 +260,4 @@ void mo_evacuate_end(struct mo_transaction *txn)
 
 	for (i = 0; i < txn->nr_items; i++)
 		mo_evacuate_release(txn, i);
-}
-
-/* ---- the process ---- */
-
-static void __attribute__((noreturn)) run_process(pid_t parent, struct mo_session *session,
-						  const struct mo_core_terms *terms, int answer_fd)
-{
-	struct mo_core_evacuated answer = { 0 };
-	sigset_t all;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(1);
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	answer.error = mo_session_evacuate(session, terms, &answer);
-	_exit(write(answer_fd, &answer, sizeof(answer)) != sizeof(answer));
-}
-
-static int start_process(struct evacuation *evacuation, const struct mo_core_terms *terms)
-{
-	struct mo_session *session = evacuation->txn->session;
-	pid_t parent = getpid();
-	int fds[2];
-
-	evacuation->answer_fd = evacuation->pidfd = -1;
-	if (pipe2(fds, O_CLOEXEC))
-		return -errno;
-	evacuation->pid = fork();
-	if (!evacuation->pid)
-		run_process(parent, session, terms, fds[1]);
-	close(fds[1]);
-	evacuation->answer_fd = fds[0];
-	evacuation->pidfd = evacuation->pid > 0 ? pidfd_open(evacuation->pid, 0) : -1;
-	return evacuation->pidfd < 0 ? -errno : 0;
-}
-
-/* The module lets go of a killed process at its next page. */
-static int end_process(struct evacuation *evacuation, struct mo_core_evacuated *answer)
-{
-	bool has_answer = evacuation->answer_fd >= 0 &&
-			  read(evacuation->answer_fd, answer, sizeof(*answer)) == sizeof(*answer);
-
-	if (evacuation->pid > 0)
-		waitpid(evacuation->pid, NULL, 0);
-	if (evacuation->pidfd >= 0)
-		close(evacuation->pidfd);
-	if (evacuation->answer_fd >= 0)
-		close(evacuation->answer_fd);
-	return has_answer ? answer->error : -EINTR;
-}
-
-/* ---- watching it ---- */
-
-static void tell(struct evacuation *evacuation)
-{
-	struct mo_transaction *txn = evacuation->txn;
-	struct mo_core_progress progress;
-
-	if (!mo_session_progress(txn->session, &progress))
-		return;
-	mo_transaction_tell(txn, evacuation->todo_pages > progress.done_pages ?
-			    evacuation->todo_pages - progress.done_pages : 0, progress.stuck_pfn);
-}
-
-/* True: it ended by itself. */
-static bool watch(struct evacuation *evacuation)
-{
-	struct mo_transaction *txn = evacuation->txn;
-	struct pollfd fds[2] = {
-		{ .fd = evacuation->pidfd, .events = POLLIN },
-		{ .fd = txn->request->stop_fd, .events = POLLIN },
-	};
-
-	for (;;) {
-		if (poll(fds, 2, TICK_MS) < 0 && errno != EINTR)
-			return false;
-		if (fds[0].revents)
-			return true;
-		if (fds[1].revents) {
-			txn->ended_by = MO_REASON_INTERRUPTED;
-			return false;
-		}
-		tell(evacuation);
-	}
-}
-
-static uint64_t pages_todo(const struct mo_transaction *txn)
-{
-	uint64_t nr = 0;
-	size_t i;
-
-	for (i = 0; i < txn->nr_wanted; i++)
-		if (txn->items[i].is_quarantined)
-			nr += txn->items[i].pages;
-	return nr;
-}
-
-static int terms_of(const struct mo_transaction *txn, struct mo_core_terms *terms)
-{
-	const struct mo_request *request = txn->request;
-	uint64_t now_ms = mo_now_ms();
-
-	*terms = (struct mo_core_terms){
-		.stall_ms = request->stall_ms, .max_mib_s = request->max_mib_s, .swap = request->swap,
-	};
-	if (txn->deadline_ms)
-		terms->deadline_ms = txn->deadline_ms > now_ms ? (uint32_t)(txn->deadline_ms - now_ms) : 1;
-	if (!request->to_nodes)
-		return 0;
-	terms->nr_node_words = MO_NODE_WORDS;
-	return mo_nodes_parse(txn->memory, request->to_nodes, terms->nodes);
-}
-
-/* ---- what came of it ---- */
-
-static void fail(void *data, uint32_t block, enum mo_reason reason, uint64_t nr_pages)
-{
-	struct mo_transaction *txn = data;
-	size_t i;
-
-	for (i = 0; i < txn->nr_wanted; i++) {
-		struct mo_item *item = &txn->items[i];
-
-		if (item->block != block || !item->is_quarantined)
-			continue;
-		item->is_stuck = true;
-		item->result->outcome = MO_OUTCOME_FAILED;
-		item->result->error = -EBUSY;
-		item->result->reason = reason;
-		item->result->pages_before = item->pages;
-		item->result->pages_left = nr_pages;
-		mo_transaction_mark(txn, i, MO_MARK_FAILED);
-	}
-}
-
-static enum mo_reason limit_of(enum mo_reason reason)
-{
-	return reason == MO_REASON_DEADLINE || reason == MO_REASON_STALL ? reason : MO_REASON_NONE;
-}
-
-static int conclude(struct mo_transaction *txn, const struct mo_core_evacuated *answer)
-{
-	txn->core_moved += answer->moved_pages;
-	txn->core_evicted += answer->evicted_pages;
-	txn->core_violated += answer->violated_pages;
-	if (!answer->kept_pages)
-		return 0;
-	txn->ended_by = limit_of(answer->reason);
-	mo_session_kept(txn->session, mo_memory_block_pages(txn->memory), answer->kept_pages, txn->report, fail, txn);
-	return -EBUSY;
-}
-
-static int evacuate(struct mo_transaction *txn, const struct mo_core_terms *terms)
-{
-	struct evacuation evacuation = { .txn = txn, .todo_pages = pages_todo(txn) };
-	struct mo_core_evacuated answer = { 0 };
-	int err = start_process(&evacuation, terms);
-
-	if ((err || !watch(&evacuation)) && evacuation.pid > 0)
-		kill(evacuation.pid, SIGKILL);
-	err = end_process(&evacuation, &answer);
-	if (txn->ended_by == MO_REASON_INTERRUPTED)
-		return -EINTR;
-	return err ? err : conclude(txn, &answer);
-}
-
-int mo_evacuate_blocks(struct mo_transaction *txn)
-{
-	struct mo_core_terms terms;
-	int err;
-
-	if (!txn->session || !txn->core.has_sessions)
-		return 0;
-	err = terms_of(txn, &terms);
-	if (!err)
-		err = quarantine(txn);
-	if (err)
-		return err;
-	err = evacuate(txn, &terms);
-	if (err == -EINTR || err == -EBUSY)
-		return err;
-	return 0;	/* the attempts on the blocks tell */
 }

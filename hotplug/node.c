@@ -221,7 +221,7 @@ static bool read_number(const char **at, unsigned int *number)
 	return value < MO_NODE_WORDS * 64;
 }
 
-static int add_range(struct mo_memory *memory, unsigned int first, unsigned int last, uint64_t *words)
+static int add_range(struct mo_memory *memory, unsigned int first, unsigned int last, uint64_t *words, uint32_t *nr_words)
 {
 	const struct mo_node *node;
 	unsigned int i;
@@ -232,24 +232,27 @@ static int add_range(struct mo_memory *memory, unsigned int first, unsigned int 
 			return mo_error(memory->ctx, -ENOENT, "nothing can move to node %u: it %s; name nodes that have memory", i,
 					node ? "has no memory" : "does not exist");
 		words[i / 64] |= 1ULL << (i % 64);
+		if (*nr_words <= i / 64)
+			*nr_words = i / 64 + 1;
 	}
 	return 0;
 }
 
-int mo_nodes_parse(struct mo_memory *memory, const char *list, uint64_t *words)
+int mo_nodes_parse(struct mo_memory *memory, const char *list, uint64_t *words, uint32_t *nr_words)
 {
 	const char *at = list;
 	unsigned int first, last;
 	int err;
 
 	memset(words, 0, MO_NODE_WORDS * sizeof(*words));
+	*nr_words = 0;
 	for (;; at++) {
 		if (!read_number(&at, &first))
 			break;
 		last = first;
 		if (*at == '-' && (at++, !read_number(&at, &last)))
 			break;
-		err = last < first ? -EINVAL : add_range(memory, first, last, words);
+		err = last < first ? -EINVAL : add_range(memory, first, last, words, nr_words);
 		if (err == -EINVAL)
 			break;
 		if (err || !*at)

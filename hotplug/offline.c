@@ -55,6 +55,8 @@ static int take_block(struct mo_transaction *txn, size_t i)
 		return refuse(txn, i);
 	if (item->is_stuck)
 		return item->result->error;
+	if (txn->has_terms && !item->is_emptied)
+		return refuse(txn, i);	/* the kernel's own attempt would not keep to them */
 	mo_transaction_mark(txn, i, MO_MARK_BEGUN);
 	mo_evacuate_release(txn, i);
 	err = mo_transaction_write(txn, i, "offline", &limits);
@@ -90,8 +92,8 @@ static int take_blocks(struct mo_transaction *txn)
 	size_t i;
 
 	if (!first_err)
-		first_err = mo_evacuate_blocks(txn);
-	if (first_err && !(first_err == -EBUSY && keeps_part(txn)))
+		first_err = mo_evacuate_blocks(txn, keeps_part(txn));
+	if (first_err && !(txn->nr_stuck && keeps_part(txn)))
 		return first_err;
 	for (i = 0; i < txn->nr_items && txn->nr_done < txn->nr_wanted; i++) {
 		if (txn->items[i].mark == MO_MARK_DONE)
@@ -164,12 +166,21 @@ static uint32_t first_failed(const struct mo_transaction *txn)
 	return found ? found->block : 0;
 }
 
+static unsigned long long mib(const struct mo_transaction *txn, uint64_t nr_pages)
+{
+	return nr_pages * mo_memory_page_bytes(txn->memory) >> 20;
+}
+
 /* The sentence for a transaction that did not do all that was asked. AFTER: how the blocks are now. */
 static int explain(const struct mo_transaction *txn, int err, const char *after)
 {
 	if (txn->abandoned)
 		return mo_error(txn->ctx, err, "the kernel waits on memory%u where no signal reaches it (a hung file system?); "
 				"when it lets go, run 'memoffline offline --undo' or '--resume'", first_failed(txn));
+	if (err == -ENOSPC)
+		return mo_error(txn->ctx, err, "what has to move is %llu MiB, for which other memory and swap have %llu MiB; %s; "
+				"free some, add swap, take less, or try it all the same (--force)", mib(txn, txn->room.used_pages),
+				mib(txn, txn->room.room_pages), after);
 	switch (txn->ended_by) {
 	case MO_REASON_INTERRUPTED:
 		return mo_error(txn->ctx, err, "stopped on request; %s", after);

@@ -74,8 +74,11 @@ bool mo_name_number(const char *name, const char *prefix, uint32_t *number);
 int mo_nodes_read(struct mo_memory *memory);	/* node.c: nodes, and blocks[].node from nodeN/memoryM links */
 void mo_nodes_free(struct mo_memory *memory);
 #define MO_NODE_WORDS 16	/* of 64 nodes each */
-/* A list as "0,2-3" becomes a bit for each node. -EINVAL: not of this grammar; -ENOENT: one has no memory. */
-int mo_nodes_parse(struct mo_memory *memory, const char *list, uint64_t *words);
+/*
+ * A list as "0,2-3" becomes a bit for each node, in the first *NR_WORDS of MO_NODE_WORDS words. -EINVAL: not of this
+ * grammar; -ENOENT: one has no memory.
+ */
+int mo_nodes_parse(struct mo_memory *memory, const char *list, uint64_t *words, uint32_t *nr_words);
 int mo_devices_read(struct mo_memory *memory);	/* device.c: devices, and blocks[].device */
 void mo_devices_free(struct mo_memory *memory);
 
@@ -252,8 +255,12 @@ struct mo_core_scan {
 int mo_session_scan(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages, struct mo_core_scan *scan);
 
 /* Sessions: an open device owns what it has quarantined. Closing it, or the end of the process, gives all back. */
-/* -ENOSPC: other memory has no room for what is in all that was quarantined. */
-int mo_session_quarantine(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages);
+struct mo_core_room {
+	uint64_t used_pages;		/* in all that is quarantined */
+	uint64_t room_pages;		/* for them in other memory and swap */
+};
+/* -ENOSPC: other memory has no room, see ROOM. Sets no error text: its caller is a process of its own. */
+int mo_session_quarantine(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages, struct mo_core_room *room);
 int mo_session_release(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages);
 struct mo_core_terms {
 	uint32_t deadline_ms, stall_ms;	/* 0: none */
@@ -349,18 +356,20 @@ enum mo_reason mo_reason_of_page(const struct mo_page_facts *facts, int32_t *ref
 /* Facts about a block that failed -> its reason. SAID as mo_evidence_said(). */
 enum mo_reason mo_reason_of_block(int error, const char *said, const struct mo_block *before, int is_ram);
 
-/* ---- worker.c: one write to sysfs in a process that can be killed ---- */
+/* ---- worker.c: a call of the kernel in a process that can be killed ---- */
 struct mo_worker;
+/* Returns 0 or negative errno. It may run beside other threads: async-signal-safe calls alone. */
+typedef int mo_worker_fn(void *data);
+/* Fork a process that calls FN. */
+int mo_worker_run(mo_worker_fn *fn, void *data, struct mo_worker **worker);
 /* Fork a process, in the root cpuset where it can, that writes TEXT to PATH. */
 int mo_worker_start(struct mo_ctx *ctx, const char *text, const char *path, struct mo_worker **worker);
 /* Readable when it ended. Belongs to the worker. */
 int mo_worker_fd(const struct mo_worker *worker);
-/* SIGKILL: the only signal that ends also the wait for the hotplug lock. Returns at once. */
-void mo_worker_kill(struct mo_worker *worker);
-/* Waits for the end and frees. 0, the write's negative errno, -EINTR when it was killed. */
+/* Waits for the end and frees. 0, the function's negative errno, -EINTR when it was killed. */
 int mo_worker_finish(struct mo_worker *worker);
-/* Frees without waiting: the kernel does not let go of the process. */
-void mo_worker_abandon(struct mo_worker *worker);
+/* SIGKILL, which also ends the wait for the hotplug lock; then as above. ABANDONED: the kernel does not let go of it. */
+int mo_worker_end(struct mo_worker *worker, bool *abandoned);
 /* Nodes with memory that a worker may not use, "" when none: why the root cpuset could not be entered. */
 const char *mo_worker_cpuset_problem(struct mo_ctx *ctx);
 

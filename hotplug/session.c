@@ -72,6 +72,7 @@ struct mo_session {
 	struct mo_ctx *ctx;
 	int fd;
 	struct memoffline_record *records;	/* MO_RECORDS_MAX of them */
+	size_t nr_read;				/* records of an evacuation that are there already */
 };
 
 static int no_device(struct mo_ctx *ctx, int err)
@@ -371,17 +372,13 @@ int mo_session_scan(struct mo_session *session, uint64_t start_pfn, uint64_t nr_
 
 /* ---- sessions ---- */
 
-int mo_session_quarantine(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages)
+int mo_session_quarantine(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages, struct mo_core_room *room)
 {
 	struct memoffline_quarantine arg = { .size = sizeof(arg), .start_pfn = start_pfn, .nr_pages = nr_pages };
+	int err = ioctl(session->fd, MEMOFFLINE_QUARANTINE, &arg) ? -errno : 0;
 
-	uint64_t mib_pages = (1 << 20) / (uint64_t)sysconf(_SC_PAGESIZE);
-	int err = REQUEST(session, QUARANTINE, &arg);
-
-	if (err == -ENOSPC)
-		mo_error(session->ctx, err, "what has to move is %llu MiB, for which other memory and swap have %llu MiB; free "
-			 "some, add swap, take less, or try it all the same (--force)",
-			 (unsigned long long)(arg.out_nr_used / mib_pages), (unsigned long long)(arg.out_nr_room / mib_pages));
+	room->used_pages = arg.out_nr_used;
+	room->room_pages = arg.out_nr_room;
 	return err;
 }
 
@@ -425,23 +422,27 @@ bool mo_session_progress(struct mo_session *session, struct mo_core_progress *pr
 	struct pollfd pollfd = { .fd = session->fd, .events = POLLIN };
 	struct memoffline_event event;
 
-	if (poll(&pollfd, 1, 0) != 1 || read(session->fd, &event, sizeof(event)) != sizeof(event) ||
-	    event.type != MEMOFFLINE_EVENT_PROGRESS)
+	if (poll(&pollfd, 1, 0) != 1 || read(session->fd, &event, sizeof(event)) != sizeof(event))
+		return false;
+	if (event.type == MEMOFFLINE_EVENT_RECORD && session->nr_read < MO_RECORDS_MAX)
+		session->records[session->nr_read++] = event.record;	/* it ended since we looked */
+	if (event.type != MEMOFFLINE_EVENT_PROGRESS)
 		return false;
 	progress->done_pages = event.progress.nr_done;
 	progress->stuck_pfn = event.progress.stuck_pfn ? event.progress.stuck_pfn : NO_PFN;
 	return true;
 }
 
-/* Into the session's own array. */
+/* Into the session's own array, behind those that came with the progress. */
 static size_t read_records(struct mo_session *session)
 {
 	struct memoffline_event event;
-	size_t nr = 0;
+	size_t nr = session->nr_read;
 
 	while (nr < MO_RECORDS_MAX && read(session->fd, &event, sizeof(event)) == sizeof(event))
 		if (event.type == MEMOFFLINE_EVENT_RECORD)
 			session->records[nr++] = event.record;
+	session->nr_read = 0;
 	return nr;
 }
 

@@ -18,6 +18,7 @@ struct mo_item {
 	uint64_t pages;			/* in use, as far as known */
 	enum mo_journal_mark mark;
 	bool is_quarantined;		/* by our session */
+	bool is_emptied;		/* it was when nothing was left to move, unless it is stuck */
 	bool is_stuck;			/* the evacuation left pages in it, which the report tells of */
 	struct mo_block_result *result;	/* belongs to the report */
 };
@@ -38,6 +39,10 @@ struct mo_transaction {
 	struct mo_evidence *evidence;	/* NULL: none is wanted */
 	struct mo_session *session;	/* with the core; NULL: the kernel alone does the work */
 	struct mo_core_info core;
+	struct mo_core_terms terms;	/* for the core, but its limits of time */
+	bool has_terms;			/* the request names some: a block goes by them or not at all */
+	struct mo_core_room room;	/* as the core saw it last */
+	size_t nr_stuck;		/* blocks */
 	uint64_t core_moved, core_evicted, core_violated;	/* pages */
 	bool is_core_set_aside;		/* by us */
 	bool misses_core;		/* there is no module for this kernel */
@@ -93,9 +98,10 @@ void mo_engine_tidy(struct mo_ctx *ctx);
 /* ---- evacuate.c ---- */
 /*
  * With the core: empty all blocks that are wanted, at once. Those with pages that stay have failed. What can't be done
- * so is left to the attempts on each block. -EINTR: a stop was asked for; -EBUSY: pages stay, and no part will do.
+ * so is left to the attempts on each block. -EBUSY: pages stay; -ETIMEDOUT: the same, for the deadline passed; -EINTR: a
+ * stop was asked for; -ENOSPC: other memory has no room, and no part will do.
  */
-int mo_evacuate_blocks(struct mo_transaction *txn);
+int mo_evacuate_blocks(struct mo_transaction *txn, bool takes_part);
 /* The block is usual memory again, right before its turn. */
 void mo_evacuate_release(struct mo_transaction *txn, size_t i);
 /* All that are still held are. */

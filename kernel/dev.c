@@ -172,18 +172,24 @@ static int get_report(struct mo_session *session, void *arg)
 
 /* ---- sessions ---- */
 
+/* By sections: free memory that reaches over two pageblocks is never cut. */
+static int check_session_range(u64 start_pfn, u64 nr_pages)
+{
+	return IS_ALIGNED(start_pfn | nr_pages, PAGES_PER_SECTION) ? check_range(start_pfn, nr_pages) : -EINVAL;
+}
+
 static int quarantine(struct mo_session *session, void *arg)
 {
 	const struct memoffline_quarantine *range = arg;
 
-	return check_range(range->start_pfn, range->nr_pages) ?: mo_session_quarantine(session, arg);
+	return check_session_range(range->start_pfn, range->nr_pages) ?: mo_session_quarantine(session, arg);
 }
 
 static int release(struct mo_session *session, void *arg)
 {
 	const struct memoffline_release *range = arg;
 
-	return check_range(range->start_pfn, range->nr_pages) ?: mo_session_release(session, arg);
+	return check_session_range(range->start_pfn, range->nr_pages) ?: mo_session_release(session, arg);
 }
 
 /* ---- dispatch ---- */

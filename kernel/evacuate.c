@@ -28,6 +28,7 @@
 
 #define MAX_WORKERS	64
 #define GFP_JOB		(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)	/* not worth an OOM kill */
+#define MIN_REST_MS	10	/* timers are not exact enough for less */
 #define MAX_PAUSE_MS	20	/* between passes: a lock that is let go is noticed so late at most */
 
 /* A pageblock. */
@@ -102,6 +103,13 @@ bool mo_migration_is_over(const struct mo_migration *migration)
 	return is_interrupted(migration->caller) || has_passed(migration->deadline);
 }
 
+static void show_progress(struct mo_progress *progress)
+{
+	atomic_inc(&progress->seq);
+	if (wq_has_sleeper(&progress->wait))
+		wake_up_all(&progress->wait);
+}
+
 static void note_progress(struct job *job, unsigned long nr_pages)
 {
 	if (!nr_pages)
@@ -111,8 +119,7 @@ static void note_progress(struct job *job, unsigned long nr_pages)
 	if (!job->evacuation->progress)
 		return;
 	atomic_long_add(nr_pages, &job->evacuation->progress->nr_done);
-	if (wq_has_sleeper(&job->evacuation->progress->wait))
-		wake_up_all(&job->evacuation->progress->wait);
+	show_progress(job->evacuation->progress);
 }
 
 static void empty_chunk(struct job *job, struct chunk *chunk, struct mo_migration *migration)
@@ -147,25 +154,30 @@ static void rest(const struct mo_migration *migration, unsigned long len_ms)
 	}
 }
 
-/* The caller's limits: so many KiB in a second by all workers, and so much of each worker's time. */
-static void throttle(const struct job *job, const struct mo_migration *migration, u64 began_ns)
+/* How far a rate of so many KiB in a second, by all workers, is ahead of its time. */
+static u64 ahead_ns(const struct job *job, u64 now_ns)
 {
-	const struct mo_evacuation *evacuation = job->evacuation;
-	u64 now_ns = ktime_get_ns(), ms = 0;
+	u64 kib = (u64)atomic_long_read(&job->nr_done) * (PAGE_SIZE / 1024), due_ns;
 
-	if (evacuation->max_cpu_percent)
-		ms = div_u64((now_ns - began_ns) * (100 - min(evacuation->max_cpu_percent, 100u)),
-			     evacuation->max_cpu_percent * NSEC_PER_MSEC);
-	if (evacuation->max_kib_s) {
-		u64 due_ms = div64_ul((u64)atomic_long_read(&job->nr_done) * (PAGE_SIZE / 1024) * MSEC_PER_SEC,
-				      evacuation->max_kib_s);
-		u64 past_ms = div_u64(now_ns - job->start_ns, NSEC_PER_MSEC);
+	if (!job->evacuation->max_kib_s)
+		return 0;
+	due_ns = mul_u64_u64_div_u64(kib, NSEC_PER_SEC, job->evacuation->max_kib_s);
+	return due_ns > now_ns - job->start_ns ? due_ns - (now_ns - job->start_ns) : 0;
+}
 
-		if (due_ms > past_ms)
-			ms = max(ms, due_ms - past_ms);
-	}
-	if (ms)
-		rest(migration, ms);
+/* The caller's limits. What a worker owes of its share of time adds up until it is worth a rest. */
+static void throttle(const struct job *job, const struct mo_migration *migration, u64 began_ns, u64 *owed_ns)
+{
+	unsigned int percent = job->evacuation->max_cpu_percent;
+	u64 now_ns = ktime_get_ns(), rest_ns;
+
+	if (percent && percent < 100)
+		*owed_ns += div_u64((now_ns - began_ns) * (100 - percent), percent);
+	rest_ns = max(*owed_ns, ahead_ns(job, now_ns));
+	if (rest_ns < MIN_REST_MS * NSEC_PER_MSEC)
+		return;
+	rest(migration, div_u64(rest_ns, NSEC_PER_MSEC));
+	*owed_ns -= min(*owed_ns, ktime_get_ns() - now_ns);
 }
 
 static void prepare(struct mo_migration *migration, struct job *job)
@@ -192,7 +204,7 @@ static void prepare(struct mo_migration *migration, struct job *job)
 static void empty_chunks(struct job *job, struct mo_migration *migration)
 {
 	struct chunk *chunk;
-	u64 began_ns;
+	u64 began_ns, owed_ns = 0;
 	long i;
 
 	prepare(migration, job);
@@ -205,7 +217,7 @@ static void empty_chunks(struct job *job, struct mo_migration *migration)
 			continue;
 		began_ns = ktime_get_ns();
 		empty_chunk(job, chunk, migration);
-		throttle(job, migration, began_ns);
+		throttle(job, migration, began_ns, &owed_ns);
 		cond_resched();
 	}
 	mo_lru_add_drain();	/* targets that wait for their list */
@@ -288,6 +300,8 @@ static void close_seats(struct job *job)
 	add_counts(job->evacuation->report, &job->migration);
 	spin_unlock(&crew.lock);
 	wait_event(crew.done, !READ_ONCE(job->nr_at_work));
+	spin_lock(&crew.lock);	/* what they counted is seen, and nobody touches the job any more */
+	spin_unlock(&crew.lock);
 }
 
 static unsigned int nr_workers_for(const struct mo_evacuation *evacuation)
@@ -364,8 +378,8 @@ static void scan_left(const struct job *job, enum memoffline_reason otherwise, s
 {
 	unsigned long i;
 
-	report->is_drained = true;	/* after the first pass, and since then the caches are off */
-	for (i = 0; i < job->nr_chunks; i++)
+	report->is_drained = job->evacuation->flags & MO_CACHES_OFF;	/* off since the first pass */
+	for (i = 0; i < job->nr_chunks && !(job->caller && fatal_signal_pending(job->caller)); i++)
 		if (job->chunks[i].nr_left)
 			mo_scan(job->chunks[i].start_pfn, pageblock_nr_pages, job->chunks[i].error, otherwise, report);
 }
@@ -455,6 +469,7 @@ static void tell(const struct job *job, unsigned long nr_left)
 		return;
 	atomic_long_set(&progress->nr_left, nr_left);
 	WRITE_ONCE(progress->stuck_pfn, nr_left ? first_left(job) : 0);
+	show_progress(progress);
 }
 
 static enum memoffline_reason run_passes(struct job *job, struct mo_report *scratch)
@@ -476,8 +491,11 @@ static enum memoffline_reason run_passes(struct job *job, struct mo_report *scra
 		if (job->nr_pass == 1) {
 			caches_off(job);
 			synchronize_rcu_expedited();	/* who still fills them saw that they were on */
-			mo_lru_add_drain_all();
 		}
+		if (job->nr_pass == 1 || !(job->evacuation->flags & MO_CACHES_OFF))
+			mo_lru_add_drain_all();
+		if (!(job->evacuation->flags & MO_CACHES_OFF))
+			mo_drain_free_pages();
 		pause(job);
 	}
 }

@@ -159,6 +159,8 @@ unsigned long mo_count_used(unsigned long pfn, unsigned long end_pfn)
 		struct page *page = pfn_to_online_page(pfn);
 
 		nr = page ? mo_free_run(page) : 1;
+		if (!(pfn & (pageblock_nr_pages - 1)))
+			cond_resched();
 		if (nr)
 			continue;
 		nr = 1;

@@ -49,6 +49,7 @@ struct mo_span {
 struct mo_progress {
 	atomic_long_t nr_done;		/* pages moved or evicted */
 	atomic_long_t nr_left;		/* pages in use, as far as they were counted; -1: not yet */
+	atomic_t seq;			/* another one with each change */
 	unsigned long stuck_pfn;	/* of a page that stayed in the last pass; 0: none */
 	wait_queue_head_t wait;		/* woken by each step */
 };
@@ -166,7 +167,10 @@ void mo_quarantine_init(struct mo_quarantine *quarantine, pid_t pid);
 int mo_quarantine_add(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages,
 		      struct mo_conflict *conflict);
 /* -ENOENT: the owner does not have all of it; -ENOMEM. Then nothing has changed. */
-int mo_quarantine_release(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages);
+int mo_quarantine_release(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages,
+			  unsigned long *nr_used);	/* pages in use in it; may be NULL */
+/* Huge pages that are free in their pool leave it, as when a block goes offline: they are no targets any more. */
+void mo_quarantine_dissolve_free(struct mo_quarantine *quarantine);
 void mo_quarantine_release_all(struct mo_quarantine *quarantine);
 /* What is held, in ascending order, NR_MAX spans at most. Returns how many there are. */
 unsigned int mo_quarantine_spans(struct mo_quarantine *quarantine, struct mo_span *spans, unsigned int nr_max);

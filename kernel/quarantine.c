@@ -23,7 +23,7 @@ struct held {
 	unsigned long end_pfn;
 };
 
-/* Before mem_hotplug_lock. */
+/* After mem_hotplug_lock, for which one may wait long: who gives a range back needs this one alone. */
 static DEFINE_MUTEX(ranges_lock);
 static LIST_HEAD(ranges);	/* of all owners, by address */
 
@@ -77,6 +77,7 @@ static int isolate(unsigned long start_pfn, unsigned long end_pfn, unsigned long
 	for (pfn = start_pfn; pfn < end_pfn; pfn = next_pfn) {
 		next_pfn = min(ALIGN(pfn + 1, PAGES_PER_SECTION), end_pfn);
 		err = mo_isolate_range(pfn, next_pfn);
+		cond_resched();
 		if (!err)
 			continue;
 		*bad_pfn = pfn;
@@ -105,10 +106,8 @@ static int add(struct held *range, struct mo_conflict *conflict)
 		conflict->pfn = max(other->start_pfn, range->start_pfn);
 		return -EBUSY;
 	}
-	mo_online_mems_get();
 	if (is_online(range->start_pfn, range->end_pfn))
 		err = isolate(range->start_pfn, range->end_pfn, &conflict->pfn);
-	mo_online_mems_put();
 	if (err)
 		return err;
 	insert(range);
@@ -125,9 +124,11 @@ int mo_quarantine_add(struct mo_quarantine *quarantine, unsigned long start_pfn,
 	*conflict = (struct mo_conflict){};
 	if (!range)
 		return -ENOMEM;
+	mo_online_mems_get();
 	mutex_lock(&ranges_lock);
 	err = add(range, conflict);
 	mutex_unlock(&ranges_lock);
+	mo_online_mems_put();
 	if (err) {
 		kfree(range);
 		return err;
@@ -172,7 +173,8 @@ static unsigned long count_held(const struct mo_quarantine *quarantine, unsigned
 	return nr;
 }
 
-int mo_quarantine_release(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages)
+int mo_quarantine_release(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages,
+			  unsigned long *nr_used)
 {
 	unsigned long end_pfn = start_pfn + nr_pages;
 	struct held *tail = new_held(quarantine, 0, 0), *range, *next;
@@ -184,6 +186,8 @@ int mo_quarantine_release(struct mo_quarantine *quarantine, unsigned long start_
 	mutex_lock(&ranges_lock);
 	if (count_held(quarantine, start_pfn, end_pfn) != nr_pages)
 		err = -ENOENT;
+	else if (nr_used)
+		*nr_used = mo_count_used(start_pfn, end_pfn);
 	list_for_each_entry_safe(range, next, &ranges, link)
 		if (!err && range->owner == quarantine && range->start_pfn < end_pfn && start_pfn < range->end_pfn)
 			is_used |= cut_out(range, start_pfn, end_pfn, tail);
@@ -201,6 +205,17 @@ void mo_quarantine_release_all(struct mo_quarantine *quarantine)
 	list_for_each_entry_safe(range, next, &ranges, link)
 		if (range->owner == quarantine)
 			cut_out(range, range->start_pfn, range->end_pfn, NULL);
+	mutex_unlock(&ranges_lock);
+}
+
+void mo_quarantine_dissolve_free(struct mo_quarantine *quarantine)
+{
+	struct held *range;
+
+	mutex_lock(&ranges_lock);
+	list_for_each_entry(range, &ranges, link)
+		if (range->owner == quarantine)
+			mo_dissolve_free_hugetlb(range->start_pfn, range->end_pfn);
 	mutex_unlock(&ranges_lock);
 }
 

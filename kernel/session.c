@@ -5,6 +5,7 @@
  * way holds the file, so that closing never meets one.
  */
 #include <linux/kernel.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
@@ -23,12 +24,13 @@
 #define GFP_SESSION	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 struct mo_session {
-	struct mutex lock;		/* guards all below but the progress */
-	struct mo_quarantine quarantine;
-	u64 nr_used;			/* pages to be moved out of all that is quarantined, as last counted */
-	bool is_busy;			/* an evacuation is under way */
-	u64 start_ns;			/* of it, since boot */
-	long nr_told;			/* pages that its progress was told of */
+	struct mutex lock;		/* guards what a request leaves: is_busy to nr_read */
+	struct mo_quarantine quarantine;	/* the busy one's */
+	u64 nr_used;			/* likewise: pages to be moved out of all that is quarantined, as last counted */
+	bool is_busy;			/* a request that changes something is under way */
+	bool is_evacuating;
+	u64 start_ns;			/* of the evacuation, since boot */
+	int seq_told;			/* of the progress that was told last */
 	struct mo_report *report;	/* of the last one that ended; NULL: none, or no memory for it */
 	u32 nr_read;			/* records of it */
 	struct mo_progress progress;
@@ -51,6 +53,25 @@ void mo_session_free(struct mo_session *session)
 	mo_quarantine_release_all(&session->quarantine);
 	mo_report_free(session->report);
 	kfree(session);
+}
+
+/* One request at a time. The lock is not held meanwhile: who reads the file does not wait for it. */
+static int claim(struct mo_session *session)
+{
+	bool is_free;
+
+	mutex_lock(&session->lock);
+	is_free = !session->is_busy;
+	session->is_busy = true;
+	mutex_unlock(&session->lock);
+	return is_free ? 0 : -EALREADY;
+}
+
+static void unclaim(struct mo_session *session)
+{
+	mutex_lock(&session->lock);
+	session->is_busy = false;
+	mutex_unlock(&session->lock);
 }
 
 /* ---- QUARANTINE, RELEASE ---- */
@@ -85,7 +106,7 @@ static int quarantine(struct mo_session *session, struct memoffline_quarantine *
 		return err;
 	err = check_room(session, arg);	/* what is free in the range does not count any more */
 	if (err)
-		mo_quarantine_release(&session->quarantine, arg->start_pfn, arg->nr_pages);
+		mo_quarantine_release(&session->quarantine, arg->start_pfn, arg->nr_pages, NULL);
 	return err;
 }
 
@@ -100,26 +121,26 @@ int mo_session_quarantine(struct mo_session *session, void *data)
 	arg->out_nr_room = 0;
 	arg->out_bad_pfn = 0;
 	arg->out_owner_pid = 0;
-	mutex_lock(&session->lock);
-	err = session->is_busy ? -EALREADY : quarantine(session, arg);
-	mutex_unlock(&session->lock);
+	err = claim(session);
+	if (err)
+		return err;
+	err = quarantine(session, arg);
+	unclaim(session);
 	return err;
 }
 
 int mo_session_release(struct mo_session *session, void *data)
 {
 	struct memoffline_release *arg = data;
-	u64 nr_used;
-	int err = -EBUSY;
+	unsigned long nr_used = 0;
+	int err;
 
-	mutex_lock(&session->lock);
-	if (!session->is_busy) {
-		nr_used = mo_count_used(arg->start_pfn, arg->start_pfn + arg->nr_pages);
-		err = mo_quarantine_release(&session->quarantine, arg->start_pfn, arg->nr_pages);
-		if (!err)
-			session->nr_used -= min(session->nr_used, nr_used);
-	}
-	mutex_unlock(&session->lock);
+	err = claim(session);
+	if (err)
+		return err;
+	err = mo_quarantine_release(&session->quarantine, arg->start_pfn, arg->nr_pages, &nr_used);
+	session->nr_used -= min_t(u64, session->nr_used, nr_used);
+	unclaim(session);
 	return err;
 }
 
@@ -177,21 +198,27 @@ static struct mo_span *take_spans(struct mo_session *session, unsigned int *nr)
 
 static void begin(struct mo_session *session)
 {
-	session->is_busy = true;
+	struct mo_report *report;
+
+	mutex_lock(&session->lock);
+	session->is_evacuating = true;
 	session->start_ns = ktime_get_ns();
-	session->nr_told = -1;
+	session->seq_told = 0;
 	session->nr_read = 0;
-	mo_report_free(session->report);
+	report = session->report;
 	session->report = NULL;
+	atomic_set(&session->progress.seq, 1);
 	atomic_long_set(&session->progress.nr_done, 0);
 	atomic_long_set(&session->progress.nr_left, -1);
 	session->progress.stuck_pfn = 0;
+	mutex_unlock(&session->lock);
+	mo_report_free(report);
 }
 
 static void end(struct mo_session *session, struct mo_report *report)
 {
 	mutex_lock(&session->lock);
-	session->is_busy = false;
+	session->is_evacuating = false;
 	session->report = report;
 	if (report)
 		session->nr_used = report->nr_kept;
@@ -213,6 +240,61 @@ static void tell(struct memoffline_evacuate *arg, const struct mo_report *report
 	memcpy(arg->out_kept_by_reason, report->kept_by_reason, sizeof(arg->out_kept_by_reason));
 }
 
+static bool is_alike(const struct mo_span *a, const struct mo_span *b)
+{
+	struct page *x = pfn_to_page(a->start_pfn), *y = pfn_to_page(b->start_pfn);
+
+	return page_to_nid(x) == page_to_nid(y) && is_zone_movable_page(x) == is_zone_movable_page(y);
+}
+
+/* Brings those to the front that are of the first one's node and zone type, still by address. Returns how many. */
+static unsigned int gather(struct mo_span *spans, unsigned int nr)
+{
+	unsigned int nr_alike = 1, i;
+
+	for (i = 1; i < nr; i++) {
+		struct mo_span span = spans[i];
+
+		if (!is_alike(&spans[0], &span))
+			continue;
+		memmove(&spans[nr_alike + 1], &spans[nr_alike], (i - nr_alike) * sizeof(*spans));
+		spans[nr_alike++] = span;
+	}
+	return nr_alike;
+}
+
+static unsigned int left_of(unsigned int limit_ms, u64 start_ns)
+{
+	u64 past_ms = div_u64(ktime_get_ns() - start_ns, NSEC_PER_MSEC);
+
+	return !limit_ms ? 0 : past_ms < limit_ms ? limit_ms - past_ms : 1;
+}
+
+/* Targets are chosen by node and zone type of the source: those that differ have their turns. */
+static int evacuate_spans(struct mo_session *session, struct mo_evacuation *evacuation, struct mo_span *spans,
+			  unsigned int nr)
+{
+	enum memoffline_reason reason = MEMOFFLINE_REASON_NONE;
+	unsigned int deadline_ms = evacuation->deadline_ms;
+	int err;
+
+	mo_quarantine_dissolve_free(&session->quarantine);
+	while (nr) {
+		evacuation->spans = spans;
+		evacuation->nr_spans = gather(spans, nr);
+		evacuation->deadline_ms = left_of(deadline_ms, session->start_ns);
+		err = mo_evacuate(evacuation);
+		if (reason == MEMOFFLINE_REASON_NONE)
+			reason = evacuation->report->reason;
+		if (err && err != -EBUSY)
+			break;
+		spans += evacuation->nr_spans;
+		nr -= evacuation->nr_spans;
+	}
+	evacuation->report->reason = reason;
+	return err == -ENOMEM ? err : 0;
+}
+
 static int evacuate(struct mo_session *session, struct memoffline_evacuate *arg, const nodemask_t *nodes)
 {
 	struct mo_evacuation evacuation = {
@@ -225,30 +307,30 @@ static int evacuate(struct mo_session *session, struct memoffline_evacuate *arg,
 		.max_cpu_percent = arg->max_cpu_percent,
 		.progress = &session->progress,
 	};
-	struct mo_span *spans = take_spans(session, &evacuation.nr_spans);
+	unsigned int nr;
+	struct mo_span *spans = take_spans(session, &nr);
 	const struct mo_span *last;
-	struct mo_report *report;
-	int err;
+	int err = -ENOMEM;
 
 	if (!spans)
-		return evacuation.nr_spans ? -ENOMEM : -ENOENT;
-	last = &spans[evacuation.nr_spans - 1];
-	evacuation.spans = spans;
-	report = mo_report_new(spans->start_pfn, last->start_pfn + last->nr_pages - spans->start_pfn, arg->max_records);
-	if (!report) {
-		kvfree(spans);
-		return -ENOMEM;
+		return nr ? err : -ENOENT;
+	last = &spans[nr - 1];
+	evacuation.report = mo_report_new(spans->start_pfn, last->start_pfn + last->nr_pages - spans->start_pfn,
+					  arg->max_records);
+	if (!evacuation.report)
+		goto free_spans;
+	begin(session);
+	err = evacuate_spans(session, &evacuation, spans, nr);
+	if (err) {
+		mo_report_free(evacuation.report);
+		evacuation.report = NULL;
+	} else {
+		tell(arg, evacuation.report, ktime_get_ns() - session->start_ns);
 	}
-	evacuation.report = report;
-	err = mo_evacuate(&evacuation);
+	end(session, evacuation.report);
+free_spans:
 	kvfree(spans);
-	if (err == -ENOMEM) {
-		mo_report_free(report);
-		return err;
-	}
-	tell(arg, report, ktime_get_ns() - session->start_ns);
-	end(session, report);
-	return 0;
+	return err;
 }
 
 int mo_session_evacuate(struct mo_session *session, void *data)
@@ -259,38 +341,26 @@ int mo_session_evacuate(struct mo_session *session, void *data)
 
 	if (!err && arg->nr_node_words)
 		err = read_nodes(arg, &nodes);
-	if (err)
-		return err;
-	mutex_lock(&session->lock);
-	if (session->is_busy)
-		err = -EBUSY;
-	else
-		begin(session);
-	mutex_unlock(&session->lock);
+	if (!err)
+		err = claim(session);
 	if (err)
 		return err;
 	err = evacuate(session, arg, arg->nr_node_words ? &nodes : NULL);
-	if (err)
-		end(session, NULL);
+	unclaim(session);
 	return err;
 }
 
 /* ---- read(), poll() ---- */
 
-/* Under the lock. */
+/* Without the lock, too: whoever changes one of them wakes those who wait afterwards. */
 static bool has_progress(const struct mo_session *session)
 {
-	return session->is_busy && atomic_long_read(&session->progress.nr_done) != session->nr_told;
+	return READ_ONCE(session->is_evacuating) && atomic_read(&session->progress.seq) != READ_ONCE(session->seq_told);
 }
 
-static bool has_news(struct mo_session *session)
+static bool has_news(const struct mo_session *session)
 {
-	bool has;
-
-	mutex_lock(&session->lock);
-	has = !session->is_busy || has_progress(session);
-	mutex_unlock(&session->lock);
-	return has;
+	return !READ_ONCE(session->is_evacuating) || has_progress(session);
 }
 
 /* Under the lock. False: there is none. */
@@ -302,9 +372,9 @@ static bool next_event(struct mo_session *session, struct memoffline_event *even
 	memset(event, 0, sizeof(*event));
 	event->size = sizeof(*event);
 	if (has_progress(session)) {
-		session->nr_told = atomic_long_read(&progress->nr_done);
+		session->seq_told = atomic_read(&progress->seq);
 		event->type = MEMOFFLINE_EVENT_PROGRESS;
-		event->progress.nr_done = session->nr_told;
+		event->progress.nr_done = atomic_long_read(&progress->nr_done);
 		event->progress.nr_left = atomic_long_read(&progress->nr_left);
 		event->progress.stuck_pfn = READ_ONCE(progress->stuck_pfn);
 		event->progress.elapsed_ns = ktime_get_ns() - session->start_ns;
@@ -317,20 +387,13 @@ static bool next_event(struct mo_session *session, struct memoffline_event *even
 	return true;
 }
 
-ssize_t mo_session_read(struct mo_session *session, char __user *buffer, size_t size, bool may_wait)
+/* As many events as there are now. */
+static ssize_t read_events(struct mo_session *session, char __user *buffer, size_t size)
 {
 	struct memoffline_event event;
 	ssize_t done = 0;
 	bool is_there;
 
-	if (size < sizeof(event))
-		return -EINVAL;
-	if (!has_news(session)) {
-		if (!may_wait)
-			return -EAGAIN;
-		if (wait_event_interruptible(session->progress.wait, has_news(session)))
-			return -ERESTARTSYS;
-	}
 	while (size - done >= sizeof(event)) {
 		mutex_lock(&session->lock);
 		is_there = next_event(session, &event);
@@ -342,6 +405,24 @@ ssize_t mo_session_read(struct mo_session *session, char __user *buffer, size_t 
 		done += sizeof(event);
 	}
 	return done;
+}
+
+/* 0 is the end: another reader that was faster is no reason for it. */
+ssize_t mo_session_read(struct mo_session *session, char __user *buffer, size_t size, bool may_wait)
+{
+	ssize_t done;
+
+	if (size < sizeof(struct memoffline_event))
+		return -EINVAL;
+	for (;;) {
+		done = read_events(session, buffer, size);
+		if (done || !READ_ONCE(session->is_evacuating))
+			return done;
+		if (!may_wait)
+			return -EAGAIN;
+		if (wait_event_interruptible(session->progress.wait, has_news(session)))
+			return -ERESTARTSYS;
+	}
 }
 
 __poll_t mo_session_poll(struct mo_session *session, struct file *file, poll_table *wait)

@@ -195,7 +195,7 @@ struct memoffline_report {
 
 /*
  * MEMOFFLINE_QUARANTINE: from now on nothing is allocated from the range, until it is released or the file is closed.
- * The range is aligned to pageblocks and is online memory of one zone per memory section. It is added to those that
+ * The range is aligned to memory sections (128 MiB on x86) and is online memory, each section in one zone. It is added to those that
  * this file has already. On an error nothing has changed.
  *
  *	EBUSY	another file has a part of it: out_owner_pid; or, with out_owner_pid 0, memory in the section at
