@@ -119,10 +119,14 @@ static void *watch(void *data)
 	struct memoffline_event event;
 
 	(void)data;
-	while (poll(&pollfd, 1, -1) == 1 && read(fd, &event, sizeof(event)) == sizeof(event))
-		if (event.type == MEMOFFLINE_EVENT_PROGRESS)
+	for (;;) {
+		if (poll(&pollfd, 1, -1) != 1)
+			return NULL;
+		if (read(fd, &event, sizeof(event)) != sizeof(event))
+			usleep(1000);	/* nothing goes on: there is no event for a beginning */
+		else if (event.type == MEMOFFLINE_EVENT_PROGRESS)
 			printf("progress done=%llu left=%lld\n", event.progress.nr_done, (long long)event.progress.nr_left);
-	return NULL;
+	}
 }
 
 static void obey(const char *line)
