@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # lab: --topology one-node-dimm --append memhp_default_state=online_movable
 # The command takes several blocks offline with the core: all are emptied at once. Blocks 32-39 are a DIMM on the only node.
+bats_require_minimum_version 1.5.0
 load common
 
 blocks="32 33 34 35 36 37 38 39"
