@@ -66,6 +66,7 @@ static void fill(int fd)
 static void a_blocked_write_can_be_killed(void **state)
 {
 	struct mo_worker *worker;
+	bool abandoned = false;
 	char path[32];
 	int fds[2];
 
@@ -75,9 +76,8 @@ static void a_blocked_write_can_be_killed(void **state)
 	snprintf(path, sizeof(path), "/dev/fd/%d", fds[1]);
 	assert_int_equal(mo_worker_start(ctx, "offline", path, &worker), 0);
 	assert_int_equal(wait_worker(worker, 50), 0);
-	mo_worker_kill(worker);
-	assert_int_equal(wait_worker(worker, 10000), 1);
-	assert_int_equal(mo_worker_finish(worker), -EINTR);
+	assert_int_equal(mo_worker_end(worker, &abandoned), -EINTR);
+	assert_false(abandoned);
 	close(fds[0]);
 	close(fds[1]);
 }
