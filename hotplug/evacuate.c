@@ -223,7 +223,8 @@ static bool make_outcome(struct evacuation *evacuation)
 	size_t nr = evacuation->txn->nr_wanted, i;
 
 	evacuation->outcome_bytes = sizeof(*evacuation->outcome) + nr * sizeof(*evacuation->outcome->errors);
-	evacuation->outcome = mmap(NULL, evacuation->outcome_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	evacuation->outcome = mmap(NULL, evacuation->outcome_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+				   -1, 0);
 	if (evacuation->outcome == MAP_FAILED)
 		return false;
 	for (i = 0; i < nr; i++)

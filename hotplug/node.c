@@ -221,7 +221,8 @@ static bool read_number(const char **at, unsigned int *number)
 	return value < MO_NODE_WORDS * 64;
 }
 
-static int add_range(struct mo_memory *memory, unsigned int first, unsigned int last, uint64_t *words, uint32_t *nr_words)
+static int add_range(struct mo_memory *memory, unsigned int first, unsigned int last, uint64_t *words,
+		     uint32_t *nr_words)
 {
 	const struct mo_node *node;
 	unsigned int i;

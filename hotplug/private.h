@@ -275,7 +275,8 @@ struct mo_core_evacuated {
 	int error;
 };
 /* Empty all that is quarantined; waits till that is done. Sets no error text: its caller is a process of its own. */
-int mo_session_evacuate(struct mo_session *session, const struct mo_core_terms *terms, struct mo_core_evacuated *evacuated);
+int mo_session_evacuate(struct mo_session *session, const struct mo_core_terms *terms,
+			struct mo_core_evacuated *evacuated);
 struct mo_core_progress {
 	uint64_t done_pages;		/* moved or evicted */
 	uint64_t stuck_pfn;		/* NO_PFN: none */
@@ -368,7 +369,7 @@ int mo_worker_start(struct mo_ctx *ctx, const char *text, const char *path, stru
 int mo_worker_fd(const struct mo_worker *worker);
 /* Waits for the end and frees. 0, the function's negative errno, -EINTR when it was killed. */
 int mo_worker_finish(struct mo_worker *worker);
-/* SIGKILL, which also ends the wait for the hotplug lock; then as above. ABANDONED: the kernel does not let go of it. */
+/* SIGKILL, which also ends the wait for the hotplug lock; then as above. ABANDONED: the kernel keeps it. */
 int mo_worker_end(struct mo_worker *worker, bool *abandoned);
 /* Nodes with memory that a worker may not use, "" when none: why the root cpuset could not be entered. */
 const char *mo_worker_cpuset_problem(struct mo_ctx *ctx);

@@ -389,7 +389,8 @@ int mo_session_release(struct mo_session *session, uint64_t start_pfn, uint64_t 
 	return REQUEST(session, RELEASE, &arg);
 }
 
-int mo_session_evacuate(struct mo_session *session, const struct mo_core_terms *terms, struct mo_core_evacuated *evacuated)
+int mo_session_evacuate(struct mo_session *session, const struct mo_core_terms *terms,
+			struct mo_core_evacuated *evacuated)
 {
 	static const uint32_t flags[] = {
 		[MO_SWAP_AUTO] = MEMOFFLINE_EVACUATE_FALLBACK,

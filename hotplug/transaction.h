@@ -98,8 +98,8 @@ void mo_engine_tidy(struct mo_ctx *ctx);
 /* ---- evacuate.c ---- */
 /*
  * With the core: empty all blocks that are wanted, at once. Those with pages that stay have failed. What can't be done
- * so is left to the attempts on each block. -EBUSY: pages stay; -ETIMEDOUT: the same, for the deadline passed; -EINTR: a
- * stop was asked for; -ENOSPC: other memory has no room, and no part will do.
+ * so is left to the attempts on each block. -EBUSY: pages stay; -ETIMEDOUT: the same, for the deadline passed;
+ * -EINTR: a stop was asked for; -ENOSPC: other memory has no room, and no part will do.
  */
 int mo_evacuate_blocks(struct mo_transaction *txn, bool takes_part);
 /* The block is usual memory again, right before its turn. */

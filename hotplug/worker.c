@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A call of the kernel in a process of its own. The kernel may loop in a write to sysfs for ever, and while it waits for
- * the hotplug lock it looks at no signal but SIGKILL: only a process that can be killed makes a deadline hold.
+ * A call of the kernel in a process of its own. The kernel may loop in a write to sysfs for ever, and while it waits
+ * for the hotplug lock it looks at no signal but SIGKILL: only a process that can be killed makes a deadline hold.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -57,7 +57,7 @@ struct job {
 	unsigned int nr_seats;		/* workers that may still join this pass; under crew.lock */
 	unsigned int nr_at_work;	/* under crew.lock */
 	struct mo_migration migration;	/* the caller's part */
-	unsigned int *order;		/* indexes of chunks, taken from the last: those with most pages; NULL: as they lie */
+	unsigned int *order;		/* of the chunks, those with most pages last; NULL: as they lie */
 	struct chunk chunks[];		/* by address */
 };
 
@@ -570,7 +570,9 @@ static void sort_chunks(struct job *job)
 	if (!job->order)
 		return;
 	for (i = 0; i < job->nr_chunks; i++) {
-		job->chunks[i].nr_used = mo_count_used(job->chunks[i].start_pfn, job->chunks[i].start_pfn + pageblock_nr_pages);
+		struct chunk *chunk = &job->chunks[i];
+
+		chunk->nr_used = mo_count_used(chunk->start_pfn, chunk->start_pfn + pageblock_nr_pages);
 		job->order[i] = i;
 	}
 	sort_r(job->order, job->nr_chunks, sizeof(*job->order), by_pages, NULL, job->chunks);

@@ -138,7 +138,7 @@ int mo_quarantine_add(struct mo_quarantine *quarantine, unsigned long start_pfn,
 	return 0;
 }
 
-/* Takes [start_pfn, end_pfn) out of a range, which it overlaps; TAIL is for what is left behind it. True: it was used. */
+/* Takes [start_pfn, end_pfn) out of a range, which it overlaps; what is left behind it becomes TAIL. True: it did. */
 static bool cut_out(struct held *range, unsigned long start_pfn, unsigned long end_pfn, struct held *tail)
 {
 	unsigned long first_pfn = max(start_pfn, range->start_pfn), last_pfn = min(end_pfn, range->end_pfn);

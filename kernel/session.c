@@ -26,7 +26,7 @@
 struct mo_session {
 	struct mutex lock;		/* guards what a request leaves: is_busy to nr_read */
 	struct mo_quarantine quarantine;	/* the busy one's */
-	u64 nr_used;			/* likewise: pages to be moved out of all that is quarantined, as last counted */
+	u64 nr_used;			/* likewise: pages in use in all that is quarantined, as last counted */
 	bool is_busy;			/* a request that changes something is under way */
 	bool is_evacuating;
 	u64 start_ns;			/* of the evacuation, since boot */

@@ -195,14 +195,14 @@ struct memoffline_report {
 
 /*
  * MEMOFFLINE_QUARANTINE: from now on nothing is allocated from the range, until it is released or the file is closed.
- * The range is aligned to memory sections (128 MiB on x86) and is online memory, each section in one zone. It is added to those that
- * this file has already. On an error nothing has changed.
+ * The range is aligned to memory sections (128 MiB on x86) and is online memory, each section in one zone. It is added
+ * to those that this file has already. On an error nothing has changed.
  *
  *	EBUSY	another file has a part of it: out_owner_pid; or, with out_owner_pid 0, memory in the section at
  *		out_bad_pfn can't move
  *	ENODEV	not all of the range is online memory
- *	ENOSPC	the rest of the machine and swap have no room for what is in all ranges of this file: out_nr_used pages are
- *		more than out_nr_room
+ *	ENOSPC	the rest of the machine and swap have no room for what is in all ranges of this file: out_nr_used
+ *		pages are more than out_nr_room
  *	EALREADY an evacuation is under way on this file
  */
 struct memoffline_quarantine {
