@@ -52,6 +52,7 @@ struct job {
 	u64 start_ns;			/* since boot */
 	unsigned long deadline;		/* jiffies, if the evacuation has one */
 	unsigned long last_progress;	/* jiffies */
+	bool may_stall;			/* every page had its turn, and none awaits I/O: without progress it may end */
 	struct task_struct *caller;	/* NULL: nobody that signals reach */
 	bool caches_on;			/* the LRU caches, which the caller has disabled, for the first pass */
 	unsigned int nr_seats;		/* workers that may still join this pass; under crew.lock */
@@ -98,6 +99,11 @@ static bool has_passed(unsigned long deadline)
 	return deadline && time_after(jiffies, deadline);
 }
 
+static bool has_stalled(const struct job *job)
+{
+	return job->may_stall && has_limit_passed(job->evacuation->stall_ms, READ_ONCE(job->last_progress));
+}
+
 bool mo_migration_is_over(const struct mo_migration *migration)
 {
 	return is_interrupted(migration->caller) || has_passed(migration->deadline);
@@ -116,6 +122,7 @@ static void note_progress(struct job *job, unsigned long nr_pages)
 		return;
 	atomic_long_add(nr_pages, &job->nr_progress);
 	atomic_long_add(nr_pages, &job->nr_done);
+	WRITE_ONCE(job->last_progress, jiffies);
 	if (!job->evacuation->progress)
 		return;
 	atomic_long_add(nr_pages, &job->evacuation->progress->nr_done);
@@ -189,6 +196,7 @@ static void prepare(struct mo_migration *migration, struct job *job)
 	migration->nr_moved = 0;
 	migration->nr_evicted = 0;
 	migration->nr_split = 0;
+	migration->last_hugetlb_pfn = 0;
 	migration->caller = job->caller;
 	migration->deadline = job->deadline;
 	migration->evacuation = job->evacuation;
@@ -208,7 +216,7 @@ static void empty_chunks(struct job *job, struct mo_migration *migration)
 	long i;
 
 	prepare(migration, job);
-	while (!mo_migration_is_over(migration)) {
+	while (!mo_migration_is_over(migration) && !has_stalled(job)) {
 		i = atomic_long_dec_return(&job->nr_todo);
 		if (i < 0)
 			break;
@@ -329,8 +337,6 @@ static void run_pass(struct job *job)
 	open_seats(job, nr_workers_for(job->evacuation) - 1);
 	empty_chunks(job, &job->migration);
 	close_seats(job);
-	if (atomic_long_read(&job->nr_progress))
-		job->last_progress = jiffies;
 	job->nr_pass++;
 }
 
@@ -406,9 +412,8 @@ static void look(const struct job *job, struct mo_report *scratch, struct outloo
 }
 
 /* The reason for which there is no other pass, or NONE. */
-static enum memoffline_reason verdict(const struct job *job, struct mo_report *scratch)
+static enum memoffline_reason verdict(struct job *job, struct mo_report *scratch)
 {
-	const struct mo_evacuation *evacuation = job->evacuation;
 	struct outlook outlook;
 
 	if (is_interrupted(job->caller))
@@ -420,9 +425,8 @@ static enum memoffline_reason verdict(const struct job *job, struct mo_report *s
 	look(job, scratch, &outlook);
 	if (outlook.is_hopeless)
 		return MEMOFFLINE_REASON_UNKNOWN;	/* the pages tell */
-	if (!outlook.awaits_io && has_limit_passed(evacuation->stall_ms, job->last_progress))
-		return MEMOFFLINE_REASON_STALL;
-	return MEMOFFLINE_REASON_NONE;
+	job->may_stall = !outlook.awaits_io;
+	return has_stalled(job) ? MEMOFFLINE_REASON_STALL : MEMOFFLINE_REASON_NONE;
 }
 
 /*

@@ -503,9 +503,13 @@ static int evacuate(struct attempt *attempt)
 	int err;
 
 	trace_memoffline_begin(span.start_pfn, span.nr_pages, evacuation.deadline_ms, evacuation.stall_ms);
-	err = mo_evacuate(&evacuation);
+	err = mo_quarantine_is_held(span.start_pfn, span.nr_pages) ? -EPERM : mo_evacuate(&evacuation);
+	if (!err && !mo_quarantine_is_isolated(span.start_pfn, span.nr_pages))
+		err = -EPERM;
 	if (err == -ENOMEM)
 		attempt->report->reason = MEMOFFLINE_REASON_NO_TARGET;
+	if (err == -EPERM)
+		attempt->report->reason = MEMOFFLINE_REASON_ISOLATION;
 	show_kept(attempt->report, 0);
 	return err;
 }

@@ -143,6 +143,7 @@ static inline int mo_isolate(unsigned long *pfn, unsigned long end_pfn, unsigned
 			     struct mo_batch *batch) { return -ENOSYS; }
 static inline unsigned long mo_putback(struct mo_batch *batch) { return 0; }
 static inline unsigned long mo_first_used(unsigned long pfn, unsigned long end_pfn) { return pfn; }
+static inline unsigned long mo_count_used(unsigned long pfn, unsigned long end_pfn) { return 0; }
 #endif
 
 /* ---- quarantine.c ---- */
@@ -169,6 +170,10 @@ int mo_quarantine_add(struct mo_quarantine *quarantine, unsigned long start_pfn,
 /* -ENOENT: the owner does not have all of it; -ENOMEM. Then nothing has changed. */
 int mo_quarantine_release(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages,
 			  unsigned long *nr_used);	/* pages in use in it; may be NULL */
+/* Isolates again what somebody else has let go. */
+void mo_quarantine_renew(struct mo_quarantine *quarantine);
+bool mo_quarantine_is_held(unsigned long start_pfn, unsigned long nr_pages);	/* a part of it, by anybody */
+bool mo_quarantine_is_isolated(unsigned long start_pfn, unsigned long nr_pages);	/* all of it, by anybody */
 /* Huge pages that are free in their pool leave it, as when a block goes offline: they are no targets any more. */
 void mo_quarantine_dissolve_free(struct mo_quarantine *quarantine);
 void mo_quarantine_release_all(struct mo_quarantine *quarantine);
@@ -277,6 +282,7 @@ struct mo_migration {
 	unsigned long nr_moved;		/* pages */
 	unsigned long nr_evicted;	/* pages */
 	unsigned long nr_split;		/* folios */
+	unsigned long last_hugetlb_pfn;	/* for which the source's own pool was asked; 0: none yet */
 	unsigned long nr_left;		/* pages that eviction put back to the LRU, no longer in the batch */
 
 	int error;			/* of the last folio that stayed */

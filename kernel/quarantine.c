@@ -5,7 +5,8 @@
  * hold for what is left.
  *
  * An isolated block can't go offline: the kernel refuses to isolate it again. So a range lasts until its owner
- * releases it, and its struct pages last as long.
+ * releases it, and its struct pages last as long. One exception: alloc_contig_range(), which finds it isolated, lifts
+ * that when it gives up. Before each evacuation it is renewed, and the notifier refuses what is held.
  */
 #include <linux/list.h>
 #include <linux/memory_hotplug.h>
@@ -86,6 +87,19 @@ static int isolate(unsigned long start_pfn, unsigned long end_pfn, unsigned long
 		return err;
 	}
 	return 0;
+}
+
+static bool is_isolated(unsigned long start_pfn, unsigned long end_pfn)
+{
+	unsigned long pfn;
+
+	for (pfn = start_pfn; pfn < end_pfn; pfn += pageblock_nr_pages) {
+		struct page *page = pfn_to_online_page(pfn);
+
+		if (page && !mo_is_isolated(page))
+			return false;
+	}
+	return true;
 }
 
 /* ---- what owners ask for ---- */
@@ -206,6 +220,63 @@ void mo_quarantine_release_all(struct mo_quarantine *quarantine)
 		if (range->owner == quarantine)
 			cut_out(range, range->start_pfn, range->end_pfn, NULL);
 	mutex_unlock(&ranges_lock);
+}
+
+/* What can't be isolated now stays as it is: it is given away from meanwhile, no more. */
+static void renew(const struct held *range)
+{
+	unsigned long pfn, next_pfn, bad_pfn;
+
+	for (pfn = range->start_pfn; pfn < range->end_pfn; pfn = next_pfn) {
+		next_pfn = min(ALIGN(pfn + 1, PAGES_PER_SECTION), range->end_pfn);
+		if (is_isolated(pfn, next_pfn))
+			continue;
+		mo_unisolate_range(pfn, next_pfn);
+		isolate(pfn, next_pfn, &bad_pfn);
+	}
+}
+
+static bool has_all(const struct mo_quarantine *quarantine)
+{
+	struct held *range;
+	bool has = true;
+
+	mutex_lock(&ranges_lock);
+	list_for_each_entry(range, &ranges, link)
+		if (range->owner == quarantine)
+			has &= is_isolated(range->start_pfn, range->end_pfn);
+	mutex_unlock(&ranges_lock);
+	return has;
+}
+
+void mo_quarantine_renew(struct mo_quarantine *quarantine)
+{
+	struct held *range;
+
+	if (has_all(quarantine))
+		return;		/* as a rule: the other lock may be waited for long */
+	mo_online_mems_get();
+	mutex_lock(&ranges_lock);
+	list_for_each_entry(range, &ranges, link)
+		if (range->owner == quarantine)
+			renew(range);
+	mutex_unlock(&ranges_lock);
+	mo_online_mems_put();
+}
+
+bool mo_quarantine_is_held(unsigned long start_pfn, unsigned long nr_pages)
+{
+	bool is_held;
+
+	mutex_lock(&ranges_lock);
+	is_held = find_overlap(start_pfn, start_pfn + nr_pages);
+	mutex_unlock(&ranges_lock);
+	return is_held;
+}
+
+bool mo_quarantine_is_isolated(unsigned long start_pfn, unsigned long nr_pages)
+{
+	return is_isolated(start_pfn, start_pfn + nr_pages);
 }
 
 void mo_quarantine_dissolve_free(struct mo_quarantine *quarantine)

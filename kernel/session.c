@@ -278,6 +278,7 @@ static int evacuate_spans(struct mo_session *session, struct mo_evacuation *evac
 	unsigned int deadline_ms = evacuation->deadline_ms;
 	int err;
 
+	mo_quarantine_renew(&session->quarantine);
 	mo_quarantine_dissolve_free(&session->quarantine);
 	while (nr) {
 		evacuation->spans = spans;

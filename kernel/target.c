@@ -321,8 +321,11 @@ unsigned long mo_targets_room(const struct mo_targets *targets)
 	unsigned long nr = get_nr_swap_pages();
 	unsigned int i;
 
-	for (i = 0; i < targets->nr_nodes; i++)
-		nr += room_of(targets, targets->nodes[i]);
+	for (i = 0; i < targets->nr_nodes; i++) {
+		int nid = targets->nodes[i];
+
+		nr += room_of(targets, nid) + (nid != targets->source_nid ? mo_free_in_pools(nid) : 0);
+	}
 	return nr;
 }
 

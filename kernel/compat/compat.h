@@ -118,8 +118,10 @@ bool mo_counts_single_pages(void);
  */
 bool mo_is_mapped_at(struct folio *folio, struct vm_area_struct *vma, unsigned long *addr);
 
+bool mo_is_isolated(struct page *page);			/* nothing is allocated from its pageblock; if unknown, too */
 bool mo_is_cma(struct page *page);			/* its pageblock belongs to a CMA area */
 bool mo_is_promised(unsigned long nr_pages);		/* all free huge pages of that size are reserved */
+unsigned long mo_free_in_pools(int nid);		/* pages that are free in the pools of huge pages */
 u64 mo_kpageflags(struct page *page);			/* 0 where the kernel can't say */
 bool mo_node_is_top_tier(int nid);
 bool mo_file_can_migrate(struct address_space *mapping);	/* has migrate_folio, and may be looked into */

@@ -384,25 +384,55 @@ u64 mo_kpageflags(struct page *page)
 }
 
 #ifdef CONFIG_HUGETLB_PAGE
+static struct hstate *pool_of(unsigned long size)
+{
+	return has(MEMOFFLINE_FEATURE_POOLS) ? MO_CALL(size_to_hstate)(size) : NULL;
+}
+
 bool mo_is_promised(unsigned long nr_pages)
 {
-	struct hstate *pool = has(MEMOFFLINE_FEATURE_POOLS) ? MO_CALL(size_to_hstate)(nr_pages << PAGE_SHIFT) : NULL;
+	struct hstate *pool = pool_of(nr_pages << PAGE_SHIFT);
 
 	/* Without the pool's lock: the answer is old a moment later in any case. */
 	return pool && data_race(pool->free_huge_pages <= pool->resv_huge_pages);
+}
+
+static unsigned long free_in_pool(struct hstate *pool, int nid)
+{
+	/* Likewise. */
+	return pool ? data_race(pool->free_huge_pages_node[nid]) * pages_per_huge_page(pool) : 0;
+}
+
+unsigned long mo_free_in_pools(int nid)
+{
+	return free_in_pool(pool_of(PMD_SIZE), nid) + free_in_pool(pool_of(PUD_SIZE), nid);
 }
 #else
 bool mo_is_promised(unsigned long nr_pages)
 {
 	return false;
 }
+
+unsigned long mo_free_in_pools(int nid)
+{
+	return 0;
+}
 #endif
+
+static unsigned long migratetype_of(struct page *page)
+{
+	return MO_CALL(get_pfnblock_flags_mask)(page, page_to_pfn(page), MIGRATETYPE_MASK);
+}
+
+bool mo_is_isolated(struct page *page)
+{
+	return !has(MEMOFFLINE_FEATURE_QUARANTINE) || migratetype_of(page) == MIGRATE_ISOLATE;
+}
 
 #ifdef CONFIG_CMA
 bool mo_is_cma(struct page *page)
 {
-	return has(MEMOFFLINE_FEATURE_CMA) &&
-	       MO_CALL(get_pfnblock_flags_mask)(page, page_to_pfn(page), MIGRATETYPE_MASK) == MIGRATE_CMA;
+	return has(MEMOFFLINE_FEATURE_CMA) && migratetype_of(page) == MIGRATE_CMA;
 }
 #else
 bool mo_is_cma(struct page *page)

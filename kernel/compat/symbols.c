@@ -67,9 +67,7 @@ MO_DEFINE(dissolve_free_hugetlb_folios)
 MO_DEFINE(dissolve_free_huge_pages)
 #endif
 #endif
-#ifdef CONFIG_CMA
 MO_DEFINE(get_pfnblock_flags_mask)
-#endif
 #if MO_IS_6_12
 MO_DEFINE(isolate_hugetlb)
 MO_DEFINE(split_huge_page_to_list_to_order)
@@ -110,9 +108,7 @@ static const struct symbol symbols[] = {
 	MO_SYMBOL(dissolve_free_huge_pages, MEMOFFLINE_FEATURE_POOLS),
 #endif
 #endif
-#ifdef CONFIG_CMA
-	MO_SYMBOL(get_pfnblock_flags_mask, MEMOFFLINE_FEATURE_CMA),
-#endif
+	MO_SYMBOL(get_pfnblock_flags_mask, MEMOFFLINE_FEATURE_CMA | MEMOFFLINE_FEATURE_QUARANTINE),
 #if MO_IS_6_12
 	MO_SYMBOL(isolate_hugetlb, MEMOFFLINE_FEATURE_KERNEL_OPS),
 	MO_SYMBOL(split_huge_page_to_list_to_order, MEMOFFLINE_FEATURE_SPLIT),

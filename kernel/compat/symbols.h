@@ -73,9 +73,7 @@ MO_DECLARE(dissolve_free_hugetlb_folios);
 MO_DECLARE(dissolve_free_huge_pages);
 #endif
 #endif
-#ifdef CONFIG_CMA
 MO_DECLARE(get_pfnblock_flags_mask);
-#endif
 #if MO_IS_6_12
 MO_DECLARE(isolate_hugetlb);
 MO_DECLARE(split_huge_page_to_list_to_order);
