@@ -15,6 +15,7 @@
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/isolation.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
@@ -64,6 +65,8 @@ struct job {
 
 struct worker {
 	struct task_struct *task;
+	int nid;			/* whose processors it runs on; NUMA_NO_NODE: any */
+	struct cpumask cpus;
 	struct mo_migration migration;
 };
 
@@ -274,6 +277,38 @@ static void leave(struct job *job, const struct mo_migration *migration)
 	spin_unlock(&crew.lock);
 }
 
+static unsigned int nr_workers_for(const struct mo_evacuation *evacuation)
+{
+	unsigned int nr = evacuation->nr_workers;
+
+	if (!nr)
+		nr = cpumask_weight(cpumask_of_node(pfn_to_nid(evacuation->spans[0].start_pfn)));
+	if (!nr)	/* a node without processors */
+		nr = num_online_cpus();
+	return min(nr, crew.nr_workers + 1);
+}
+
+/* Where it copies from, as long as there is a processor for each. */
+static int node_for(const struct job *job)
+{
+	int nid = job->targets.source_nid;
+
+	return cpumask_weight(cpumask_of_node(nid)) < nr_workers_for(job->evacuation) ? NUMA_NO_NODE : nid;
+}
+
+/* Processors that were set apart from threads of the kernel stay so. */
+static void settle(struct worker *worker, int nid)
+{
+	const struct cpumask *ours = housekeeping_cpumask(HK_TYPE_KTHREAD);
+
+	if (worker->nid == nid)
+		return;
+	worker->nid = nid;
+	if (nid == NUMA_NO_NODE || !cpumask_and(&worker->cpus, cpumask_of_node(nid), ours))
+		cpumask_copy(&worker->cpus, ours);
+	set_cpus_allowed_ptr(current, &worker->cpus);
+}
+
 static int work(void *data)
 {
 	struct worker *worker = data;
@@ -283,6 +318,7 @@ static int work(void *data)
 		wait_event_idle(crew.start, kthread_should_stop() || (job = join()));
 		if (!job)
 			continue;
+		settle(worker, node_for(job));
 		empty_chunks(job, &worker->migration);
 		leave(job, &worker->migration);
 		job = NULL;
@@ -310,17 +346,6 @@ static void close_seats(struct job *job)
 	wait_event(crew.done, !READ_ONCE(job->nr_at_work));
 	spin_lock(&crew.lock);	/* what they counted is seen, and nobody touches the job any more */
 	spin_unlock(&crew.lock);
-}
-
-static unsigned int nr_workers_for(const struct mo_evacuation *evacuation)
-{
-	unsigned int nr = evacuation->nr_workers;
-
-	if (!nr)
-		nr = cpumask_weight(cpumask_of_node(pfn_to_nid(evacuation->spans[0].start_pfn)));
-	if (!nr)	/* a node without processors */
-		nr = num_online_cpus();
-	return min(nr, crew.nr_workers + 1);
 }
 
 unsigned int mo_evacuate_nr_workers(void)
@@ -645,6 +670,7 @@ static struct worker *new_worker(unsigned int i)
 
 	if (!worker)
 		return NULL;
+	worker->nid = NUMA_NO_NODE;
 	worker->task = kthread_run(work, worker, "memoffline/%u", i);
 	if (IS_ERR(worker->task)) {
 		kvfree(worker);
