@@ -136,7 +136,8 @@ static void make_options(struct option *options)
 		{ "touchers", required_argument, NULL, 'T' }, { "family", required_argument, NULL, 'f' },
 		{ "in-block", required_argument, NULL, 'b' }, { "kernel", required_argument, NULL, 'k' },
 		{ "nice", required_argument, NULL, 'N' }, { "bind", required_argument, NULL, 'B' },
-		{ "kept-percent", required_argument, NULL, 'K' }, { "mlock", no_argument, NULL, 'm' }, { "help", no_argument, NULL, 'h' }, { 0 }
+		{ "kept-percent", required_argument, NULL, 'K' },
+		{ "mlock", no_argument, NULL, 'm' }, { "help", no_argument, NULL, 'h' }, { 0 }
 	};
 
 	for (int kind = 0; kind < NR_REGION_KINDS; kind++)
