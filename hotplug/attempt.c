@@ -201,7 +201,8 @@ static struct watch watch_begin(struct mo_attempt *attempt)
 	attempt->wall_ms = mo_wall_ms();
 	attempt->phase = MO_PHASE_ISOLATE;
 	attempt->stuck_pfn = NO_PFN;
-	count_pages(&watch);
+	if (!attempt->is_emptied)
+		count_pages(&watch);
 	attempt->pages_before = attempt->pages_left;
 	watch.fewest_pages = attempt->pages_left;
 	return watch;
@@ -223,11 +224,13 @@ void mo_attempt_run(struct mo_attempt *attempt)
 		mo_evidence_reset(attempt->evidence, watch.start_pfn, watch.nr_pages);
 	tell(attempt);
 	snprintf(path, sizeof(path), "/sys/devices/system/memory/memory%u/state", attempt->block);
-	attempt->error = mo_worker_start(mo_memory_ctx(attempt->memory), attempt->word, path, &watch.worker);
+	attempt->error = mo_worker_start(mo_memory_ctx(attempt->memory), attempt->word, path, attempt->before,
+					 attempt->before_data, &watch.worker);
 	if (!attempt->error)
 		run_worker(&watch);
 	mo_memory_refresh(attempt->memory, attempt->block);
-	count_pages(&watch);
+	if (!attempt->is_emptied || attempt->error)
+		count_pages(&watch);
 	if (attempt->evidence)
 		mo_evidence_poll(attempt->evidence);
 	attempt->elapsed_ms = mo_now_ms() - watch.start_ms;

@@ -43,7 +43,11 @@ static int refuse(struct mo_transaction *txn, size_t i)
 static int take_block(struct mo_transaction *txn, size_t i)
 {
 	struct mo_item *item = &txn->items[i];
-	struct mo_step_limits limits = { txn->deadline_ms, txn->request->stall_ms, txn->request->stop_fd };
+	struct mo_turn turn = { txn, i };
+	const struct mo_write order = {
+		.deadline_ms = txn->deadline_ms, .stall_ms = txn->request->stall_ms, .stop_fd = txn->request->stop_fd,
+		.before = item->is_quarantined ? mo_evacuate_hand_over : NULL, .data = &turn,
+	};
 	int err;
 
 	if (item->verdict == MO_VERDICT_DONE) {
@@ -58,8 +62,8 @@ static int take_block(struct mo_transaction *txn, size_t i)
 	if (txn->has_terms && !item->is_emptied)
 		return refuse(txn, i);	/* the kernel's own attempt would not keep to them */
 	mo_transaction_mark(txn, i, MO_MARK_BEGUN);
+	err = mo_transaction_write(txn, i, "offline", &order);
 	mo_evacuate_release(txn, i);
-	err = mo_transaction_write(txn, i, "offline", &limits);
 	if (item->result->outcome == MO_OUTCOME_VANISHED) {
 		mo_report_add_note(txn->report, "memory%u was removed by somebody else meanwhile", item->block);
 		txn->nr_done++;

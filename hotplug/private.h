@@ -363,8 +363,9 @@ struct mo_worker;
 typedef int mo_worker_fn(void *data);
 /* Fork a process that calls FN. */
 int mo_worker_run(mo_worker_fn *fn, void *data, struct mo_worker **worker);
-/* Fork a process, in the root cpuset where it can, that writes TEXT to PATH. */
-int mo_worker_start(struct mo_ctx *ctx, const char *text, const char *path, struct mo_worker **worker);
+/* Fork a process, in the root cpuset where it can, that calls BEFORE, unless it is NULL, and writes TEXT to PATH. */
+int mo_worker_start(struct mo_ctx *ctx, const char *text, const char *path, mo_worker_fn *before, void *data,
+		    struct mo_worker **worker);
 /* Readable when it ended. Belongs to the worker. */
 int mo_worker_fd(const struct mo_worker *worker);
 /* Waits for the end and frees. 0, the function's negative errno, -EINTR when it was killed. */
@@ -442,6 +443,9 @@ struct mo_attempt {
 	struct mo_memory *memory;
 	struct mo_pages *pages;		/* NULL: content can't be seen */
 	struct mo_evidence *evidence;	/* or NULL */
+	bool is_emptied;		/* its pages are looked at when it fails all the same */
+	mo_worker_fn *before;		/* just before the write, in its process; or NULL */
+	void *before_data;
 	uint32_t block;			/* number */
 	const char *word;		/* what to write */
 	uint64_t deadline_ms;		/* on mo_now_ms()'s clock; 0: none */

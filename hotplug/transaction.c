@@ -266,7 +266,7 @@ void mo_transaction_mark(struct mo_transaction *txn, size_t i, enum mo_journal_m
 		mo_report_add_note(txn->report, "%s", mo_ctx_error(txn->ctx));
 }
 
-int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word, const struct mo_step_limits *limits)
+int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word, const struct mo_write *order)
 {
 	struct mo_item *item = &txn->items[i];
 	bool leaves = !strcmp(word, "offline");	/* on the way back there is nothing to count and nobody to blame */
@@ -275,8 +275,9 @@ int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word,
 		.pages = leaves ? txn->pages : NULL,
 		.evidence = leaves ? txn->evidence : NULL,
 		.block = item->block, .word = word,
-		.deadline_ms = limits->deadline_ms, .stall_ms = limits->stall_ms, .stop_fd = limits->stop_fd,
+		.deadline_ms = order->deadline_ms, .stall_ms = order->stall_ms, .stop_fd = order->stop_fd,
 		.tick = tell, .data = txn,
+		.is_emptied = leaves && item->is_emptied, .before = order->before, .before_data = order->data,
 	};
 	struct mo_block_result *result = item->result;
 
@@ -285,7 +286,7 @@ int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word,
 	result->error = attempt.error;
 	result->elapsed_ms += attempt.elapsed_ms;
 	if (!result->pages_before)
-		result->pages_before = attempt.pages_before;
+		result->pages_before = attempt.is_emptied ? item->pages : attempt.pages_before;
 	if (leaves)
 		mo_engine_conclude(txn, item, &attempt);
 	txn->abandoned |= attempt.abandoned;
@@ -313,16 +314,16 @@ static int came_elsewhere(struct mo_transaction *txn, struct mo_item *item, enum
 
 int mo_transaction_restore(struct mo_transaction *txn, size_t i)
 {
-	struct mo_step_limits limits = { mo_now_ms() + RESTORE_MS, 0, -1 };
+	struct mo_write order = { .deadline_ms = mo_now_ms() + RESTORE_MS, .stop_fd = -1 };
 	struct mo_item *item = &txn->items[i];
 	const struct mo_block *block;
 	int err;
 
 	txn->progress.phase = MO_PHASE_ROLLBACK;
-	err = mo_transaction_write(txn, i, mo_online_word(item->before.zone), &limits);
+	err = mo_transaction_write(txn, i, mo_online_word(item->before.zone), &order);
 	/* A zone that the kernel no longer accepts there: better online elsewhere than lost. */
 	if (err == -EINVAL)
-		err = mo_transaction_write(txn, i, "online", &limits);
+		err = mo_transaction_write(txn, i, "online", &order);
 	item->result->outcome = err ? MO_OUTCOME_ROLLBACK_FAILED : MO_OUTCOME_ROLLED_BACK;
 	item->result->error = err;
 	if (err)

@@ -67,8 +67,14 @@ int mo_transaction_fill(struct mo_transaction *txn, size_t i, uint32_t block, en
 /* Once the items are filled: NR of them have to change, the first ones as far as their turn comes. */
 void mo_transaction_want(struct mo_transaction *txn, size_t nr);
 /* Write WORD to one block and put what came of it into its result. EVIDENCE: on failure say which pages stayed. */
-struct mo_step_limits { uint64_t deadline_ms; uint32_t stall_ms; int stop_fd; };
-int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word, const struct mo_step_limits *limits);
+struct mo_write {
+	uint64_t deadline_ms;
+	uint32_t stall_ms;
+	int stop_fd;
+	mo_worker_fn *before;		/* called just before the write, in its process; or NULL */
+	void *data;
+};
+int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word, const struct mo_write *order);
 /* Tell of pages that leave before the first block's turn. */
 void mo_transaction_tell(struct mo_transaction *txn, uint64_t pages_left, uint64_t stuck_pfn);
 /* Go on under the terms of the journal, unless the request says how much has to go. */
@@ -102,7 +108,13 @@ void mo_engine_tidy(struct mo_ctx *ctx);
  * -EINTR: a stop was asked for; -ENOSPC: other memory has no room, and no part will do.
  */
 int mo_evacuate_blocks(struct mo_transaction *txn, bool takes_part);
-/* The block is usual memory again, right before its turn. */
+/* BEFORE of a struct mo_write, DATA a struct mo_turn: the block is usual memory again, so late that nobody puts anything into it. */
+struct mo_turn {
+	struct mo_transaction *txn;
+	size_t i;
+};
+int mo_evacuate_hand_over(void *turn);
+/* The block is usual memory again, if it was not yet. */
 void mo_evacuate_release(struct mo_transaction *txn, size_t i);
 /* All that are still held are. */
 void mo_evacuate_end(struct mo_transaction *txn);

@@ -141,6 +141,8 @@ struct order {
 	const char *text;
 	int state_fd;
 	int cgroup_fd;		/* -1: it need not change its cpuset */
+	mo_worker_fn *before;
+	void *data;
 };
 
 static int write_state(void *data)
@@ -149,12 +151,15 @@ static int write_state(void *data)
 
 	if (order->cgroup_fd >= 0 && write(order->cgroup_fd, "0", 1) < 0)
 		return -EACCES;	/* EPERM is a driver's veto */
+	if (order->before)
+		order->before(order->data);
 	return write(order->state_fd, order->text, strlen(order->text)) < 0 ? -errno : 0;
 }
 
-int mo_worker_start(struct mo_ctx *ctx, const char *text, const char *path, struct mo_worker **out)
+int mo_worker_start(struct mo_ctx *ctx, const char *text, const char *path, mo_worker_fn *before, void *data,
+		    struct mo_worker **out)
 {
-	struct order order = { .text = text };
+	struct order order = { .text = text, .before = before, .data = data };
 	int err;
 
 	if (mo_ctx_get_sysroot(ctx))
