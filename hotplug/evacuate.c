@@ -91,7 +91,7 @@ static int work(void *data)
 	if (err)
 		return err;
 	terms.deadline_ms = time_left(evacuation);
-	terms.stall_ms = txn->request->stall_ms;
+	terms.stall_ms = txn->request->stall_ms == MO_STALL_USUAL ? txn->core.stall_ms : txn->request->stall_ms;
 	err = mo_session_evacuate(txn->session, &terms, &evacuation->outcome->answer);
 	evacuation->outcome->is_complete = !err;
 	return err;

@@ -329,6 +329,8 @@ enum mo_swap {
 /* "never", "fallback", "evict". -EINVAL: it is none of them. */
 int mo_swap_parse(const char *name, enum mo_swap *swap);
 
+#define MO_STALL_USUAL UINT32_MAX	/* 10 s; where the core empties several blocks at once, its parameter stall_ms */
+
 struct mo_request {
 	size_t size;		/* sizeof(struct mo_request) */
 	const char *target;	/* see mo_plan_new(); may be NULL when len_bytes is set */
@@ -337,7 +339,7 @@ struct mo_request {
 	enum mo_zone zone;	/* only blocks in this zone; MO_ZONE_UNKNOWN: any */
 	uint32_t flags;		/* MO_REQUEST_; unknown bits are refused with -EINVAL */
 	uint32_t timeout_ms;	/* for the whole transaction without its rollback; 0: none */
-	uint32_t stall_ms;	/* for no page moved; 0: none */
+	uint32_t stall_ms;	/* for no page moved; 0: none; MO_STALL_USUAL */
 	int stop_fd;		/* readable: stop and roll back; -1: none */
 	mo_progress_fn *progress;
 	void *data;

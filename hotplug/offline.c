@@ -45,7 +45,7 @@ static int take_block(struct mo_transaction *txn, size_t i)
 	struct mo_item *item = &txn->items[i];
 	struct mo_turn turn = { txn, i };
 	const struct mo_write order = {
-		.deadline_ms = txn->deadline_ms, .stall_ms = txn->request->stall_ms, .stop_fd = txn->request->stop_fd,
+		.deadline_ms = txn->deadline_ms, .stall_ms = txn->stall_ms, .stop_fd = txn->request->stop_fd,
 		.before = item->is_quarantined ? mo_evacuate_hand_over : NULL, .data = &turn,
 	};
 	int err;
@@ -195,7 +195,7 @@ static int explain(const struct mo_transaction *txn, int err, const char *after)
 		return mo_error(txn->ctx, err, "memory%u did not become free before the deadline; %s", first_failed(txn), after);
 	case MO_REASON_STALL:
 		return mo_error(txn->ctx, err, "no page of memory%u could be moved for %u ms; %s", first_failed(txn),
-				txn->request->stall_ms, after);
+				txn->stall_ms, after);
 	default:
 		return mo_error(txn->ctx, err, "memory%u can't go offline (%s); %s", first_failed(txn), strerror(-err), after);
 	}

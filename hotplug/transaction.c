@@ -9,6 +9,7 @@
 
 #include "transaction.h"
 
+#define STALL_MS 10000	/* the usual */
 #define RESTORE_MS 30000	/* for the kernel to bring one block back */
 
 const char *mo_online_word(enum mo_zone zone)
@@ -87,6 +88,7 @@ int mo_transaction_begin(struct mo_transaction *txn, struct mo_memory *memory, c
 	txn->len_bytes = request->len_bytes;
 	txn->start_ms = mo_now_ms();
 	txn->deadline_ms = request->timeout_ms ? txn->start_ms + request->timeout_ms : 0;
+	txn->stall_ms = request->stall_ms == MO_STALL_USUAL ? STALL_MS : request->stall_ms;
 	err = take_lock(txn, action, target);
 	if (err)
 		return err;

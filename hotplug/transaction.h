@@ -52,6 +52,7 @@ struct mo_transaction {
 	struct mo_progress progress;
 	uint64_t start_ms;
 	uint64_t deadline_ms;		/* 0: none */
+	uint32_t stall_ms;		/* for one block; 0: none */
 	uint64_t vmstat_moved;		/* pgmigrate_success when it began */
 	uint64_t nr_hugepages;		/* in the pool when it began */
 	enum mo_reason ended_by;	/* a limit or a stop ended it as a whole */

@@ -6,7 +6,6 @@
 #include "out.h"
 
 #define TIMEOUT_MS 300000
-#define STALL_MS 10000
 
 enum {
 	OPTION_STALL = OPTION_FIRST, OPTION_PARTIAL, OPTION_ALL_OR_NOTHING, OPTION_WAIT,
@@ -18,7 +17,7 @@ static const struct option_text options[] = {
 	REQUEST_OPTIONS,
 	ENGINE_OPTION,
 	{ 't', "timeout", "SECONDS", "give up after that long, rollback not counted; 0: never; the usual: 300" },
-	{ OPTION_STALL, "stall", "SECONDS", "give up when no page moved for that long; 0: never; the usual: 10" },
+	{ OPTION_STALL, "stall", "SECONDS", "give up when no page moved for that long; 0: never; the usual: 10, with the core 0.3" },
 	{ OPTION_PARTIAL, "partial", NULL, "keep what went when a block fails; the usual with a size" },
 	{ OPTION_ALL_OR_NOTHING, "all-or-nothing", NULL, "roll back when a block fails; the usual without a size" },
 	{ OPTION_WAIT, "wait", NULL, "wait for another memoffline till the timeout, rather than fail" },
@@ -163,7 +162,7 @@ static int run(struct call *call)
 	int id, status;
 
 	offline.request.timeout_ms = TIMEOUT_MS;
-	offline.request.stall_ms = STALL_MS;
+	offline.request.stall_ms = MO_STALL_USUAL;
 	while ((id = call_option(call)) != -1)
 		parse_option(&offline, id);
 	check_options(&offline);
