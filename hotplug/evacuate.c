@@ -251,7 +251,8 @@ int mo_evacuate_hand_over(void *data)
 	const struct mo_turn *turn = data;
 	const struct mo_transaction *txn = turn->txn;
 
-	return mo_session_release(txn->session, start_of(txn, &txn->items[turn->i]), mo_memory_block_pages(txn->memory));
+	return mo_session_release(txn->session, start_of(txn, &txn->items[turn->i]),
+				  mo_memory_block_pages(txn->memory));
 }
 
 void mo_evacuate_release(struct mo_transaction *txn, size_t i)

@@ -329,7 +329,7 @@ enum mo_swap {
 /* "never", "fallback", "evict". -EINVAL: it is none of them. */
 int mo_swap_parse(const char *name, enum mo_swap *swap);
 
-#define MO_STALL_USUAL UINT32_MAX	/* 10 s; where the core empties several blocks at once, its parameter stall_ms */
+#define MO_STALL_USUAL UINT32_MAX	/* 10 s; with the core, what its parameter stall_ms says */
 
 struct mo_request {
 	size_t size;		/* sizeof(struct mo_request) */

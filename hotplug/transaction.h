@@ -109,7 +109,10 @@ void mo_engine_tidy(struct mo_ctx *ctx);
  * -EINTR: a stop was asked for; -ENOSPC: other memory has no room, and no part will do.
  */
 int mo_evacuate_blocks(struct mo_transaction *txn, bool takes_part);
-/* BEFORE of a struct mo_write, DATA a struct mo_turn: the block is usual memory again, so late that nobody puts anything into it. */
+/*
+ * For a struct mo_write, in the process that writes: the block is usual memory again, so late that nobody puts
+ * anything into it.
+ */
 struct mo_turn {
 	struct mo_transaction *txn;
 	size_t i;
