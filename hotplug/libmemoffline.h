@@ -329,6 +329,18 @@ enum mo_swap {
 /* "never", "fallback", "evict". -EINVAL: it is none of them. */
 int mo_swap_parse(const char *name, enum mo_swap *swap);
 
+/* Which blocks make up a size. */
+enum mo_prefer {
+	MO_PREFER_CHEAPEST,	/* those from which fewest pages have to move */
+	/*
+	 * All blocks of those memory devices (ACPI modules, dax devices) that fit into it, cheapest device first, so
+	 * that they can be removed; then the cheapest blocks, of devices that are partly offline before others.
+	 */
+	MO_PREFER_WHOLE_DEVICES,
+};
+/* "cheapest", "whole-devices". -EINVAL: it is none of them. */
+int mo_prefer_parse(const char *name, enum mo_prefer *prefer);
+
 struct mo_request {
 	size_t size;		/* sizeof(struct mo_request) */
 	const char *target;	/* see mo_plan_new(); may be NULL when len_bytes is set */
@@ -346,10 +358,11 @@ struct mo_request {
 	const char *to_nodes;	/* "0,2-3": what leaves goes to these nodes alone; NULL: to any */
 	enum mo_swap swap;
 	uint32_t max_mib_s;	/* MiB moved in a second; 0: no limit */
+	enum mo_prefer prefer;	/* for a size; with MO_REQUEST_KEEP_ORDER or _ONLINE only MO_PREFER_CHEAPEST */
 };
 #define MO_REQUEST_INIT \
 	{ sizeof(struct mo_request), NULL, 0, -1, MO_ZONE_UNKNOWN, 0, 0, 0, -1, NULL, NULL, MO_ENGINE_AUTO, NULL, \
-	  MO_SWAP_AUTO, 0 }
+	  MO_SWAP_AUTO, 0, MO_PREFER_CHEAPEST }
 
 /* ---- plan: what would be done; reads, never writes ---------------------------------------- */
 
@@ -384,7 +397,8 @@ struct mo_step {
  *	node1				all blocks of a node
  *	PNP0C80:00, dax0.0, virtio0	all blocks of a device
  *	4g				a size (k m g t, powers of 1024): the same as len_bytes
- * -EINVAL: not of this grammar, not aligned, a size that is no multiple of the block size, unknown flags;
+ * -EINVAL: not of this grammar, not aligned, a size that is no multiple of the block size, unknown flags, a preference
+ * for whole devices without a size or beside flags that exclude it;
  * -ENOENT: no such block, node or device; -ENODATA: nothing matches (an empty target, or no
  * block passes the filters); -ERANGE: less memory matches than len_bytes. Blocks that are offline already
  * stay in the plan as MO_VERDICT_DONE, but never count for len_bytes. Where the module is loaded (and

@@ -408,7 +408,7 @@ int mo_journal_end(struct mo_journal *journal);
 void mo_journal_close(struct mo_journal *journal);
 
 
-/* ---- verdict.c, foresight.c, plan.c ---- */
+/* ---- verdict.c, foresight.c, prefer.c, plan.c ---- */
 struct mo_plan {
 	struct mo_memory *memory;
 	struct mo_step *steps;
@@ -427,6 +427,12 @@ void mo_step_judge(const struct mo_memory *memory, struct mo_pages *pages, struc
 		   struct mo_step *step);
 /* Sum up the room and add the notes. PAGES_ERR: why content could not be read, -ECANCELED: it was not wanted. */
 int mo_plan_foresee(struct mo_plan *plan, int pages_err);
+/* For qsort(): the cheapest step first. */
+int mo_step_compare_cost(const void *a, const void *b);
+/* Sort the candidates: those to choose for a size of NR_WANTED blocks come first, and the next best after them. */
+int mo_plan_prefer(struct mo_plan *plan, enum mo_prefer prefer, uint64_t nr_wanted);
+/* A full sentence for mo_plan_note(). -ENOMEM. */
+int mo_plan_add_note(struct mo_plan *plan, const char *fmt, ...) PRINTF(2, 3);
 int mo_request_check(struct mo_ctx *ctx, const struct mo_request *request);
 /* The steps wanted, and behind them those to try instead of one that fails. */
 size_t mo_plan_nr_candidates(const struct mo_plan *plan);
