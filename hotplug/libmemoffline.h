@@ -510,6 +510,7 @@ uint64_t mo_report_elapsed_ms(const struct mo_report *report);
 /* By the core, as it counts them; else pgmigrate_success of the machine. */
 uint64_t mo_report_moved_pages(const struct mo_report *report);
 uint64_t mo_report_freed_bytes(const struct mo_report *report);	/* memory that is offline by this */
+uint64_t mo_report_wanted_bytes(const struct mo_report *report);	/* memory that was to change; 0: not known */
 
 /* In the order in which they were tried. NULL past the end. */
 size_t mo_report_nr_blocks(const struct mo_report *report);

@@ -231,8 +231,10 @@ static int run(struct mo_transaction *txn, struct mo_report **report)
 	const char *after = "see 'memoffline report' for what was kept and 'memoffline list' for the blocks";
 	enum mo_reason ended_by;
 	bool complete = true;
-	int err = take_blocks(txn), result = err, back;
+	int err, result, back;
 
+	mo_transaction_tell_wanted(txn);
+	result = err = take_blocks(txn);
 	mo_evacuate_end(txn);
 	if (err && keeps_part(txn) && freed_bytes(txn)) {
 		result = 1;

@@ -161,6 +161,7 @@ void mo_report_count_kept(struct mo_report *report, uint64_t nr_pages);
 /* When it ended, in milliseconds since the epoch. */
 uint64_t mo_report_end_ms(const struct mo_report *report);
 void mo_report_set_moved(struct mo_report *report, uint64_t moved_pages);
+void mo_report_set_wanted(struct mo_report *report, uint64_t wanted_bytes);
 void mo_report_finish(struct mo_report *report, int result, enum mo_reason reason, uint64_t freed_bytes);
 /* Keep it in the run directory for mo_report_load(): as the last one, and for each of its blocks that was tried. */
 int mo_report_save(struct mo_report *report);
@@ -169,7 +170,7 @@ struct mo_report_totals {
 	const char *engine;
 	int result;
 	enum mo_reason reason;
-	uint64_t start_time_s, elapsed_ms, end_time_ms, moved_pages, freed_bytes, nr_pages_kept;
+	uint64_t start_time_s, elapsed_ms, end_time_ms, moved_pages, freed_bytes, wanted_bytes, nr_pages_kept;
 };
 int mo_report_restore(struct mo_report *report, const struct mo_report_totals *totals);
 /* What was saved, as mo_report_load(). */

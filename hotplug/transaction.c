@@ -164,6 +164,15 @@ void mo_transaction_want(struct mo_transaction *txn, size_t nr)
 		txn->pages_todo += pages_todo(&txn->items[i]);
 }
 
+void mo_transaction_tell_wanted(struct mo_transaction *txn)
+{
+	size_t i, nr = 0;
+
+	for (i = 0; i < txn->nr_wanted; i++)
+		nr += txn->items[i].verdict != MO_VERDICT_DONE || txn->items[i].mark == MO_MARK_DONE;
+	mo_report_set_wanted(txn->report, nr * mo_memory_block_bytes(txn->memory));
+}
+
 /* At the rate of all so far, unless a page holds it up: then nobody knows. */
 static uint64_t remaining_ms(const struct mo_progress *progress)
 {

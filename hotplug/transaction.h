@@ -75,6 +75,8 @@ void mo_transaction_tell(struct mo_transaction *txn, uint64_t pages_left, uint64
 void mo_transaction_adopt(struct mo_transaction *txn);
 /* Will less than all that is wanted do? */
 bool mo_transaction_takes_part(const struct mo_transaction *txn);
+/* Say in the report how much memory is to change. */
+void mo_transaction_tell_wanted(struct mo_transaction *txn);
 /* Set mark in item and journal. */
 void mo_transaction_mark(struct mo_transaction *txn, size_t i, enum mo_journal_mark mark);
 /* Put a block back into the zone where it was. -EXDEV: it is online, but in another zone. */
