@@ -295,6 +295,9 @@ struct mo_progress {
 	uint64_t eta_ms;	/* at the rate so far, UINT64_MAX when not known */
 	uint64_t stuck_pfn;	/* page that holds it up, UINT64_MAX when none is known */
 	int error;		/* MO_PHASE_DONE: 0 or negative errno */
+	/* Of the stuck page, once it has been that for more than a second. Valid while progress is told. */
+	enum mo_kind stuck_kind;	/* MO_KIND_NR: not known */
+	const struct mo_owner *stuck_owner; /* a process that maps it; NULL: none is known */
 };
 
 /* Called from the caller's thread, at least at each change of phase and about five times a second. */

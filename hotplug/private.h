@@ -205,6 +205,22 @@ void mo_owners_name(struct mo_ctx *ctx, const struct mo_report *report, const st
  */
 int mo_owners_search(struct mo_ctx *ctx, struct mo_report *report, bool find, uint32_t limit_ms);
 
+/* The same for all records of REPORT, without waiting: what is found so far goes into it with each poll. */
+struct mo_owner_search;
+int mo_owner_search_begin(struct mo_ctx *ctx, struct mo_report *report, struct mo_owner_search **search);
+bool mo_owner_search_poll(struct mo_owner_search *search);	/* false: nothing more will come */
+void mo_owner_search_end(struct mo_owner_search *search);	/* accepts NULL */
+
+/* ---- holder.c: whose the page is that holds things up ---- */
+struct mo_holder;
+struct mo_holder *mo_holder_new(struct mo_ctx *ctx);	/* NULL: no memory */
+void mo_holder_free(struct mo_holder *holder);		/* accepts NULL */
+/* PFN holds it up now (NO_PFN: none). PAGES may be NULL. After a second, looks for its owner. Never waits. */
+void mo_holder_look(struct mo_holder *holder, struct mo_pages *pages, uint64_t pfn);
+/* As far as they are known: NULL, and MO_KIND_NR. Belongs to the holder, till it looks at another page. */
+const struct mo_owner *mo_holder_owner(const struct mo_holder *holder);
+enum mo_kind mo_holder_kind(const struct mo_holder *holder);
+
 /* ---- module.c: the kernel module ---- */
 bool mo_module_is_loaded(struct mo_ctx *ctx);
 /* Its parameter: N leaves attempts to the kernel alone. */

@@ -100,6 +100,7 @@ int mo_transaction_begin(struct mo_transaction *txn, struct mo_memory *memory, c
 	txn->nr_hugepages = nr_hugepages(ctx);
 	if (mo_pages_open(ctx, &txn->pages))
 		txn->pages = NULL;
+	txn->holder = request->progress ? mo_holder_new(ctx) : NULL;
 	return 0;
 }
 
@@ -183,6 +184,36 @@ static uint64_t remaining_ms(const struct mo_progress *progress)
 	return progress->elapsed_ms * progress->pages_left / moved;
 }
 
+static void tell_stuck(struct mo_transaction *txn, uint64_t stuck_pfn)
+{
+	struct mo_progress *progress = &txn->progress;
+
+	progress->stuck_pfn = stuck_pfn;
+	progress->stuck_kind = MO_KIND_NR;
+	progress->stuck_owner = NULL;
+	if (!txn->holder)
+		return;
+	mo_holder_look(txn->holder, txn->pages, stuck_pfn);
+	progress->stuck_kind = mo_holder_kind(txn->holder);
+	progress->stuck_owner = mo_holder_owner(txn->holder);
+}
+
+/* The sums are the same whoever counts the pages. */
+static void tell_pages(struct mo_transaction *txn, uint64_t pages_left, uint64_t stuck_pfn)
+{
+	struct mo_progress *progress = &txn->progress;
+
+	progress->nr_done = (uint32_t)txn->nr_done;
+	progress->nr_blocks = (uint32_t)txn->nr_wanted;
+	progress->pages_left = pages_left;
+	if (progress->pages_left > progress->pages_total)
+		progress->pages_total = progress->pages_left;
+	progress->elapsed_ms = mo_now_ms() - txn->start_ms;
+	tell_stuck(txn, stuck_pfn);
+	progress->eta_ms = remaining_ms(progress);
+	txn->request->progress(txn->request->data, progress);
+}
+
 static void tell(void *data, const struct mo_attempt *attempt)
 {
 	struct mo_transaction *txn = data;
@@ -193,15 +224,7 @@ static void tell(void *data, const struct mo_attempt *attempt)
 	if (progress->phase != MO_PHASE_ROLLBACK && progress->phase != MO_PHASE_DONE)
 		progress->phase = attempt->phase;
 	progress->block = attempt->block;
-	progress->nr_done = (uint32_t)txn->nr_done;
-	progress->nr_blocks = (uint32_t)txn->nr_wanted;
-	progress->pages_left = txn->pages_todo + attempt->pages_left;
-	if (progress->pages_left > progress->pages_total)
-		progress->pages_total = progress->pages_left;
-	progress->elapsed_ms = mo_now_ms() - txn->start_ms;
-	progress->stuck_pfn = attempt->stuck_pfn;
-	progress->eta_ms = remaining_ms(progress);
-	txn->request->progress(txn->request->data, progress);
+	tell_pages(txn, txn->pages_todo + attempt->pages_left, attempt->stuck_pfn);
 }
 
 void mo_transaction_tell(struct mo_transaction *txn, uint64_t pages_left, uint64_t stuck_pfn)
@@ -212,15 +235,7 @@ void mo_transaction_tell(struct mo_transaction *txn, uint64_t pages_left, uint64
 		return;
 	progress->phase = MO_PHASE_MIGRATE;
 	progress->block = txn->items[0].block;
-	progress->nr_done = (uint32_t)txn->nr_done;
-	progress->nr_blocks = (uint32_t)txn->nr_wanted;
-	progress->pages_left = pages_left;
-	if (progress->pages_left > progress->pages_total)
-		progress->pages_total = progress->pages_left;
-	progress->elapsed_ms = mo_now_ms() - txn->start_ms;
-	progress->stuck_pfn = stuck_pfn;
-	progress->eta_ms = remaining_ms(progress);
-	txn->request->progress(txn->request->data, progress);
+	tell_pages(txn, pages_left, stuck_pfn);
 }
 
 static void tell_done(struct mo_transaction *txn, const struct mo_attempt *attempt)
@@ -358,6 +373,8 @@ static void note_hugepages(struct mo_transaction *txn)
 
 static void unlock(struct mo_transaction *txn)
 {
+	mo_holder_free(txn->holder);
+	txn->holder = NULL;
 	mo_engine_end(txn);
 	mo_journal_close(txn->journal);
 	txn->journal = NULL;

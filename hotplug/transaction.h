@@ -50,6 +50,7 @@ struct mo_transaction {
 	struct mo_pages *pages;		/* NULL: content can't be seen */
 	struct mo_report *report;
 	struct mo_progress progress;
+	struct mo_holder *holder;	/* NULL: nobody asks */
 	uint64_t start_ms;
 	uint64_t deadline_ms;		/* 0: none */
 	uint64_t vmstat_moved;		/* pgmigrate_success when it began */
