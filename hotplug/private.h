@@ -180,7 +180,36 @@ int mo_report_load_saved(struct mo_ctx *ctx, uint32_t block, struct mo_report **
 /* -EBADMSG: WHY is the rest of a sentence ("it ends too early"). Sets no error text then. */
 int mo_report_parse(struct mo_ctx *ctx, const char *text, struct mo_report **report, char *why, size_t size);
 
-/* ---- owner.c: which processes map a page, by one pass over /proc/PID/pagemap ---- */
+/* ---- pagemap.c: one pass over /proc/PID/pagemap of all processes ---- */
+struct mo_mapping {
+	uint64_t start_addr;
+	uint64_t end_addr;
+	uint64_t resident_kib;	/* from smaps */
+	char *name;
+};
+/* A line of maps, or a header in smaps. MAPPING's name is freed and made anew. LINE changes. */
+bool mo_mapping_parse(char *line, struct mo_mapping *mapping);
+struct mo_mapped_page {
+	int32_t pid;
+	const char *comm;
+	const char *mapping;	/* its name */
+	uint64_t addr;
+	uint64_t pfn;
+	bool is_anon;		/* neither of a file nor shared memory */
+};
+struct mo_pagemap_visitor {
+	uint64_t start_pfn, end_pfn;	/* tell of present pages in [start_pfn, end_pfn) alone */
+	void (*enter)(void *data, int32_t pid);	/* from here on it looks into that process; may be NULL */
+	int (*page)(void *data, const struct mo_mapped_page *page);	/* negative errno ends the pass */
+	void *data;
+};
+/*
+ * Each process is looked at once. Counts what could not be seen (processes that exited are not counted) in *nr_hidden.
+ * May block for as long as any process hangs. Sets no error text.
+ */
+int mo_pagemap_each(struct mo_ctx *ctx, const struct mo_pagemap_visitor *visitor, uint64_t *nr_hidden);
+
+/* ---- owner.c: which processes map a page ---- */
 struct mo_owner_sink {
 	void (*enter)(void *data, int32_t pid);		/* from here on it looks into that process */
 	/* RECORD: index among those asked for. The owner's strings are lent. Negative errno ends the search. */
@@ -188,10 +217,7 @@ struct mo_owner_sink {
 	int (*name)(void *data, size_t record, size_t owner, const char *vma);	/* indexes in the report */
 	void *data;
 };
-/*
- * Tell the owners of the NR records. Each process is looked at once. Counts what could not be seen (processes that
- * exited are not counted) in *nr_hidden. May block for as long as any process hangs.
- */
+/* Tell the owners of the NR records, as mo_pagemap_each() finds them. */
 int mo_owners_find(struct mo_ctx *ctx, struct mo_record **records, size_t nr, const struct mo_owner_sink *sink,
 		   uint64_t *nr_hidden);
 /* Names the mappings of the report's owners that have none yet, as far as they can be seen. May block likewise. */
