@@ -93,6 +93,8 @@ static int take_blocks(struct mo_transaction *txn)
 
 	if (!first_err)
 		first_err = mo_evacuate_blocks(txn, keeps_part(txn));
+	if (!first_err)
+		first_err = mo_move_ahead(txn);
 	if (first_err && !(txn->nr_stuck && keeps_part(txn)))
 		return first_err;
 	for (i = 0; i < txn->nr_items && txn->nr_done < txn->nr_wanted; i++) {

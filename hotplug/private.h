@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the files of libmemoffline offer each other. Calls go down:
- *	offline, online > engine, plan, evidence, journal, worker > memory, pages, owner, session, report > module >
- *	sysfs > ctx
+ *	offline, online > engine, plan, evidence, journal, worker > prefer, holder > memory, pages, owner, session,
+ *	report > pagemap, module > sysfs > ctx
  */
 #ifndef MEMOFFLINE_PRIVATE_H
 #define MEMOFFLINE_PRIVATE_H
@@ -79,6 +79,8 @@ void mo_nodes_free(struct mo_memory *memory);
  * grammar; -ENOENT: one has no memory.
  */
 int mo_nodes_parse(struct mo_memory *memory, const char *list, uint64_t *words, uint32_t *nr_words);
+/* Move pages of a process, also those that it shares, to NODE. Returns how many are there now, 0 on failure. */
+uint64_t mo_node_move_pages(int32_t pid, void **addrs, size_t nr, int32_t node);
 int mo_devices_read(struct mo_memory *memory);	/* device.c: devices, and blocks[].device */
 void mo_devices_free(struct mo_memory *memory);
 
@@ -414,6 +416,10 @@ int mo_worker_fd(const struct mo_worker *worker);
 int mo_worker_finish(struct mo_worker *worker);
 /* SIGKILL, which also ends the wait for the hotplug lock; then as above. ABANDONED: the kernel keeps it. */
 int mo_worker_end(struct mo_worker *worker, bool *abandoned);
+/* SIGKILL for one that has nothing in its hands: hardly waits, and leaves one that hangs to itself. */
+void mo_worker_drop(struct mo_worker *worker);
+/* Of a worker: into the root cpuset, where it can. */
+void mo_worker_leave_cpuset(struct mo_ctx *ctx);
 /* Nodes with memory that a worker may not use, "" when none: why the root cpuset could not be entered. */
 const char *mo_worker_cpuset_problem(struct mo_ctx *ctx);
 

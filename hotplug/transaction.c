@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "transaction.h"
 
+#define TICK_MS 200
 #define RESTORE_MS 30000	/* for the kernel to bring one block back */
 
 const char *mo_online_word(enum mo_zone zone)
@@ -111,6 +113,11 @@ void mo_transaction_adopt(struct mo_transaction *txn)
 
 	txn->flags |= txn->flags & extent ? terms->flags & ~extent : terms->flags;
 	txn->len_bytes = terms->len_bytes;
+}
+
+bool mo_item_is_to_go(const struct mo_item *item)
+{
+	return item->mark == MO_MARK_TODO && item->verdict != MO_VERDICT_DONE && item->verdict != MO_VERDICT_NEVER;
 }
 
 bool mo_transaction_takes_part(const struct mo_transaction *txn)
@@ -236,6 +243,27 @@ void mo_transaction_tell(struct mo_transaction *txn, uint64_t pages_left, uint64
 	progress->phase = MO_PHASE_MIGRATE;
 	progress->block = txn->items[0].block;
 	tell_pages(txn, pages_left, stuck_pfn);
+}
+
+enum mo_reason mo_transaction_watch(const struct mo_transaction *txn, const struct mo_worker *worker, uint64_t until_ms,
+				    void (*tell_all)(void *data), void *data)
+{
+	struct pollfd fds[2] = {
+		{ .fd = mo_worker_fd(worker), .events = POLLIN },
+		{ .fd = txn->request->stop_fd, .events = POLLIN },
+	};
+
+	for (;;) {
+		if (poll(fds, 2, TICK_MS) < 0 && errno != EINTR)
+			return MO_REASON_INTERRUPTED;
+		if (fds[0].revents)
+			return MO_REASON_NONE;
+		if (fds[1].revents)
+			return MO_REASON_INTERRUPTED;
+		if (until_ms && mo_now_ms() > until_ms)
+			return MO_REASON_DEADLINE;
+		tell_all(data);
+	}
 }
 
 static void tell_done(struct mo_transaction *txn, const struct mo_attempt *attempt)
