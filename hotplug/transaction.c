@@ -426,7 +426,7 @@ int mo_transaction_abort(struct mo_transaction *txn, int err)
 	return err;
 }
 
-static enum mo_reason main_reason(const struct mo_transaction *txn)
+static enum mo_reason main_reason(const struct mo_transaction *txn, int result)
 {
 	size_t i;
 
@@ -435,7 +435,7 @@ static enum mo_reason main_reason(const struct mo_transaction *txn)
 	for (i = 0; i < txn->nr_items; i++)
 		if (txn->items[i].result->reason != MO_REASON_NONE)
 			return txn->items[i].result->reason;
-	return MO_REASON_NONE;
+	return result == -ENOSPC ? MO_REASON_NO_TARGET : MO_REASON_NONE;
 }
 
 int mo_transaction_end(struct mo_transaction *txn, int result, uint64_t freed_bytes, struct mo_report **report)
@@ -450,7 +450,7 @@ int mo_transaction_end(struct mo_transaction *txn, int result, uint64_t freed_by
 	mo_engine_note(txn, result);
 	mo_report_set_moved(txn->report, txn->session ? txn->core_moved :
 			    vmstat(ctx, "pgmigrate_success") - txn->vmstat_moved);
-	mo_report_finish(txn->report, result, result ? main_reason(txn) : MO_REASON_NONE, freed_bytes);
+	mo_report_finish(txn->report, result, result ? main_reason(txn, result) : MO_REASON_NONE, freed_bytes);
 	/* The blocks are as they stay: nobody else has to wait for names. */
 	unlock(txn);
 	mo_owners_search(ctx, txn->report, txn->needs_owners, MO_OWNERS_LIMIT_MS);

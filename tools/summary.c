@@ -146,11 +146,13 @@ static void print_stays(const struct stays *stays)
 	free(line);
 }
 
-/* Nothing failed: time was over, or a signal came. */
+/* Nothing failed: time was over, a signal came, or there is no room. */
 static void print_reason(const struct mo_report *report)
 {
-	say_item(label, "%s whose turn did not come: %s", text_blocks(outcome_count(report, MO_OUTCOME_NOT_TRIED)).text,
-		 mo_reason_name(mo_report_reason(report)));
+	enum mo_reason reason = mo_report_reason(report);
+
+	say_item(label, "%s whose turn did not come%s%s", text_blocks(outcome_count(report, MO_OUTCOME_NOT_TRIED)).text,
+		 reason ? ": " : "", reason ? mo_reason_name(reason) : "");
 }
 
 /* ---- how much went, and what to do ---- */
@@ -186,22 +188,22 @@ static void print_changed(const struct mo_report *report)
 }
 
 /* Memory that is lost comes first. */
-static const char *find_remedy(const struct mo_report *report, const struct stays *stays)
+static void print_remedy(const struct mo_report *report, const struct stays *stays)
 {
+	enum mo_reason reason = stays->nr ? stays->all[0].reason : mo_report_reason(report);
 	const char *remedy = outcome_remedy(report, MO_OUTCOME_ROLLBACK_FAILED);
 
 	if (!remedy)
 		remedy = outcome_remedy(report, MO_OUTCOME_OTHER_ZONE);
 	if (!remedy)
-		remedy = mo_reason_remedy(stays->nr ? stays->all[0].reason : mo_report_reason(report));
-	return remedy;
+		remedy = reason ? mo_reason_remedy(reason) : "";
+	say_item("  what to do: ", "%s%s'memoffline report' shows all.", remedy,
+		 !*remedy ? "" : remedy[strlen(remedy) - 1] == '.' ? " " : "; ");
 }
 
 void summary_print(const struct mo_report *report)
 {
 	struct stays stays = collect(report);
-	const char *remedy = find_remedy(report, &stays);
-	size_t len = strlen(remedy);
 
 	if (mo_report_wanted_bytes(report))
 		print_freed(report);
@@ -211,6 +213,6 @@ void summary_print(const struct mo_report *report)
 		print_stays(&stays);
 	else if (outcome_count(report, MO_OUTCOME_NOT_TRIED))
 		print_reason(report);
-	say_item("  what to do: ", "%s%s 'memoffline report' shows all.", remedy, remedy[len - 1] == '.' ? "" : ".");
+	print_remedy(report, &stays);
 	free(stays.all);
 }

@@ -63,6 +63,10 @@ summary() {
 	summary
 	[ "${lines[1]}" = "  what stays: 1 block whose turn did not come: deadline" ]
 	[[ ${lines[2]} == *--timeout* ]]
+	change "$partial"' | .blocks[1].outcome = "not-tried" | .reason = "none" | .records = []'
+	summary
+	[ "${lines[1]}" = "  what stays: 1 block whose turn did not come" ]
+	[ "${lines[2]}" = "  what to do: 'memoffline report' shows all." ]
 }
 
 @test "of an undo and of an online, by blocks" {
