@@ -8,14 +8,12 @@
  * whatever moved stays moved. What it has quarantined belongs to the session, which is this process's too.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "transaction.h"
 
-#define TICK_MS 200
 #define GRACE_MS 2000		/* for the module to keep its deadline */
 #define OFFLINE_MS 100		/* for the kernel to take an empty block offline */
 
@@ -41,11 +39,6 @@ static uint64_t start_of(const struct mo_transaction *txn, const struct mo_item 
 	return item->block * mo_memory_block_pages(txn->memory);
 }
 
-static bool is_to_go(const struct mo_item *item)
-{
-	return item->mark == MO_MARK_TODO && item->verdict != MO_VERDICT_DONE && item->verdict != MO_VERDICT_NEVER;
-}
-
 /* ---- the process ---- */
 
 /* A block that can't be quarantined is left to the kernel, whose attempt tells why. */
@@ -57,7 +50,7 @@ static int quarantine(const struct evacuation *evacuation)
 	int err;
 
 	for (i = 0; i < txn->nr_wanted; i++) {
-		if (!is_to_go(&txn->items[i]))
+		if (!mo_item_is_to_go(&txn->items[i]))
 			continue;
 		err = mo_session_quarantine(txn->session, start_of(txn, &txn->items[i]),
 					    mo_memory_block_pages(txn->memory), &evacuation->outcome->room);
@@ -99,35 +92,14 @@ static int work(void *data)
 
 /* ---- watching it ---- */
 
-static void tell(struct evacuation *evacuation)
+static void tell(void *data)
 {
+	struct evacuation *evacuation = data;
 	struct mo_core_progress *last = &evacuation->last;
 
 	mo_session_progress(evacuation->txn->session, last);
 	mo_transaction_tell(evacuation->txn, evacuation->todo_pages > last->done_pages ?
 			    evacuation->todo_pages - last->done_pages : 0, last->stuck_pfn);
-}
-
-/* NONE: it ended by itself. */
-static enum mo_reason watch(struct evacuation *evacuation, const struct mo_worker *worker)
-{
-	struct mo_transaction *txn = evacuation->txn;
-	struct pollfd fds[2] = {
-		{ .fd = mo_worker_fd(worker), .events = POLLIN },
-		{ .fd = txn->request->stop_fd, .events = POLLIN },
-	};
-
-	for (;;) {
-		if (poll(fds, 2, TICK_MS) < 0 && errno != EINTR)
-			return MO_REASON_INTERRUPTED;
-		if (fds[0].revents)
-			return MO_REASON_NONE;
-		if (fds[1].revents)
-			return MO_REASON_INTERRUPTED;
-		if (txn->deadline_ms && mo_now_ms() > txn->deadline_ms + GRACE_MS)
-			return MO_REASON_DEADLINE;
-		tell(evacuation);
-	}
 }
 
 static int run(struct evacuation *evacuation)
@@ -139,7 +111,8 @@ static int run(struct evacuation *evacuation)
 
 	if (err)
 		return err;
-	reason = watch(evacuation, worker);
+	reason = mo_transaction_watch(txn, worker, txn->deadline_ms ? txn->deadline_ms + GRACE_MS : 0, tell,
+				      evacuation);
 	if (reason == MO_REASON_NONE)
 		return mo_worker_finish(worker);
 	mo_worker_end(worker, &txn->abandoned);

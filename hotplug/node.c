@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <numa.h>
+#include <numaif.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -268,6 +269,28 @@ void mo_nodes_free(struct mo_memory *memory)
 {
 	free(memory->distances);
 	free(memory->nodes);
+}
+
+uint64_t mo_node_move_pages(int32_t pid, void **addrs, size_t nr, int32_t node)
+{
+	int *nodes = calloc(nr, sizeof(*nodes)), *status = calloc(nr, sizeof(*status));
+	uint64_t nr_moved = 0;
+	size_t i;
+
+	if (!nodes || !status)
+		goto free_both;
+	for (i = 0; i < nr; i++) {
+		nodes[i] = node;
+		status[i] = -EAGAIN;
+	}
+	if (numa_move_pages(pid, nr, addrs, nodes, status, MPOL_MF_MOVE_ALL) < 0)
+		goto free_both;
+	for (i = 0; i < nr; i++)
+		nr_moved += status[i] == node;
+free_both:
+	free(nodes);
+	free(status);
+	return nr_moved;
 }
 
 int mo_memory_distance(const struct mo_memory *memory, int from, int to)

@@ -97,6 +97,8 @@ static int take_blocks(struct mo_transaction *txn)
 
 	if (!first_err)
 		first_err = mo_evacuate_blocks(txn, keeps_part(txn));
+	if (!first_err)
+		first_err = mo_move_ahead(txn);
 	if (first_err && !(txn->nr_stuck && keeps_part(txn)))
 		return first_err;
 	for (i = 0; i < txn->nr_items && txn->nr_done < txn->nr_wanted; i++) {
@@ -235,8 +237,10 @@ static int run(struct mo_transaction *txn, struct mo_report **report)
 	const char *after = "see 'memoffline report' for what was kept and 'memoffline list' for the blocks";
 	enum mo_reason ended_by;
 	bool complete = true;
-	int err = take_blocks(txn), result = err, back;
+	int err, result, back;
 
+	mo_transaction_tell_wanted(txn);
+	result = err = take_blocks(txn);
 	mo_evacuate_end(txn);
 	if (err && keeps_part(txn) && freed_bytes(txn)) {
 		result = 1;

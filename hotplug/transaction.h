@@ -50,6 +50,7 @@ struct mo_transaction {
 	struct mo_pages *pages;		/* NULL: content can't be seen */
 	struct mo_report *report;
 	struct mo_progress progress;
+	struct mo_holder *holder;	/* NULL: nobody asks */
 	uint64_t start_ms;
 	uint64_t deadline_ms;		/* 0: none */
 	uint32_t stall_ms;		/* for one block; 0: none */
@@ -78,10 +79,20 @@ struct mo_write {
 int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word, const struct mo_write *order);
 /* Tell of pages that leave before the first block's turn. */
 void mo_transaction_tell(struct mo_transaction *txn, uint64_t pages_left, uint64_t stuck_pfn);
+/*
+ * Till WORKER ends (NONE), or why it has to be ended: a stop was asked for, or UNTIL_MS (0: never) passed. Calls TELL
+ * five times a second.
+ */
+enum mo_reason mo_transaction_watch(const struct mo_transaction *txn, const struct mo_worker *worker, uint64_t until_ms,
+				    void (*tell)(void *data), void *data);
+/* Its turn has not come, and the kernel may take it. */
+bool mo_item_is_to_go(const struct mo_item *item);
 /* Go on under the terms of the journal, unless the request says how much has to go. */
 void mo_transaction_adopt(struct mo_transaction *txn);
 /* Will less than all that is wanted do? */
 bool mo_transaction_takes_part(const struct mo_transaction *txn);
+/* Say in the report how much memory is to change. */
+void mo_transaction_tell_wanted(struct mo_transaction *txn);
 /* Set mark in item and journal. */
 void mo_transaction_mark(struct mo_transaction *txn, size_t i, enum mo_journal_mark mark);
 /* Put a block back into the zone where it was. -EXDEV: it is online, but in another zone. */
@@ -122,6 +133,10 @@ int mo_evacuate_hand_over(void *turn);
 void mo_evacuate_release(struct mo_transaction *txn, size_t i);
 /* All that are still held are. */
 void mo_evacuate_end(struct mo_transaction *txn);
+
+/* ---- ahead.c ---- */
+/* Without the core: anonymous memory of the wanted blocks goes to another node before their turn. -EINTR: a stop. */
+int mo_move_ahead(struct mo_transaction *txn);
 
 /* The word for state that brings a block online in ZONE. */
 const char *mo_online_word(enum mo_zone zone);

@@ -18,6 +18,7 @@
 #include "private.h"
 
 #define LET_GO_MS 10000	/* for the kernel to end a worker that was killed */
+#define DROP_MS 200	/* the same, where nothing depends on it */
 
 struct mo_worker {
 	pid_t pid;
@@ -73,6 +74,17 @@ static int open_root_cgroup(struct mo_ctx *ctx)
 	int fd = mo_open(ctx, O_WRONLY, "/sys/fs/cgroup/cgroup.procs");
 
 	return fd >= 0 ? fd : mo_open(ctx, O_WRONLY, "/sys/fs/cgroup/cpuset/tasks");
+}
+
+void mo_worker_leave_cpuset(struct mo_ctx *ctx)
+{
+	int fd = cpuset_is_limited(ctx) ? open_root_cgroup(ctx) : -1;
+
+	if (fd < 0)
+		return;
+	if (write(fd, "0", 1) < 0)
+		mo_log(ctx, MO_LOG_INFO, "the root cpuset can't be entered: %s", strerror(errno));
+	close(fd);
 }
 
 const char *mo_worker_cpuset_problem(struct mo_ctx *ctx)
@@ -192,10 +204,10 @@ int mo_worker_finish(struct mo_worker *worker)
 	return err;
 }
 
-int mo_worker_end(struct mo_worker *worker, bool *abandoned)
+static int end_within(struct mo_worker *worker, uint32_t limit_ms, bool *abandoned)
 {
 	struct pollfd ended = { .fd = worker->pidfd, .events = POLLIN };
-	uint64_t until_ms = mo_now_ms() + LET_GO_MS, now;
+	uint64_t until_ms = mo_now_ms() + limit_ms, now;
 	int n;
 
 	kill(worker->pid, SIGKILL);
@@ -209,4 +221,16 @@ int mo_worker_end(struct mo_worker *worker, bool *abandoned)
 	close(worker->pidfd);
 	free(worker);
 	return -EINTR;
+}
+
+int mo_worker_end(struct mo_worker *worker, bool *abandoned)
+{
+	return end_within(worker, LET_GO_MS, abandoned);
+}
+
+void mo_worker_drop(struct mo_worker *worker)
+{
+	bool abandoned;
+
+	end_within(worker, DROP_MS, &abandoned);
 }

@@ -15,6 +15,7 @@ enum {
 
 static const struct option_text options[] = {
 	REQUEST_OPTIONS,
+	PREFER_OPTION,
 	ENGINE_OPTION,
 	{ 't', "timeout", "SECONDS", "give up after that long, rollback not counted; 0: never; the usual: 300" },
 	{ OPTION_STALL, "stall", "SECONDS", "give up when no page moved for that long; 0: never; the usual: 10, with the core 0.3" },
@@ -115,9 +116,11 @@ static void check_options(const struct offline *offline)
 		usage_error(call, "--partial and --all-or-nothing exclude each other");
 	if (offline->resume + offline->undo + offline->dry_run > 1)
 		usage_error(call, "--resume, --undo and --dry-run exclude each other");
-	if ((offline->resume || offline->undo) && (call->argc || offline->request.len_bytes))
+	if ((offline->resume || offline->undo) && (call->argc || offline->request.len_bytes || offline->request.prefer))
 		usage_error(call, "%s knows its blocks from the journal and takes no target",
 			    offline->resume ? "--resume" : "--undo");
+	if (offline->request.prefer && offline->request.flags & MO_REQUEST_KEEP_ORDER)
+		usage_error(call, "--prefer and --keep-order exclude each other");
 }
 
 static int go_offline(void *data, const struct mo_request *request, struct mo_report **report)
@@ -191,6 +194,7 @@ const struct command cmd_offline = {
 	.examples = "  memoffline offline 32-35\n"
 		    "  memoffline offline PNP0C80:00 --timeout 60\n"
 		    "  memoffline offline --size 4g --node 1\n"
+		    "  memoffline offline --size 64g --prefer whole-devices\n"
 		    "  memoffline offline node1 --to 0 --max-rate 500m\n"
 		    "  memoffline offline --undo\n",
 	.run = run,
