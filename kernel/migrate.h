@@ -151,7 +151,7 @@ static inline unsigned long mo_count_used(unsigned long pfn, unsigned long end_p
 /* The ranges that one owner has quarantined. Their struct pages last as long. */
 struct mo_quarantine {
 	pid_t pid;			/* of the owner, in the initial pid namespace */
-	unsigned long nr_pages;
+	unsigned long nr_used;		/* pages in use in all of it, when each range was counted last */
 };
 
 /* Why a range could not be quarantined. */
@@ -168,8 +168,8 @@ void mo_quarantine_init(struct mo_quarantine *quarantine, pid_t pid);
 int mo_quarantine_add(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages,
 		      struct mo_conflict *conflict);
 /* -ENOENT: the owner does not have all of it; -ENOMEM. Then nothing has changed. */
-int mo_quarantine_release(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages,
-			  unsigned long *nr_used);	/* pages in use in it; may be NULL */
+int mo_quarantine_release(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages);
+void mo_quarantine_recount(struct mo_quarantine *quarantine);	/* what is in use may be freed at any time */
 /* Isolates again what somebody else has let go. */
 void mo_quarantine_renew(struct mo_quarantine *quarantine);
 bool mo_quarantine_is_held(unsigned long start_pfn, unsigned long nr_pages);	/* a part of it, by anybody */

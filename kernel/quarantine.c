@@ -22,6 +22,7 @@ struct held {
 	struct mo_quarantine *owner;
 	unsigned long start_pfn;
 	unsigned long end_pfn;
+	unsigned long nr_used;		/* pages, when they were counted last */
 };
 
 /* After mem_hotplug_lock, for which one may wait long: who gives a range back needs this one alone. */
@@ -107,7 +108,15 @@ static bool is_isolated(unsigned long start_pfn, unsigned long end_pfn)
 void mo_quarantine_init(struct mo_quarantine *quarantine, pid_t pid)
 {
 	quarantine->pid = pid;
-	quarantine->nr_pages = 0;
+	quarantine->nr_used = 0;
+}
+
+/* An owner does one thing at a time: nobody else counts its ranges meanwhile. */
+static void count_used(struct held *range)
+{
+	range->owner->nr_used -= range->nr_used;
+	range->nr_used = mo_count_used(range->start_pfn, range->end_pfn);
+	range->owner->nr_used += range->nr_used;
 }
 
 static int add(struct held *range, struct mo_conflict *conflict)
@@ -125,7 +134,6 @@ static int add(struct held *range, struct mo_conflict *conflict)
 	if (err)
 		return err;
 	insert(range);
-	range->owner->nr_pages += range->end_pfn - range->start_pfn;
 	return 0;
 }
 
@@ -149,6 +157,7 @@ int mo_quarantine_add(struct mo_quarantine *quarantine, unsigned long start_pfn,
 	}
 	mo_lru_add_drain_all();
 	mo_drain_free_pages();	/* per-cpu lists would give away what lies in it */
+	count_used(range);
 	return 0;
 }
 
@@ -159,17 +168,21 @@ static bool cut_out(struct held *range, unsigned long start_pfn, unsigned long e
 	bool has_tail = last_pfn < range->end_pfn, has_head = first_pfn > range->start_pfn;
 
 	mo_unisolate_range(first_pfn, last_pfn);
-	range->owner->nr_pages -= last_pfn - first_pfn;
 	if (has_tail && has_head) {
 		*tail = *range;
 		tail->start_pfn = last_pfn;
+		tail->nr_used = 0;
 		list_add(&tail->link, &range->link);
+		count_used(tail);
 	}
 	if (has_head) {
 		range->end_pfn = first_pfn;
+		count_used(range);
 	} else if (has_tail) {
 		range->start_pfn = last_pfn;
+		count_used(range);
 	} else {
+		range->owner->nr_used -= range->nr_used;
 		list_del(&range->link);
 		kfree(range);
 	}
@@ -187,8 +200,7 @@ static unsigned long count_held(const struct mo_quarantine *quarantine, unsigned
 	return nr;
 }
 
-int mo_quarantine_release(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages,
-			  unsigned long *nr_used)
+int mo_quarantine_release(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages)
 {
 	unsigned long end_pfn = start_pfn + nr_pages;
 	struct held *tail = new_held(quarantine, 0, 0), *range, *next;
@@ -200,8 +212,6 @@ int mo_quarantine_release(struct mo_quarantine *quarantine, unsigned long start_
 	mutex_lock(&ranges_lock);
 	if (count_held(quarantine, start_pfn, end_pfn) != nr_pages)
 		err = -ENOENT;
-	else if (nr_used)
-		*nr_used = mo_count_used(start_pfn, end_pfn);
 	list_for_each_entry_safe(range, next, &ranges, link)
 		if (!err && range->owner == quarantine && range->start_pfn < end_pfn && start_pfn < range->end_pfn)
 			is_used |= cut_out(range, start_pfn, end_pfn, tail);
@@ -219,6 +229,17 @@ void mo_quarantine_release_all(struct mo_quarantine *quarantine)
 	list_for_each_entry_safe(range, next, &ranges, link)
 		if (range->owner == quarantine)
 			cut_out(range, range->start_pfn, range->end_pfn, NULL);
+	mutex_unlock(&ranges_lock);
+}
+
+void mo_quarantine_recount(struct mo_quarantine *quarantine)
+{
+	struct held *range;
+
+	mutex_lock(&ranges_lock);
+	list_for_each_entry(range, &ranges, link)
+		if (range->owner == quarantine)
+			count_used(range);
 	mutex_unlock(&ranges_lock);
 }
 

@@ -26,7 +26,6 @@
 struct mo_session {
 	struct mutex lock;		/* guards what a request leaves: is_busy to nr_read */
 	struct mo_quarantine quarantine;	/* the busy one's */
-	u64 nr_used;			/* likewise: pages in use in all that is quarantined, as last counted */
 	bool is_busy;			/* a request that changes something is under way */
 	bool is_evacuating;
 	u64 start_ns;			/* of the evacuation, since boot */
@@ -79,20 +78,16 @@ static void unclaim(struct mo_session *session)
 /* For all that this session wants to empty, not for this range alone. */
 static int check_room(struct mo_session *session, struct memoffline_quarantine *arg)
 {
-	u64 nr_used = mo_count_used(arg->start_pfn, arg->start_pfn + arg->nr_pages);
 	struct page *page = pfn_to_page(arg->start_pfn);
 	struct mo_targets *targets = kmalloc(sizeof(*targets), GFP_SESSION);
 
 	if (!targets)
 		return -ENOMEM;
 	mo_targets_init(targets, page_to_nid(page), is_zone_movable_page(page), NULL);
-	arg->out_nr_used = session->nr_used + nr_used;
+	arg->out_nr_used = session->quarantine.nr_used;
 	arg->out_nr_room = mo_targets_room(targets);
 	kfree(targets);
-	if (arg->out_nr_used > arg->out_nr_room)
-		return -ENOSPC;
-	session->nr_used += nr_used;
-	return 0;
+	return arg->out_nr_used > arg->out_nr_room ? -ENOSPC : 0;
 }
 
 static int quarantine(struct mo_session *session, struct memoffline_quarantine *arg)
@@ -106,7 +101,7 @@ static int quarantine(struct mo_session *session, struct memoffline_quarantine *
 		return err;
 	err = check_room(session, arg);	/* what is free in the range does not count any more */
 	if (err)
-		mo_quarantine_release(&session->quarantine, arg->start_pfn, arg->nr_pages, NULL);
+		mo_quarantine_release(&session->quarantine, arg->start_pfn, arg->nr_pages);
 	return err;
 }
 
@@ -132,14 +127,12 @@ int mo_session_quarantine(struct mo_session *session, void *data)
 int mo_session_release(struct mo_session *session, void *data)
 {
 	struct memoffline_release *arg = data;
-	unsigned long nr_used = 0;
 	int err;
 
 	err = claim(session);
 	if (err)
 		return err;
-	err = mo_quarantine_release(&session->quarantine, arg->start_pfn, arg->nr_pages, &nr_used);
-	session->nr_used -= min_t(u64, session->nr_used, nr_used);
+	err = mo_quarantine_release(&session->quarantine, arg->start_pfn, arg->nr_pages);
 	unclaim(session);
 	return err;
 }
@@ -220,8 +213,6 @@ static void end(struct mo_session *session, struct mo_report *report)
 	mutex_lock(&session->lock);
 	session->is_evacuating = false;
 	session->report = report;
-	if (report)
-		session->nr_used = report->nr_kept;
 	mutex_unlock(&session->lock);
 	wake_up_all(&session->progress.wait);
 }
@@ -328,6 +319,7 @@ static int evacuate(struct mo_session *session, struct memoffline_evacuate *arg,
 	} else {
 		tell(arg, evacuation.report, ktime_get_ns() - session->start_ns);
 	}
+	mo_quarantine_recount(&session->quarantine);
 	end(session, evacuation.report);
 free_spans:
 	kvfree(spans);

@@ -5,8 +5,7 @@
 # Sessions of the device: ranges are quarantined, evacuated and released. Blocks 32-39 are a DIMM on the only node.
 load common
 load core
-
-session=$build/tests/guest/session
+load session
 
 setup_file() {
 	load_core
@@ -24,34 +23,8 @@ setup() {
 teardown() {
 	kill_children
 	nothing_isolated
+	nothing_quarantined
 }
-
-# A session NAME: lines go to it by `ask NAME LINE`, which prints the answer.
-open_session() {	# NAME
-	mkfifo "$BATS_TEST_TMPDIR/$1.in"
-	"$session" < "$BATS_TEST_TMPDIR/$1.in" > "$BATS_TEST_TMPDIR/$1.out" 2>&1 3>&- &
-	eval "$1_pid=$!"
-	eval "exec {$1_fd}> '$BATS_TEST_TMPDIR/$1.in'"
-	await "$BATS_TEST_TMPDIR/$1.out" $! open
-}
-
-ask() {	# NAME LINE
-	local name=$1 out=$BATS_TEST_TMPDIR/$1.out lines fd pid
-
-	eval "fd=\$$1_fd pid=\$$1_pid"
-	lines=$(wc -l < "$out")
-	echo "$2" >&"$fd"
-	until [ "$(tail -n "+$((lines + 1))" "$out" | grep -cv ^progress)" -ge 1 ]; do
-		kill -0 "$pid"
-		pause 0.02
-	done
-	tail -n "+$((lines + 1))" "$out" | grep -v ^progress | tee "$BATS_TEST_TMPDIR/answer"
-	echo "$name: $2: $(cat "$BATS_TEST_TMPDIR/answer")" >&2
-}
-
-value() { sed -n "s/.*\b$1=\([^ ]*\).*/\1/p" "$BATS_TEST_TMPDIR/answer" | tail -n 1; }
-
-free_pages() { awk '/^nr_free_pages/ { print $2 }' /proc/vmstat; }
 
 @test "nothing is allocated from what is quarantined, and free memory is less by that" {
 	open_session a

@@ -48,12 +48,13 @@ const char help_text[] =
 "    --in-block  tell how many pages lie in that memory block\n"
 "    Each option of a kind may be given more than once. SIZE takes k, m and g.\n"
 "\n"
-"  work pin [--node N] [--block N] [--thp | --file FILE | --shm] [--sharers N]\n"
+"  work pin [--node N] [--block N] [--thp | --file FILE | --shm] [--sharers N] [--later]\n"
 "    Takes a page there and vmsplices it into a pipe, which nothing can migrate. Prints\n"
 "    \"pinned pid=PID pfn=0xPFN addr=0xADDR\" and holds it till its input ends or SIGTERM;\n"
 "    then verifies what the pipe holds. --block: a page of that memory block, whose\n"
 "    node is the default.\n"
 "    --sharers: so many more processes that map the page.\n"
+"    --later: prints \"found pid=PID pfn=0xPFN\", and pins the page at SIGUSR1, wherever it is by then.\n"
 "    Needs CAP_SYS_ADMIN, for the page frame number.\n";
 
 void die(const char *fmt, ...)

@@ -203,7 +203,7 @@ struct memoffline_report {
  *	ENODEV	not all of the range is online memory
  *	ENOSPC	the rest of the machine and swap have no room for what is in all ranges of this file: out_nr_used
  *		pages are more than out_nr_room
- *	EALREADY an evacuation is under way on this file
+ *	EALREADY a request of this kind, RELEASE or EVACUATE is under way on this file
  */
 struct memoffline_quarantine {
 	__u32 size;
@@ -217,7 +217,10 @@ struct memoffline_quarantine {
 	__u32 reserved;
 };
 
-/* MEMOFFLINE_RELEASE: the range is usual memory again. ENOENT: this file has not quarantined all of it. */
+/*
+ * MEMOFFLINE_RELEASE: the range is usual memory again. ENOENT: this file has not quarantined all of it. EALREADY: as
+ * above.
+ */
 struct memoffline_release {
 	__u32 size;
 	__u32 flags;			/* 0 */
@@ -231,7 +234,11 @@ struct memoffline_release {
 /*
  * MEMOFFLINE_EVACUATE: move all out of what this file has quarantined. Returns when it ended, by success, a limit or a
  * signal: 0 also where pages stay, see out_reason. Whoever reads the file meanwhile sees the progress. What moved stays
- * moved, and the request may be repeated. EBUSY: one is under way on this file.
+ * moved, and the request may be repeated.
+ *
+ *	EINVAL	also a node without memory, or none at all; more than 100 per cent; more than MEMOFFLINE_MAX_RECORDS
+ *	ENOENT	this file has quarantined nothing
+ *	EALREADY as above
  */
 struct memoffline_evacuate {
 	__u32 size;
