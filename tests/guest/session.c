@@ -87,7 +87,7 @@ static void evacuate(const char *line)
 		.flags = number_of(line, "flags=", 0),
 		.nodes = (uintptr_t)&nodes,
 		.nr_node_words = nodes != 0,
-		.deadline_ms = number_of(line, "deadline=", 10000),
+		.deadline_ms = number_of(line, "deadline=", 60000),
 		.stall_ms = number_of(line, "stall=", 300),
 		.nr_workers = number_of(line, "workers=", 0),
 		.max_mib_s = number_of(line, "rate=", 0),
