@@ -193,11 +193,12 @@ int mo_quarantine_release(struct mo_quarantine *quarantine, unsigned long start_
 	bool is_used = false;
 	int err = 0;
 
-	if (!tail)
-		return -ENOMEM;
 	mutex_lock(&ranges_lock);
+	range = find_overlap(start_pfn, end_pfn);
 	if (count_held(quarantine, start_pfn, end_pfn) != nr_pages)
 		err = -ENOENT;
+	else if (!tail && range->start_pfn < start_pfn && end_pfn < range->end_pfn)
+		err = -ENOMEM;	/* only what is cut in two needs it */
 	list_for_each_entry_safe(range, next, &ranges, link)
 		if (!err && range->owner == quarantine && range->start_pfn < end_pfn && start_pfn < range->end_pfn)
 			is_used |= cut_out(range, start_pfn, end_pfn, tail);
