@@ -177,7 +177,7 @@ bool mo_quarantine_is_isolated(unsigned long start_pfn, unsigned long nr_pages);
 /* Huge pages that are free in their pool leave it, as when a block goes offline: they are no targets any more. */
 void mo_quarantine_dissolve_free(struct mo_quarantine *quarantine);
 void mo_quarantine_release_all(struct mo_quarantine *quarantine);
-/* What is held, in ascending order, NR_MAX spans at most. Returns how many there are. */
+/* What is held, in ascending order, each in one zone, NR_MAX spans at most. Returns how many there are. */
 unsigned int mo_quarantine_spans(struct mo_quarantine *quarantine, struct mo_span *spans, unsigned int nr_max);
 
 /* ---- pool.c ---- */

@@ -207,11 +207,12 @@ int mo_quarantine_release(struct mo_quarantine *quarantine, unsigned long start_
 	bool is_used = false;
 	int err = 0;
 
-	if (!tail)
-		return -ENOMEM;
 	mutex_lock(&ranges_lock);
+	range = find_overlap(start_pfn, end_pfn);
 	if (count_held(quarantine, start_pfn, end_pfn) != nr_pages)
 		err = -ENOENT;
+	else if (!tail && range->start_pfn < start_pfn && end_pfn < range->end_pfn)
+		err = -ENOMEM;	/* only what is cut in two needs it */
 	list_for_each_entry_safe(range, next, &ranges, link)
 		if (!err && range->owner == quarantine && range->start_pfn < end_pfn && start_pfn < range->end_pfn)
 			is_used |= cut_out(range, start_pfn, end_pfn, tail);
@@ -311,19 +312,40 @@ void mo_quarantine_dissolve_free(struct mo_quarantine *quarantine)
 	mutex_unlock(&ranges_lock);
 }
 
+/* Where what begins at PFN leaves its zone; each section lies in one. */
+static unsigned long end_in_zone(unsigned long pfn, unsigned long end_pfn)
+{
+	const struct zone *zone = page_zone(pfn_to_page(pfn));
+
+	do
+		pfn = min(ALIGN(pfn + 1, PAGES_PER_SECTION), end_pfn);
+	while (pfn < end_pfn && page_zone(pfn_to_page(pfn)) == zone);
+	return pfn;
+}
+
+/* Returns how many there are with those of this range. */
+static unsigned int add_spans(const struct held *range, struct mo_span *spans, unsigned int nr, unsigned int nr_max)
+{
+	unsigned long pfn, next_pfn;
+
+	for (pfn = range->start_pfn; pfn < range->end_pfn; pfn = next_pfn) {
+		next_pfn = end_in_zone(pfn, range->end_pfn);
+		if (nr < nr_max)
+			spans[nr] = (struct mo_span){ pfn, next_pfn - pfn };
+		nr++;
+	}
+	return nr;
+}
+
 unsigned int mo_quarantine_spans(struct mo_quarantine *quarantine, struct mo_span *spans, unsigned int nr_max)
 {
 	struct held *range;
 	unsigned int nr = 0;
 
 	mutex_lock(&ranges_lock);
-	list_for_each_entry(range, &ranges, link) {
-		if (range->owner != quarantine)
-			continue;
-		if (nr < nr_max)
-			spans[nr] = (struct mo_span){ range->start_pfn, range->end_pfn - range->start_pfn };
-		nr++;
-	}
+	list_for_each_entry(range, &ranges, link)
+		if (range->owner == quarantine)
+			nr = add_spans(range, spans, nr, nr_max);
 	mutex_unlock(&ranges_lock);
 	return nr;
 }

@@ -46,12 +46,14 @@ ask() {	# NAME LINE
 
 value() { sed -n "s/.*\b$1=\([^ ]*\).*/\1/p" "$BATS_TEST_TMPDIR/answer" | tail -n 1; }
 
-end_session() {	# NAME [SIGNAL]
+# By a signal: what was started since then holds its input open, too.
+end_session() {	# NAME
 	local pid
 
 	eval "pid=\$$1_pid; exec {$1_fd}>&-"
-	[ ! "${2-}" ] || kill "-$2" "$pid"
+	kill -KILL "$pid"
 	wait "$pid" || :
+	rm "$BATS_TEST_TMPDIR/$1.in"
 }
 
 free_pages() { awk '/^nr_free_pages/ { print $2 }' /proc/vmstat; }
@@ -64,4 +66,25 @@ isolated_pageblocks() {
 
 nothing_quarantined() {
 	[ "$(isolated_pageblocks)" = 0 ] || { cat /proc/pagetypeinfo; return 1; }
+}
+
+# The free pages of all zones as they are counted, and as they lie on the allocator's lists.
+free_by_both() {
+	echo 1 > /proc/sys/vm/stat_refresh
+	awk '/^Node.* zone +[^ ]+ +[0-9]/ { for (i = 5; i <= NF; i++) listed += $i * 2 ^ (i - 5) }
+		/^ *nr_free_pages / { counted += $2 }
+		END { print counted + 0, listed + 0 }' /proc/buddyinfo /proc/zoneinfo
+}
+
+# Both agree when nothing is isolated and nobody is at it.
+free_is_counted_right() {
+	local counted=0 listed=1 i
+
+	for i in {1..50}; do
+		read -r counted listed < <(free_by_both)
+		[ "$counted" != "$listed" ] || return 0
+		pause 0.05
+	done
+	echo "$counted pages are counted as free, and $listed lie on the lists"
+	return 1
 }

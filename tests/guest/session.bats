@@ -24,6 +24,7 @@ teardown() {
 	kill_children
 	nothing_isolated
 	nothing_quarantined
+	free_is_counted_right
 }
 
 @test "nothing is allocated from what is quarantined, and free memory is less by that" {

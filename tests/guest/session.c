@@ -4,6 +4,7 @@
  *
  *	quarantine BLOCK [COUNT]	"ok used=N room=N", or "ERRNO pid=N pfn=N"
  *	release BLOCK [COUNT]		"ok", or "ERRNO"
+ *	churn BLOCK COUNT ROUNDS	both, again and again
  *	evacuate [KEY=N...]		"ok reason=N moved=N evicted=N kept=N passes=N records=N us=N"; keys: deadline stall
  *					workers rate cpu records flags node
  *	read				the records that wait: "pfn=N reason=N pid=N ..." in one line, then "end"
@@ -72,6 +73,24 @@ static void release(const char *line)
 	puts(ioctl(fd, MEMOFFLINE_RELEASE, &arg) ? strerrorname_np(errno) : "ok");
 }
 
+static void churn(const char *line)
+{
+	struct memoffline_quarantine in = { .size = sizeof(in) };
+	struct memoffline_release out = { .size = sizeof(out) };
+	unsigned int rounds = 0;
+
+	sscanf(line, "%*s %*u %*u %u", &rounds);
+	read_range(line, &in.start_pfn, &in.nr_pages);
+	out.start_pfn = in.start_pfn;
+	out.nr_pages = in.nr_pages;
+	while (rounds--)
+		if (ioctl(fd, MEMOFFLINE_QUARANTINE, &in) || ioctl(fd, MEMOFFLINE_RELEASE, &out)) {
+			printf("%s, %u rounds before the end\n", strerrorname_np(errno), rounds);
+			return;
+		}
+	puts("ok");
+}
+
 static unsigned int number_of(const char *line, const char *key, unsigned int otherwise)
 {
 	const char *at = strstr(line, key);
@@ -137,6 +156,8 @@ static void obey(const char *line)
 		quarantine(line);
 	else if (!strncmp(line, "release", 7))
 		release(line);
+	else if (!strncmp(line, "churn", 5))
+		churn(line);
 	else if (!strncmp(line, "evacuate", 8))
 		evacuate(line);
 	else if (!strncmp(line, "read", 4))
