@@ -120,16 +120,37 @@ void mo_lru_caches_off(void)
 		atomic_inc(count);
 }
 
+/*
+ * A free page may cover two pageblocks. 6.1 moves and counts all of it with the first of them; where it was split
+ * between the two, a part is counted again with the second. So of each such pair the first is isolated first, as the
+ * kernel does it except at the end of a range, and is let go last.
+ */
 int mo_isolate_range(unsigned long start_pfn, unsigned long end_pfn)
 {
+	const unsigned long step = MO_IS_6_12 ? end_pfn - start_pfn : MAX_ORDER_NR_PAGES;
+	unsigned long pfn;
+	int err;
+
 	if (!has(MEMOFFLINE_FEATURE_QUARANTINE))
 		return -EOPNOTSUPP;
-	return MO_CALL(start_isolate_page_range)(start_pfn, end_pfn, MIGRATE_MOVABLE, MEMORY_OFFLINE, GFP_KERNEL);
+	for (pfn = start_pfn; pfn < end_pfn; pfn += step) {
+		err = MO_CALL(start_isolate_page_range)(pfn, pfn + step, MIGRATE_MOVABLE, MEMORY_OFFLINE, GFP_KERNEL);
+		if (!err)
+			continue;
+		mo_unisolate_range(start_pfn, pfn);
+		return err;
+	}
+	return 0;
 }
 
 void mo_unisolate_range(unsigned long start_pfn, unsigned long end_pfn)
 {
-	MO_CALL(undo_isolate_page_range)(start_pfn, end_pfn, MIGRATE_MOVABLE);
+	unsigned long pfn = end_pfn;
+
+	while (pfn > start_pfn) {
+		pfn -= pageblock_nr_pages;
+		MO_CALL(undo_isolate_page_range)(pfn, pfn + pageblock_nr_pages, MIGRATE_MOVABLE);
+	}
 }
 
 void mo_online_mems_get(void)

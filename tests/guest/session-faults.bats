@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # lab: --topology one-node-dimm --swap 768M --disk 256M
 # kernels: 6.12 6.1 debug
+# soak: takes minutes on each kernel
 # Sessions under bad conditions and with bad input: nothing is lost, and nothing stays isolated, whatever happens when.
 # Blocks 32-39 are a DIMM on the only node; the rest of its memory is boot memory.
 load common
