@@ -160,6 +160,7 @@ struct mo_conflict {
 	unsigned long pfn;		/* where; start of a section that can't be isolated */
 };
 
+#ifdef CONFIG_MIGRATION
 void mo_quarantine_init(struct mo_quarantine *quarantine, pid_t pid);
 /*
  * Nothing is allocated from the range from now on. May sleep. -EBUSY: see CONFLICT; -ENODEV: not all of it is online
@@ -179,6 +180,21 @@ void mo_quarantine_dissolve_free(struct mo_quarantine *quarantine);
 void mo_quarantine_release_all(struct mo_quarantine *quarantine);
 /* What is held, in ascending order, each in one zone, NR_MAX spans at most. Returns how many there are. */
 unsigned int mo_quarantine_spans(struct mo_quarantine *quarantine, struct mo_span *spans, unsigned int nr_max);
+#else
+static inline void mo_quarantine_init(struct mo_quarantine *quarantine, pid_t pid) { }
+static inline int mo_quarantine_add(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages,
+				    struct mo_conflict *conflict) { return -ENOSYS; }
+static inline int mo_quarantine_release(struct mo_quarantine *quarantine, unsigned long start_pfn,
+					unsigned long nr_pages) { return -ENOENT; }
+static inline void mo_quarantine_recount(struct mo_quarantine *quarantine) { }
+static inline void mo_quarantine_renew(struct mo_quarantine *quarantine) { }
+static inline bool mo_quarantine_is_held(unsigned long start_pfn, unsigned long nr_pages) { return false; }
+static inline bool mo_quarantine_is_isolated(unsigned long start_pfn, unsigned long nr_pages) { return true; }
+static inline void mo_quarantine_dissolve_free(struct mo_quarantine *quarantine) { }
+static inline void mo_quarantine_release_all(struct mo_quarantine *quarantine) { }
+static inline unsigned int mo_quarantine_spans(struct mo_quarantine *quarantine, struct mo_span *spans,
+					       unsigned int nr_max) { return 0; }
+#endif
 
 /* ---- pool.c ---- */
 
@@ -241,9 +257,15 @@ struct mo_target_memo {
 	unsigned long nr_violated;	/* pages that went elsewhere */
 };
 
+#ifdef CONFIG_MIGRATION
 void mo_targets_init(struct mo_targets *targets, int source_nid, bool is_movable, const nodemask_t *allowed);
 /* Pages that the targets have free, or could have by reclaim, above what is kept for others. An estimate. */
 unsigned long mo_targets_room(const struct mo_targets *targets);
+#else
+static inline void mo_targets_init(struct mo_targets *targets, int source_nid, bool is_movable,
+				   const nodemask_t *allowed) { }
+static inline unsigned long mo_targets_room(const struct mo_targets *targets) { return 0; }
+#endif
 /*
  * A free folio of the same order for SRC, which the caller holds isolated; its zone type is kept. Never dips into
  * reserves, never invokes the OOM killer. HARD: may reclaim and compact, else takes only what is free. Order above 0:
