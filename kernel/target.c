@@ -418,20 +418,28 @@ static struct folio *take(const struct mo_targets *targets, struct mo_target_mem
 	return folio;
 }
 
-/* Where nothing was found a moment ago, nothing is now: the deadline is not spent on that. */
-static struct folio *reclaim(const struct mo_targets *targets, struct mo_target_memo *memo, unsigned int order)
+/*
+ * Where nothing was found a moment ago, nothing is now: the deadline is not spent on that. With each resort nodes come
+ * that may have room without reclaim.
+ */
+static struct folio *reclaim(const struct mo_targets *targets, struct mo_target_memo *memo, struct mo_pool *pool,
+			     unsigned int order)
 {
 	struct folio *folio;
 	unsigned int resort;
+	nodemask_t left;
 
 	for (resort = 0; resort < NR_RESORTS; resort++) {
 		const nodemask_t *nodes = nodes_of(targets, memo, resort);
 		bool is_last = nodes_equal(*nodes, targets->allowed);
 
+		folio = resort == RESORT_OWNER ? NULL : take_from(targets, pool, order, nodes);
+		if (folio)
+			return folio;
 		if (is_exhausted(memo, nodes))
 			continue;
-		folio = __folio_alloc(hard_gfp(targets, order, is_last), order, targets->source_nid,
-				      (nodemask_t *)nodes);
+		nodes_andnot(left, *nodes, memo->exhausted);
+		folio = __folio_alloc(hard_gfp(targets, order, is_last), order, targets->source_nid, &left);
 		if (folio && has_room(targets, folio_nid(folio)))
 			return folio;
 		if (folio)
@@ -465,7 +473,7 @@ struct folio *mo_target_alloc(const struct mo_targets *targets, struct mo_target
 
 	if (!is_remembered(memo, src))
 		look_up(memo, targets, src);
-	dst = hard ? reclaim(targets, memo, order) : take(targets, memo, pool, order);
+	dst = hard ? reclaim(targets, memo, pool, order) : take(targets, memo, pool, order);
 	if (dst)
 		mo_target_count(memo, dst);
 	return dst;

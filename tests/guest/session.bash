@@ -51,7 +51,7 @@ end_session() {	# NAME
 	local pid
 
 	eval "pid=\$$1_pid; exec {$1_fd}>&-"
-	kill -KILL "$pid"
+	kill -KILL "$pid" 2>/dev/null || :	# it may have seen its end
 	wait "$pid" || :
 	rm "$BATS_TEST_TMPDIR/$1.in"
 }
