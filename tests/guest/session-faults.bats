@@ -699,3 +699,30 @@ await_any() {	# STATE
 		--thp "$(mib 16)" --shm "$(mib 24)" --mapped "$(mib 16):/mnt/mapped" --cache "$(mib 8):/mnt/cache" --threads 1
 	echo "$(($(now_ms) - start_ms)) ms"
 }
+
+# The last: what the kernel has put into that DIMM by then stays there.
+@test "what an allocation of a gigantic page let go is isolated again, and nobody else takes it offline" {
+	local pool=/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages block i
+
+	[ -e $pool ] || skip "this processor has no gigantic pages"
+	host dimm-add gigantic 1G 0
+	for i in 40 41 42 43 44 45 46 47; do
+		until [ -e "$memory/memory$i/state" ]; do pause 0.05; done
+		[ "$(state $i)" = offline ] || (echo offline > "$memory/memory$i/state")
+		echo online_kernel > "$memory/memory$i/state"
+	done
+	open_session a
+	for block in 47 46 45 44 43 42 41 40; do [[ "$(ask a "quarantine $block")" != ok* ]] || break; done
+	[ "$(isolated_pageblocks)" = 64 ]
+	echo 1 > $pool	# looks for 1 GiB, of which a part is isolated, and lets go of all of it
+	[ "$(cat $pool)" = 0 ]
+	[ "$(isolated_pageblocks)" = 0 ]
+	run bash -c "echo offline > $memory/memory$block/state"
+	[ "$status" = 1 ]
+	[ "$(state "$block")" = online ]
+	"$memoffline" report "$block" | grep -i isolat
+	[[ "$(ask a evacuate)" == "ok reason=0 "* ]]
+	[ "$(isolated_pageblocks)" = 64 ]
+	end_session a
+	nothing_quarantined
+}

@@ -131,28 +131,3 @@ teardown() {
 	open_session a
 	! rmmod memoffline
 }
-
-@test "what an allocation of a gigantic page let go is isolated again, and nobody else takes it offline" {
-	local pool=/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages block i
-
-	[ -e $pool ] || skip "this processor has no gigantic pages"
-	for i in 32 33 34 35 36 37 38 39; do
-		(echo offline > "$memory/memory$i/state")
-		echo online_kernel > "$memory/memory$i/state"
-	done
-	open_session a
-	for block in 39 38 37 36 35 34 33 32; do [[ "$(ask a "quarantine $block")" != ok* ]] || break; done
-	[ "$(isolated_pageblocks)" = 64 ]
-	echo 1 > $pool	# looks for 1 GiB, of which a part is isolated, and lets go of all of it
-	[ "$(cat $pool)" = 0 ]
-	[ "$(isolated_pageblocks)" = 0 ]
-	run bash -c "echo offline > $memory/memory$block/state"
-	[ "$status" = 1 ]
-	[ "$(state "$block")" = online ]
-	"$memoffline" report "$block" | grep -i isolat
-	[[ "$(ask a evacuate)" == "ok reason=0 "* ]]
-	[ "$(isolated_pageblocks)" = 64 ]
-	end_session a
-	nothing_quarantined
-	for i in 32 33 34 35 36 37 38 39; do (echo offline > "$memory/memory$i/state") || :; done
-}
