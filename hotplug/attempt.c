@@ -10,7 +10,6 @@
 
 #define TICK_MS 200	/* the kernel has no event for progress: look at the pages */
 #define STUCK_MS 1000	/* nothing happened for so long: name what it waits for */
-#define LET_GO_MS 10000	/* for the kernel to end a worker that was killed */
 
 struct watch {
 	struct mo_attempt *attempt;
@@ -169,20 +168,7 @@ static void keep_pages(struct watch *watch)
 
 static int end_worker(struct watch *watch)
 {
-	struct pollfd ended = { .fd = mo_worker_fd(watch->worker), .events = POLLIN };
-	uint64_t until_ms = mo_now_ms() + LET_GO_MS, now;
-	int n;
-
-	mo_worker_kill(watch->worker);
-	do {
-		now = mo_now_ms();
-		n = poll(&ended, 1, now < until_ms ? (int)(until_ms - now) : 0);
-	} while (n < 0 && errno == EINTR);
-	if (n > 0)
-		return mo_worker_finish(watch->worker);
-	watch->attempt->abandoned = true;
-	mo_worker_abandon(watch->worker);
-	return -EINTR;
+	return mo_worker_end(watch->worker, &watch->attempt->abandoned);
 }
 
 static void run_worker(struct watch *watch)
@@ -215,7 +201,8 @@ static struct watch watch_begin(struct mo_attempt *attempt)
 	attempt->wall_ms = mo_wall_ms();
 	attempt->phase = MO_PHASE_ISOLATE;
 	attempt->stuck_pfn = NO_PFN;
-	count_pages(&watch);
+	if (!attempt->is_emptied)
+		count_pages(&watch);
 	attempt->pages_before = attempt->pages_left;
 	watch.fewest_pages = attempt->pages_left;
 	return watch;
@@ -237,11 +224,13 @@ void mo_attempt_run(struct mo_attempt *attempt)
 		mo_evidence_reset(attempt->evidence, watch.start_pfn, watch.nr_pages);
 	tell(attempt);
 	snprintf(path, sizeof(path), "/sys/devices/system/memory/memory%u/state", attempt->block);
-	attempt->error = mo_worker_start(mo_memory_ctx(attempt->memory), attempt->word, path, &watch.worker);
+	attempt->error = mo_worker_start(mo_memory_ctx(attempt->memory), attempt->word, path, attempt->before,
+					 attempt->before_data, &watch.worker);
 	if (!attempt->error)
 		run_worker(&watch);
 	mo_memory_refresh(attempt->memory, attempt->block);
-	count_pages(&watch);
+	if (!attempt->is_emptied || attempt->error)
+		count_pages(&watch);
 	if (attempt->evidence)
 		mo_evidence_poll(attempt->evidence);
 	attempt->elapsed_ms = mo_now_ms() - watch.start_ms;

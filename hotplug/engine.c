@@ -32,6 +32,21 @@ int mo_engine_parse(const char *name, enum mo_engine *engine)
 	return -EINVAL;
 }
 
+int mo_swap_parse(const char *name, enum mo_swap *swap)
+{
+	static const char *const names[] = {
+		[MO_SWAP_NEVER] = "never", [MO_SWAP_FALLBACK] = "fallback", [MO_SWAP_EVICT] = "evict",
+	};
+
+	for (enum mo_swap i = MO_SWAP_NEVER; i <= MO_SWAP_EVICT; i++) {
+		if (strcmp(name, names[i]))
+			continue;
+		*swap = i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
 /* ---- the module set aside, for as long as a transaction of the stock engine lasts ---- */
 
 /* A file says that it was us who did it, so that what a killed command leaves behind is put right by the next one. */
@@ -136,6 +151,44 @@ static void choose_any(struct mo_transaction *txn)
 		mo_report_add_note(txn->report, "the kernel alone did the work: %s", mo_ctx_error(txn->ctx));
 }
 
+static bool has_terms(const struct mo_request *request)
+{
+	return request->to_nodes || request->swap != MO_SWAP_AUTO || request->max_mib_s;
+}
+
+/* What the module's own attempts do. */
+static enum mo_swap usual_swap(struct mo_ctx *ctx)
+{
+	enum mo_swap swap = MO_SWAP_FALLBACK;
+	char text[16];
+
+	if (mo_read_text(ctx, text, sizeof(text), "/sys/module/memoffline/parameters/swap") > 0) {
+		text[strcspn(text, "\n")] = '\0';
+		mo_swap_parse(text, &swap);
+	}
+	return swap;
+}
+
+/* Without the core none of them would hold, and nobody would notice. */
+static int take_terms(struct mo_transaction *txn)
+{
+	const struct mo_request *request = txn->request;
+	struct mo_core_terms *terms = &txn->terms;
+
+	txn->has_terms = has_terms(request);
+	terms->max_mib_s = request->max_mib_s;
+	terms->swap = request->swap == MO_SWAP_AUTO ? usual_swap(txn->ctx) : request->swap;
+	if (txn->session && txn->core.has_sessions)
+		return request->to_nodes ? mo_nodes_parse(txn->memory, request->to_nodes, terms->nodes,
+							  &terms->nr_node_words) : 0;
+	if (!txn->has_terms)
+		return 0;
+	return mo_error(txn->ctx, -EOPNOTSUPP, "target nodes, swap and a rate can be chosen with the module memoffline alone%s; "
+			"load it (modprobe memoffline), or leave them out",
+			txn->request->engine == MO_ENGINE_STOCK ? ", and the stock engine was asked for" :
+			txn->session ? ", which lacks functions of this kernel for that" : ", which is not in use");
+}
+
 int mo_engine_begin(struct mo_transaction *txn)
 {
 	int err = 0;
@@ -147,6 +200,8 @@ int mo_engine_begin(struct mo_transaction *txn)
 		err = choose_stock(txn);
 	else
 		choose_any(txn);
+	if (!err)
+		err = take_terms(txn);
 	if (err)
 		return err;
 	/* What the module tells needs no other witness. */

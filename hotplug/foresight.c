@@ -9,15 +9,19 @@
 
 #define MOVABLE_PER_KERNEL 3	/* beyond this ratio kernel memory may run short (memory-hotplug documentation) */
 
-static int add_note(struct mo_plan *plan, const char *text)
+int mo_plan_add_note(struct mo_plan *plan, const char *fmt, ...)
 {
 	char **notes = realloc(plan->notes, (plan->nr_notes + 1) * sizeof(*notes));
+	va_list args;
+	int len;
 
 	if (!notes)
 		return -ENOMEM;
 	plan->notes = notes;
-	notes[plan->nr_notes] = strdup(text);
-	if (!notes[plan->nr_notes])
+	va_start(args, fmt);
+	len = vasprintf(&notes[plan->nr_notes], fmt, args);
+	va_end(args);
+	if (len < 0)
 		return -ENOMEM;
 	plan->nr_notes++;
 	return 0;
@@ -93,16 +97,13 @@ static void sum_room(struct mo_plan *plan)
 
 static int note_room(struct mo_plan *plan)
 {
-	char note[256];
-
 	if (plan->move_bytes <= plan->room_bytes || !plan->room_bytes)
 		return 0;
 	if (plan->verdict < MO_VERDICT_UNLIKELY)
 		plan->verdict = MO_VERDICT_UNLIKELY;
-	snprintf(note, sizeof(note), "%llu MiB have to move, but only %llu MiB are free or reclaimable elsewhere: "
-		 "free memory first, or take less",
-		 (unsigned long long)plan->move_bytes >> 20, (unsigned long long)plan->room_bytes >> 20);
-	return add_note(plan, note);
+	return mo_plan_add_note(plan, "%llu MiB have to move, but only %llu MiB are free or reclaimable elsewhere: "
+				"free memory first, or take less",
+				(unsigned long long)plan->move_bytes >> 20, (unsigned long long)plan->room_bytes >> 20);
 }
 
 /* Kernel memory can't come from movable zones: warn when too little of it is left beside them. */
@@ -111,7 +112,6 @@ static int note_ratio(struct mo_plan *plan)
 	const struct mo_memory *memory = plan->memory;
 	uint64_t movable = 0, kernel = 0, movable_going = 0, kernel_going = 0;
 	const struct mo_block *block;
-	char note[256];
 	size_t i;
 
 	for (i = 0; i < plan->nr_steps; i++) {
@@ -138,18 +138,17 @@ static int note_ratio(struct mo_plan *plan)
 	movable -= movable_going;
 	if (movable <= kernel * MOVABLE_PER_KERNEL)
 		return 0;
-	snprintf(note, sizeof(note), "%llu MiB of movable memory would stand beside %llu MiB for the kernel, more than "
-		 "%d to 1: the kernel may run out of memory; take movable blocks instead (--zone Movable)",
-		 (unsigned long long)(movable * memory->block_bytes >> 20),
-		 (unsigned long long)(kernel * memory->block_bytes >> 20), MOVABLE_PER_KERNEL);
-	return add_note(plan, note);
+	return mo_plan_add_note(plan, "%llu MiB of movable memory would stand beside %llu MiB for the kernel, more than "
+				"%d to 1: the kernel may run out of memory; take movable blocks instead (--zone Movable)",
+				(unsigned long long)(movable * memory->block_bytes >> 20),
+				(unsigned long long)(kernel * memory->block_bytes >> 20), MOVABLE_PER_KERNEL);
 }
 
 static int note_cpuset(struct mo_plan *plan)
 {
 	const char *problem = mo_ctx_get_sysroot(plan->memory->ctx) ? "" : mo_worker_cpuset_problem(plan->memory->ctx);
 
-	return *problem ? add_note(plan, problem) : 0;
+	return *problem ? mo_plan_add_note(plan, "%s", problem) : 0;
 }
 
 /* Newer kernels refuse to bring a block with poisoned pages back (EHWPOISON): a rollback could not keep its word. */
@@ -157,7 +156,6 @@ static int note_poison(struct mo_plan *plan)
 {
 	uint64_t pages = 0;
 	size_t nr_blocks = 0, i;
-	char note[256];
 
 	for (i = 0; i < plan->nr_steps; i++) {
 		if (plan->steps[i].verdict == MO_VERDICT_DONE || !plan->steps[i].content.nr_pages[MO_KIND_POISONED])
@@ -167,17 +165,16 @@ static int note_poison(struct mo_plan *plan)
 	}
 	if (!nr_blocks)
 		return 0;
-	snprintf(note, sizeof(note), "%llu poisoned pages lie in %zu of the blocks: once offline, the kernel may refuse to bring "
-		 "them back online; replace that memory", (unsigned long long)pages, nr_blocks);
-	return add_note(plan, note);
+	return mo_plan_add_note(plan, "%llu poisoned pages lie in %zu of the blocks: once offline, the kernel may refuse to bring "
+				"them back online; replace that memory", (unsigned long long)pages, nr_blocks);
 }
 
 static int note_hidden(struct mo_plan *plan, int pages_err)
 {
 	if (!pages_err || pages_err == -ECANCELED)
 		return 0;
-	return add_note(plan, "what the blocks hold can't be read, so this is a guess from their zones: run it as root, "
-			"on a kernel with CONFIG_PROC_PAGE_MONITOR");
+	return mo_plan_add_note(plan, "what the blocks hold can't be read, so this is a guess from their zones: run it as root, "
+				"on a kernel with CONFIG_PROC_PAGE_MONITOR");
 }
 
 int mo_plan_foresee(struct mo_plan *plan, int pages_err)

@@ -258,6 +258,7 @@ static struct json_object *new_report(struct writer *w, const struct mo_report *
 	put_u64(w, object, "end_time_ms", mo_report_end_ms(report));
 	put_u64(w, object, "moved_pages", mo_report_moved_pages(report));
 	put_u64(w, object, "freed_bytes", mo_report_freed_bytes(report));
+	put_u64(w, object, "wanted_bytes", mo_report_wanted_bytes(report));
 	put(w, object, "blocks", new_blocks(w, report));
 	put_u64(w, object, "nr_pages_kept", mo_report_nr_pages_kept(report));
 	put(w, object, "records", new_records(w, report));
@@ -517,6 +518,13 @@ static uint64_t get_end_ms(struct reader *r, struct json_object *object)
 	return get_u64(r, object, "end_time_ms", UINT64_MAX);
 }
 
+/* Reports did not always say so. */
+static uint64_t get_wanted(struct reader *r, struct json_object *object)
+{
+	return json_object_object_get_ex(object, "wanted_bytes", NULL) ?
+		get_u64(r, object, "wanted_bytes", UINT64_MAX) : 0;
+}
+
 static void read_totals(struct reader *r, struct json_object *object, struct mo_report *report)
 {
 	struct mo_report_totals totals = {
@@ -528,6 +536,7 @@ static void read_totals(struct reader *r, struct json_object *object, struct mo_
 		.end_time_ms = get_end_ms(r, object),
 		.moved_pages = get_u64(r, object, "moved_pages", UINT64_MAX),
 		.freed_bytes = get_u64(r, object, "freed_bytes", UINT64_MAX),
+		.wanted_bytes = get_wanted(r, object),
 		.nr_pages_kept = get_u64(r, object, "nr_pages_kept", UINT64_MAX),
 	};
 

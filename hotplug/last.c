@@ -48,6 +48,7 @@ static int fill(struct mo_report *report, struct mo_ctx *ctx, const struct place
 		.end_time_ms = attempt->start_ms + attempt->elapsed_ms,
 		.moved_pages = attempt->nr_moved,
 		.freed_bytes = freed_bytes,
+		.wanted_bytes = attempt->nr_pages * place->page_bytes,
 	};
 
 	if (!result)

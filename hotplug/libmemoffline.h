@@ -295,6 +295,9 @@ struct mo_progress {
 	uint64_t eta_ms;	/* at the rate so far, UINT64_MAX when not known */
 	uint64_t stuck_pfn;	/* page that holds it up, UINT64_MAX when none is known */
 	int error;		/* MO_PHASE_DONE: 0 or negative errno */
+	/* Of the stuck page, once it has been that for more than a second. Valid while progress is told. */
+	enum mo_kind stuck_kind;	/* MO_KIND_NR: not known */
+	const struct mo_owner *stuck_owner; /* a process that maps it; NULL: none is known */
 };
 
 /* Called from the caller's thread, at least at each change of phase and about five times a second. */
@@ -319,6 +322,30 @@ const char *mo_engine_name(enum mo_engine engine);
 /* The engine of that name. -EINVAL: there is none. */
 int mo_engine_parse(const char *name, enum mo_engine *engine);
 
+/* What becomes of pages that find no room in other memory. */
+enum mo_swap {
+	MO_SWAP_AUTO,		/* as fallback, and where there is no core, what the kernel does */
+	MO_SWAP_NEVER,		/* they stay */
+	MO_SWAP_FALLBACK,	/* they are evicted, to swap or by dropping cache */
+	MO_SWAP_EVICT,		/* all pages are, and none is moved */
+};
+/* "never", "fallback", "evict". -EINVAL: it is none of them. */
+int mo_swap_parse(const char *name, enum mo_swap *swap);
+
+#define MO_STALL_USUAL UINT32_MAX	/* 10 s; with the core, what its parameter stall_ms says */
+
+/* Which blocks make up a size. */
+enum mo_prefer {
+	MO_PREFER_CHEAPEST,	/* those from which fewest pages have to move */
+	/*
+	 * All blocks of those memory devices (ACPI modules, dax devices) that fit into it, cheapest device first, so
+	 * that they can be removed; then the cheapest blocks, of devices that are partly offline before others.
+	 */
+	MO_PREFER_WHOLE_DEVICES,
+};
+/* "cheapest", "whole-devices". -EINVAL: it is none of them. */
+int mo_prefer_parse(const char *name, enum mo_prefer *prefer);
+
 struct mo_request {
 	size_t size;		/* sizeof(struct mo_request) */
 	const char *target;	/* see mo_plan_new(); may be NULL when len_bytes is set */
@@ -327,14 +354,20 @@ struct mo_request {
 	enum mo_zone zone;	/* only blocks in this zone; MO_ZONE_UNKNOWN: any */
 	uint32_t flags;		/* MO_REQUEST_; unknown bits are refused with -EINVAL */
 	uint32_t timeout_ms;	/* for the whole transaction without its rollback; 0: none */
-	uint32_t stall_ms;	/* for no page moved; 0: none */
+	uint32_t stall_ms;	/* for no page moved; 0: none; MO_STALL_USUAL */
 	int stop_fd;		/* readable: stop and roll back; -1: none */
 	mo_progress_fn *progress;
 	void *data;
 	enum mo_engine engine;
+	/* What only the core can keep to: without it they are refused with -EOPNOTSUPP. */
+	const char *to_nodes;	/* "0,2-3": what leaves goes to these nodes alone; NULL: to any */
+	enum mo_swap swap;
+	uint32_t max_mib_s;	/* MiB moved in a second; 0: no limit */
+	enum mo_prefer prefer;	/* for a size; with MO_REQUEST_KEEP_ORDER or _ONLINE only MO_PREFER_CHEAPEST */
 };
 #define MO_REQUEST_INIT \
-	{ sizeof(struct mo_request), NULL, 0, -1, MO_ZONE_UNKNOWN, 0, 0, 0, -1, NULL, NULL, MO_ENGINE_AUTO }
+	{ sizeof(struct mo_request), NULL, 0, -1, MO_ZONE_UNKNOWN, 0, 0, 0, -1, NULL, NULL, MO_ENGINE_AUTO, NULL, \
+	  MO_SWAP_AUTO, 0, MO_PREFER_CHEAPEST }
 
 /* ---- plan: what would be done; reads, never writes ---------------------------------------- */
 
@@ -369,7 +402,8 @@ struct mo_step {
  *	node1				all blocks of a node
  *	PNP0C80:00, dax0.0, virtio0	all blocks of a device
  *	4g				a size (k m g t, powers of 1024): the same as len_bytes
- * -EINVAL: not of this grammar, not aligned, a size that is no multiple of the block size, unknown flags;
+ * -EINVAL: not of this grammar, not aligned, a size that is no multiple of the block size, unknown flags, a preference
+ * for whole devices without a size or beside flags that exclude it;
  * -ENOENT: no such block, node or device; -ENODATA: nothing matches (an empty target, or no
  * block passes the filters); -ERANGE: less memory matches than len_bytes. Blocks that are offline already
  * stay in the plan as MO_VERDICT_DONE, but never count for len_bytes. Where the module is loaded (and
@@ -408,8 +442,8 @@ struct mo_report;
  * -EPERM: not root; -ENOSPC: no room for the journal; -EUCLEAN: an unfinished journal is
  * there, see mo_resume() and mo_undo(). 1: done in part. -EXDEV, of mo_undo(): all came back, but some to another zone.
  * With MO_ENGINE_CORE: -ENOENT: there is no module for this kernel, or the kernel lacks what it needs; -EPERM,
- * -EKEYREJECTED, -ENOEXEC and others: the kernel does not take it; -EOPNOTSUPP: it is loaded but set aside. The error
- * says what to do.
+ * -EKEYREJECTED, -ENOEXEC and others: the kernel does not take it; -EOPNOTSUPP: it is loaded but set aside. Also
+ * -EOPNOTSUPP: to_nodes, swap or max_mib_s without the core. The error says what to do.
  */
 int mo_offline(struct mo_plan *plan, const struct mo_request *request, struct mo_report **report);
 
@@ -481,6 +515,7 @@ uint64_t mo_report_elapsed_ms(const struct mo_report *report);
 /* By the core, as it counts them; else pgmigrate_success of the machine. */
 uint64_t mo_report_moved_pages(const struct mo_report *report);
 uint64_t mo_report_freed_bytes(const struct mo_report *report);	/* memory that is offline by this */
+uint64_t mo_report_wanted_bytes(const struct mo_report *report);	/* memory that was to change; 0: not known */
 
 /* In the order in which they were tried. NULL past the end. */
 size_t mo_report_nr_blocks(const struct mo_report *report);

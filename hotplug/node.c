@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <numa.h>
+#include <numaif.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,10 +208,89 @@ int mo_nodes_read(struct mo_memory *memory)
 	return 0;
 }
 
+/* Moves *AT behind the number. False: there is none, or it is too large. */
+static bool read_number(const char **at, unsigned int *number)
+{
+	unsigned long value;
+	char *end;
+
+	if (**at < '0' || **at > '9')
+		return false;
+	value = strtoul(*at, &end, 10);
+	*at = end;
+	*number = (unsigned int)value;
+	return value < MO_NODE_WORDS * 64;
+}
+
+static int add_range(struct mo_memory *memory, unsigned int first, unsigned int last, uint64_t *words,
+		     uint32_t *nr_words)
+{
+	const struct mo_node *node;
+	unsigned int i;
+
+	for (i = first; i <= last; i++) {
+		node = find_node(memory, (int32_t)i);
+		if (!node || !node->has_memory)
+			return mo_error(memory->ctx, -ENOENT, "nothing can move to node %u: it %s; name nodes that have memory", i,
+					node ? "has no memory" : "does not exist");
+		words[i / 64] |= 1ULL << (i % 64);
+		if (*nr_words <= i / 64)
+			*nr_words = i / 64 + 1;
+	}
+	return 0;
+}
+
+int mo_nodes_parse(struct mo_memory *memory, const char *list, uint64_t *words, uint32_t *nr_words)
+{
+	const char *at = list;
+	unsigned int first, last;
+	int err;
+
+	memset(words, 0, MO_NODE_WORDS * sizeof(*words));
+	*nr_words = 0;
+	for (;; at++) {
+		if (!read_number(&at, &first))
+			break;
+		last = first;
+		if (*at == '-' && (at++, !read_number(&at, &last)))
+			break;
+		err = last < first ? -EINVAL : add_range(memory, first, last, words, nr_words);
+		if (err == -EINVAL)
+			break;
+		if (err || !*at)
+			return err;
+		if (*at != ',')
+			break;
+	}
+	return mo_error(memory->ctx, -EINVAL, "'%s' is no list of nodes; write it as 0,2-3", list);
+}
+
 void mo_nodes_free(struct mo_memory *memory)
 {
 	free(memory->distances);
 	free(memory->nodes);
+}
+
+uint64_t mo_node_move_pages(int32_t pid, void **addrs, size_t nr, int32_t node)
+{
+	int *nodes = calloc(nr, sizeof(*nodes)), *status = calloc(nr, sizeof(*status));
+	uint64_t nr_moved = 0;
+	size_t i;
+
+	if (!nodes || !status)
+		goto free_both;
+	for (i = 0; i < nr; i++) {
+		nodes[i] = node;
+		status[i] = -EAGAIN;
+	}
+	if (numa_move_pages(pid, nr, addrs, nodes, status, MPOL_MF_MOVE_ALL) < 0)
+		goto free_both;
+	for (i = 0; i < nr; i++)
+		nr_moved += status[i] == node;
+free_both:
+	free(nodes);
+	free(status);
+	return nr_moved;
 }
 
 int mo_memory_distance(const struct mo_memory *memory, int from, int to)

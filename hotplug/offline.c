@@ -43,7 +43,11 @@ static int refuse(struct mo_transaction *txn, size_t i)
 static int take_block(struct mo_transaction *txn, size_t i)
 {
 	struct mo_item *item = &txn->items[i];
-	struct mo_step_limits limits = { txn->deadline_ms, txn->request->stall_ms, txn->request->stop_fd };
+	struct mo_turn turn = { txn, i };
+	const struct mo_write order = {
+		.deadline_ms = txn->deadline_ms, .stall_ms = txn->stall_ms, .stop_fd = txn->request->stop_fd,
+		.before = item->is_quarantined ? mo_evacuate_hand_over : NULL, .data = &turn,
+	};
 	int err;
 
 	if (item->verdict == MO_VERDICT_DONE) {
@@ -53,8 +57,13 @@ static int take_block(struct mo_transaction *txn, size_t i)
 	}
 	if (item->verdict == MO_VERDICT_NEVER && !(txn->flags & MO_REQUEST_FORCE))
 		return refuse(txn, i);
+	if (item->is_stuck)
+		return item->result->error;
+	if (txn->has_terms && !item->is_emptied)
+		return refuse(txn, i);	/* the kernel's own attempt would not keep to them */
 	mo_transaction_mark(txn, i, MO_MARK_BEGUN);
-	err = mo_transaction_write(txn, i, "offline", &limits);
+	err = mo_transaction_write(txn, i, "offline", &order);
+	mo_evacuate_release(txn, i);
 	if (item->result->outcome == MO_OUTCOME_VANISHED) {
 		mo_report_add_note(txn->report, "memory%u was removed by somebody else meanwhile", item->block);
 		txn->nr_done++;
@@ -86,7 +95,11 @@ static int take_blocks(struct mo_transaction *txn)
 	int first_err = refuse_hopeless(txn), err;
 	size_t i;
 
-	if (first_err)
+	if (!first_err)
+		first_err = mo_evacuate_blocks(txn, keeps_part(txn));
+	if (!first_err)
+		first_err = mo_move_ahead(txn);
+	if (first_err && !(txn->nr_stuck && keeps_part(txn)))
 		return first_err;
 	for (i = 0; i < txn->nr_items && txn->nr_done < txn->nr_wanted; i++) {
 		if (txn->items[i].mark == MO_MARK_DONE)
@@ -159,12 +172,21 @@ static uint32_t first_failed(const struct mo_transaction *txn)
 	return found ? found->block : 0;
 }
 
+static unsigned long long mib(const struct mo_transaction *txn, uint64_t nr_pages)
+{
+	return nr_pages * mo_memory_page_bytes(txn->memory) >> 20;
+}
+
 /* The sentence for a transaction that did not do all that was asked. AFTER: how the blocks are now. */
 static int explain(const struct mo_transaction *txn, int err, const char *after)
 {
 	if (txn->abandoned)
 		return mo_error(txn->ctx, err, "the kernel waits on memory%u where no signal reaches it (a hung file system?); "
 				"when it lets go, run 'memoffline offline --undo' or '--resume'", first_failed(txn));
+	if (err == -ENOSPC)
+		return mo_error(txn->ctx, err, "what has to move is %llu MiB, for which other memory and swap have %llu MiB; %s; "
+				"free some, add swap, take less, or try it all the same (--force)", mib(txn, txn->room.used_pages),
+				mib(txn, txn->room.room_pages), after);
 	switch (txn->ended_by) {
 	case MO_REASON_INTERRUPTED:
 		return mo_error(txn->ctx, err, "stopped on request; %s", after);
@@ -175,7 +197,7 @@ static int explain(const struct mo_transaction *txn, int err, const char *after)
 		return mo_error(txn->ctx, err, "memory%u did not become free before the deadline; %s", first_failed(txn), after);
 	case MO_REASON_STALL:
 		return mo_error(txn->ctx, err, "no page of memory%u could be moved for %u ms; %s", first_failed(txn),
-				txn->request->stall_ms, after);
+				txn->stall_ms, after);
 	default:
 		return mo_error(txn->ctx, err, "memory%u can't go offline (%s); %s", first_failed(txn), strerror(-err), after);
 	}
@@ -215,8 +237,11 @@ static int run(struct mo_transaction *txn, struct mo_report **report)
 	const char *after = "see 'memoffline report' for what was kept and 'memoffline list' for the blocks";
 	enum mo_reason ended_by;
 	bool complete = true;
-	int err = take_blocks(txn), result = err, back;
+	int err, result, back;
 
+	mo_transaction_tell_wanted(txn);
+	result = err = take_blocks(txn);
+	mo_evacuate_end(txn);
 	if (err && keeps_part(txn) && freed_bytes(txn)) {
 		result = 1;
 	} else if (err) {

@@ -7,14 +7,14 @@
 
 static int bring_block(struct mo_transaction *txn, size_t i, const char *word)
 {
-	struct mo_step_limits limits = { txn->deadline_ms, 0, txn->request->stop_fd };
+	const struct mo_write order = { .deadline_ms = txn->deadline_ms, .stop_fd = txn->request->stop_fd };
 	struct mo_item *item = &txn->items[i];
 
 	if (item->before.state == MO_STATE_ONLINE) {
 		item->result->outcome = MO_OUTCOME_WAS_SO;
 		return 0;
 	}
-	return mo_transaction_write(txn, i, word, &limits);
+	return mo_transaction_write(txn, i, word, &order);
 }
 
 static int bring_blocks(struct mo_transaction *txn, const char *word)

@@ -104,7 +104,7 @@ static void __attribute__((noreturn)) run_search(struct mo_ctx *ctx, struct mo_r
 
 /* ---- the process that waits for it ---- */
 
-struct receiver {
+struct mo_owner_search {
 	struct mo_report *report;
 	pid_t child;
 	int fd;
@@ -116,7 +116,8 @@ struct receiver {
 	char error[1024];	/* why it failed, "" when it did not */
 };
 
-static void take_owner(struct receiver *receiver, const struct message *message, const char *comm, const char *vma)
+static void take_owner(struct mo_owner_search *receiver, const struct message *message, const char *comm,
+		       const char *vma)
 {
 	struct mo_record *record = mo_report_record_mutable(receiver->report, message->record);
 	struct mo_owner owner = { .pid = message->pid, .addr = message->addr, .comm = comm, .vma = vma };
@@ -125,7 +126,7 @@ static void take_owner(struct receiver *receiver, const struct message *message,
 		mo_record_add_owner(record, &owner);
 }
 
-static void take_name(struct receiver *receiver, const struct message *message, const char *vma)
+static void take_name(struct mo_owner_search *receiver, const struct message *message, const char *vma)
 {
 	struct mo_record *record = mo_report_record_mutable(receiver->report, message->record);
 
@@ -133,7 +134,7 @@ static void take_name(struct receiver *receiver, const struct message *message, 
 		mo_record_name_owner(record, message->owner, vma);
 }
 
-static int take_message(struct receiver *receiver, const struct message *message, const char *strings)
+static int take_message(struct mo_owner_search *receiver, const struct message *message, const char *strings)
 {
 	char *comm = strndup(strings, message->comm_len);
 	char *vma = strndup(strings + message->comm_len, message->vma_len);
@@ -156,7 +157,7 @@ static int take_message(struct receiver *receiver, const struct message *message
 }
 
 /* The messages that are there as a whole. */
-static int take_all(struct receiver *receiver)
+static int take_all(struct mo_owner_search *receiver)
 {
 	struct message message;
 	size_t used = 0, len;
@@ -176,7 +177,7 @@ static int take_all(struct receiver *receiver)
 	return err;
 }
 
-static int make_room(struct receiver *receiver)
+static int make_room(struct mo_owner_search *receiver)
 {
 	size_t size = receiver->size ? 2 * receiver->size : 65536;
 	char *more;
@@ -192,7 +193,7 @@ static int make_room(struct receiver *receiver)
 }
 
 /* -ETIMEDOUT at the deadline, 0 at the end of what it says, -EAGAIN: there may be more. */
-static int receive(struct receiver *receiver, uint64_t deadline_ms)
+static int receive(struct mo_owner_search *receiver, uint64_t deadline_ms)
 {
 	struct pollfd fd = { .fd = receiver->fd, .events = POLLIN };
 	uint64_t now_ms = mo_now_ms();
@@ -213,7 +214,7 @@ static int receive(struct receiver *receiver, uint64_t deadline_ms)
 }
 
 /* The pipe ends with the process. One that the kernel does not let go of is left to itself. */
-static void end_search(struct receiver *receiver)
+static void end_search(struct mo_owner_search *receiver)
 {
 	struct pollfd fd = { .fd = receiver->fd };
 
@@ -225,8 +226,17 @@ static void end_search(struct receiver *receiver)
 	free(receiver->text);
 }
 
+/* Locks and sessions end with the process that they belong to, also when a search hangs. */
+static void keep_only(int a, int b)
+{
+	for (int fd = STDERR_FILENO + 1; fd <= a || fd <= b; fd++)
+		if (fd != a && fd != b)
+			close(fd);
+	close_range((unsigned int)(a > b ? a : b) + 1, ~0U, 0);
+}
+
 static int start_search(struct mo_ctx *ctx, struct mo_report *report, struct mo_record **records, const size_t *indexes,
-			size_t nr, struct receiver *receiver)
+			size_t nr, struct mo_owner_search *receiver)
 {
 	pid_t parent = getpid();
 	int fds[2];
@@ -238,7 +248,7 @@ static int start_search(struct mo_ctx *ctx, struct mo_report *report, struct mo_
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(1);
-		close(fds[0]);
+		keep_only(mo_root_fd(ctx), fds[1]);
 		run_search(ctx, report, records, indexes, nr, fds[1]);
 	}
 	close(fds[1]);
@@ -251,7 +261,7 @@ static int start_search(struct mo_ctx *ctx, struct mo_report *report, struct mo_
 
 /* ---- what came of it ---- */
 
-static void note_timeout(struct mo_ctx *ctx, const struct receiver *receiver, uint32_t limit_ms)
+static void note_timeout(struct mo_ctx *ctx, const struct mo_owner_search *receiver, uint32_t limit_ms)
 {
 	char comm[64] = "";
 
@@ -261,7 +271,7 @@ static void note_timeout(struct mo_ctx *ctx, const struct receiver *receiver, ui
 			   receiver->last_pid, *comm ? comm : "name not known");
 }
 
-static void note_result(struct mo_ctx *ctx, const struct receiver *receiver, int err, uint32_t limit_ms)
+static void note_result(struct mo_ctx *ctx, const struct mo_owner_search *receiver, int err, uint32_t limit_ms)
 {
 	struct mo_report *report = receiver->report;
 
@@ -280,7 +290,7 @@ static void note_result(struct mo_ctx *ctx, const struct receiver *receiver, int
 static int search(struct mo_ctx *ctx, struct mo_report *report, struct mo_record **records, const size_t *indexes,
 		  size_t nr, uint32_t limit_ms)
 {
-	struct receiver receiver = { .report = report };
+	struct mo_owner_search receiver = { .report = report };
 	int err = start_search(ctx, report, records, indexes, nr, &receiver);
 
 	if (!err) {
@@ -306,28 +316,88 @@ static bool lacks_name(const struct mo_record *record)
 	return false;
 }
 
-int mo_owners_search(struct mo_ctx *ctx, struct mo_report *report, bool find, uint32_t limit_ms)
-{
-	size_t room = mo_report_nr_records(report) + 1, nr = 0, i, *indexes = calloc(room, sizeof(*indexes));
-	struct mo_record **records = calloc(room, sizeof(*records)), *record;
-	bool is_needed = false;
-	int err = 0;
+/* The records to look for, and which they are in the report. */
+struct wish {
+	struct mo_record **records;
+	size_t *indexes;
+	size_t nr;
+	bool lacks_names;
+};
 
-	if (!records || !indexes) {
-		err = -ENOMEM;
-		goto free_both;
+static void free_wish(struct wish *wish)
+{
+	free(wish->records);
+	free(wish->indexes);
+}
+
+/* FIND: owners, too, of records that have none; the core names them itself. */
+static int make_wish(struct mo_report *report, bool find, struct wish *wish)
+{
+	size_t room = mo_report_nr_records(report) + 1, i;
+	struct mo_record *record;
+
+	*wish = (struct wish){ calloc(room, sizeof(*wish->records)), calloc(room, sizeof(*wish->indexes)), 0, false };
+	if (!wish->records || !wish->indexes) {
+		free_wish(wish);
+		return -ENOMEM;
 	}
 	for (i = 0; (record = mo_report_record_mutable(report, i)); i++) {
-		is_needed |= lacks_name(record);
-		if (!find || record->nr_owners)		/* the core names them itself */
+		wish->lacks_names |= lacks_name(record);
+		if (!find || record->nr_owners)
 			continue;
-		indexes[nr] = i;
-		records[nr++] = record;
+		wish->indexes[wish->nr] = i;
+		wish->records[wish->nr++] = record;
 	}
-	if (nr || is_needed)
-		err = search(ctx, report, records, indexes, nr, limit_ms);
-free_both:
-	free(indexes);
-	free(records);
+	return 0;
+}
+
+int mo_owners_search(struct mo_ctx *ctx, struct mo_report *report, bool find, uint32_t limit_ms)
+{
+	struct wish wish;
+	int err = make_wish(report, find, &wish);
+
+	if (err)
+		return err;
+	if (wish.nr || wish.lacks_names)
+		err = search(ctx, report, wish.records, wish.indexes, wish.nr, limit_ms);
+	free_wish(&wish);
 	return err;
+}
+
+/* ---- beside other work ---- */
+
+int mo_owner_search_begin(struct mo_ctx *ctx, struct mo_report *report, struct mo_owner_search **out)
+{
+	struct mo_owner_search *search = calloc(1, sizeof(*search));
+	struct wish wish;
+	int err = search ? make_wish(report, true, &wish) : -ENOMEM;
+
+	if (!err) {
+		search->report = report;
+		err = start_search(ctx, report, wish.records, wish.indexes, wish.nr, search);
+		free_wish(&wish);
+	}
+	if (err)
+		free(search);
+	else
+		*out = search;
+	return err;
+}
+
+bool mo_owner_search_poll(struct mo_owner_search *search)
+{
+	int err;
+
+	do
+		err = receive(search, mo_now_ms() + 1);
+	while (err == -EAGAIN);
+	return err == -ETIMEDOUT;
+}
+
+void mo_owner_search_end(struct mo_owner_search *search)
+{
+	if (!search)
+		return;
+	end_search(search);
+	free(search);
 }

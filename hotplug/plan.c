@@ -21,38 +21,12 @@ int mo_request_check(struct mo_ctx *ctx, const struct mo_request *request)
 		return mo_error(ctx, -EINVAL, "unknown engine %d in the request", (int)request->engine);
 	if ((request->flags & MO_REQUEST_PARTIAL) && (request->flags & MO_REQUEST_ALL_OR_NOTHING))
 		return mo_error(ctx, -EINVAL, "partial results and all-or-nothing exclude each other; ask for one of them");
+	if (request->prefer > MO_PREFER_WHOLE_DEVICES)
+		return mo_error(ctx, -EINVAL, "unknown preference %d in the request", (int)request->prefer);
+	if (request->prefer && request->flags & (MO_REQUEST_KEEP_ORDER | MO_REQUEST_ONLINE))
+		return mo_error(ctx, -EINVAL, "a preference for whole devices chooses blocks to take offline; leave it out where the "
+				"order is kept, or blocks come online");
 	return 0;
-}
-
-/* ---- order ---- */
-
-static uint64_t cost_pages(const struct mo_step *step)
-{
-	return step->content_known ? step->content.move_pages : 0;
-}
-
-/*
- * The emptiest block first: what it holds may land in a block that goes later, so the full ones, which cost most to
- * move twice, come last, when no block of the plan can take their pages. Among equals the highest first, since
- * the kernel fills low addresses first.
- */
-static int compare_cost(const void *a, const void *b)
-{
-	const struct mo_step *x = a, *y = b;
-
-	if (cost_pages(x) != cost_pages(y))
-		return cost_pages(x) < cost_pages(y) ? -1 : 1;
-	return x->block > y->block ? -1 : x->block < y->block;
-}
-
-/* For a size: what is sure comes before what is cheap. */
-static int compare_chance(const void *a, const void *b)
-{
-	const struct mo_step *x = a, *y = b;
-	int rank_x = x->verdict <= MO_VERDICT_LIKELY ? 0 : (int)x->verdict;
-	int rank_y = y->verdict <= MO_VERDICT_LIKELY ? 0 : (int)y->verdict;
-
-	return rank_x != rank_y ? rank_x - rank_y : compare_cost(a, b);
 }
 
 /* ---- the plan ---- */
@@ -93,26 +67,42 @@ static int fill_steps(struct mo_plan *plan, const struct mo_selection *selection
 	return 0;
 }
 
-static int choose_steps(struct mo_plan *plan, const struct mo_selection *selection, uint32_t flags)
+/*
+ * The emptiest block first: what it holds may land in a block that goes later, so the full ones, which cost most to
+ * move twice, come last, when no block of the plan can take their pages. Among equals the highest first, since
+ * the kernel fills low addresses first.
+ */
+static void sort_steps(struct mo_plan *plan, uint32_t flags)
 {
-	uint64_t nr_wanted = selection->len_bytes / plan->memory->block_bytes;
-
 	if (!(flags & MO_REQUEST_KEEP_ORDER))
-		qsort(plan->steps, plan->nr_candidates, sizeof(*plan->steps),
-		      selection->len_bytes ? compare_chance : compare_cost);
-	plan->nr_steps = plan->nr_candidates;
-	if (!selection->len_bytes)
-		return 0;
+		qsort(plan->steps, plan->nr_steps, sizeof(*plan->steps), mo_step_compare_cost);
+}
+
+static int choose_size(struct mo_plan *plan, uint64_t len_bytes, const struct mo_request *request)
+{
+	uint64_t nr_wanted = len_bytes / plan->memory->block_bytes;
+
 	if (nr_wanted > plan->nr_candidates)
 		return mo_error(plan->memory->ctx, -ERANGE, "only %llu MiB match that are %s, %llu MiB were asked for; "
 				"take less, or widen node, zone or target",
 				(unsigned long long)(plan->nr_candidates * plan->memory->block_bytes >> 20),
-				flags & MO_REQUEST_ONLINE ? "offline" : "online",
-				(unsigned long long)selection->len_bytes >> 20);
+				request->flags & MO_REQUEST_ONLINE ? "offline" : "online",
+				(unsigned long long)len_bytes >> 20);
 	plan->nr_steps = nr_wanted;
-	/* The last ones chosen were the least sure; what is done is done in the cheapest order. */
-	if (!(flags & MO_REQUEST_KEEP_ORDER))
-		qsort(plan->steps, plan->nr_steps, sizeof(*plan->steps), compare_cost);
+	return request->flags & MO_REQUEST_KEEP_ORDER ? 0 : mo_plan_prefer(plan, request->prefer, nr_wanted);
+}
+
+static int choose_steps(struct mo_plan *plan, const struct mo_selection *selection, const struct mo_request *request)
+{
+	int err;
+
+	plan->nr_steps = plan->nr_candidates;
+	if (selection->len_bytes) {
+		err = choose_size(plan, selection->len_bytes, request);
+		if (err)
+			return err;
+	}
+	sort_steps(plan, request->flags);
 	return 0;
 }
 
@@ -146,11 +136,19 @@ static int complete_plan(struct mo_plan *plan, const struct mo_selection *select
 	mo_pages_close(pages);
 	mo_session_close(session);
 	if (!err)
-		err = choose_steps(plan, selection, request->flags);
+		err = choose_steps(plan, selection, request);
 	if (err)
 		return err;
 	sum_steps(plan);
 	return mo_plan_foresee(plan, pages_err);
+}
+
+static int check_preference(struct mo_ctx *ctx, const struct mo_request *request, const struct mo_selection *selection)
+{
+	if (!request->prefer || selection->len_bytes)
+		return 0;
+	return mo_error(ctx, -EINVAL, "a preference for whole devices needs a size to choose for; name one (--size 4g), or name "
+			"the devices themselves");
 }
 
 int mo_plan_new(struct mo_memory *memory, const struct mo_request *request, struct mo_plan **out)
@@ -161,8 +159,12 @@ int mo_plan_new(struct mo_memory *memory, const struct mo_request *request, stru
 
 	if (!err)
 		err = mo_target_select(memory, request, &selection);
-	if (err)
+	if (!err)
+		err = check_preference(memory->ctx, request, &selection);
+	if (err) {
+		mo_selection_free(&selection);
 		return err;
+	}
 	plan = calloc(1, sizeof(*plan));
 	if (!plan) {
 		mo_selection_free(&selection);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the files of libmemoffline offer each other. Calls go down:
- *	offline, online > engine, plan, evidence, journal, worker > memory, pages, owner, session, report > module >
- *	sysfs > ctx
+ *	offline, online > engine, plan, evidence, journal, worker > prefer, holder > memory, pages, owner, session,
+ *	report > pagemap, module > sysfs > ctx
  */
 #ifndef MEMOFFLINE_PRIVATE_H
 #define MEMOFFLINE_PRIVATE_H
@@ -73,6 +73,14 @@ int mo_block_refresh(struct mo_memory *memory, struct mo_block *block);	/* sets 
 bool mo_name_number(const char *name, const char *prefix, uint32_t *number);
 int mo_nodes_read(struct mo_memory *memory);	/* node.c: nodes, and blocks[].node from nodeN/memoryM links */
 void mo_nodes_free(struct mo_memory *memory);
+#define MO_NODE_WORDS 16	/* of 64 nodes each */
+/*
+ * A list as "0,2-3" becomes a bit for each node, in the first *NR_WORDS of MO_NODE_WORDS words. -EINVAL: not of this
+ * grammar; -ENOENT: one has no memory.
+ */
+int mo_nodes_parse(struct mo_memory *memory, const char *list, uint64_t *words, uint32_t *nr_words);
+/* Move pages of a process, also those that it shares, to NODE. Returns how many are there now, 0 on failure. */
+uint64_t mo_node_move_pages(int32_t pid, void **addrs, size_t nr, int32_t node);
 int mo_devices_read(struct mo_memory *memory);	/* device.c: devices, and blocks[].device */
 void mo_devices_free(struct mo_memory *memory);
 
@@ -155,6 +163,7 @@ void mo_report_count_kept(struct mo_report *report, uint64_t nr_pages);
 /* When it ended, in milliseconds since the epoch. */
 uint64_t mo_report_end_ms(const struct mo_report *report);
 void mo_report_set_moved(struct mo_report *report, uint64_t moved_pages);
+void mo_report_set_wanted(struct mo_report *report, uint64_t wanted_bytes);
 void mo_report_finish(struct mo_report *report, int result, enum mo_reason reason, uint64_t freed_bytes);
 /* Keep it in the run directory for mo_report_load(): as the last one, and for each of its blocks that was tried. */
 int mo_report_save(struct mo_report *report);
@@ -163,7 +172,7 @@ struct mo_report_totals {
 	const char *engine;
 	int result;
 	enum mo_reason reason;
-	uint64_t start_time_s, elapsed_ms, end_time_ms, moved_pages, freed_bytes, nr_pages_kept;
+	uint64_t start_time_s, elapsed_ms, end_time_ms, moved_pages, freed_bytes, wanted_bytes, nr_pages_kept;
 };
 int mo_report_restore(struct mo_report *report, const struct mo_report_totals *totals);
 /* What was saved, as mo_report_load(). */
@@ -173,7 +182,36 @@ int mo_report_load_saved(struct mo_ctx *ctx, uint32_t block, struct mo_report **
 /* -EBADMSG: WHY is the rest of a sentence ("it ends too early"). Sets no error text then. */
 int mo_report_parse(struct mo_ctx *ctx, const char *text, struct mo_report **report, char *why, size_t size);
 
-/* ---- owner.c: which processes map a page, by one pass over /proc/PID/pagemap ---- */
+/* ---- pagemap.c: one pass over /proc/PID/pagemap of all processes ---- */
+struct mo_mapping {
+	uint64_t start_addr;
+	uint64_t end_addr;
+	uint64_t resident_kib;	/* from smaps */
+	char *name;
+};
+/* A line of maps, or a header in smaps. MAPPING's name is freed and made anew. LINE changes. */
+bool mo_mapping_parse(char *line, struct mo_mapping *mapping);
+struct mo_mapped_page {
+	int32_t pid;
+	const char *comm;
+	const char *mapping;	/* its name */
+	uint64_t addr;
+	uint64_t pfn;
+	bool is_anon;		/* neither of a file nor shared memory */
+};
+struct mo_pagemap_visitor {
+	uint64_t start_pfn, end_pfn;	/* tell of present pages in [start_pfn, end_pfn) alone */
+	void (*enter)(void *data, int32_t pid);	/* from here on it looks into that process; may be NULL */
+	int (*page)(void *data, const struct mo_mapped_page *page);	/* negative errno ends the pass */
+	void *data;
+};
+/*
+ * Each process is looked at once. Counts what could not be seen (processes that exited are not counted) in *nr_hidden.
+ * May block for as long as any process hangs. Sets no error text.
+ */
+int mo_pagemap_each(struct mo_ctx *ctx, const struct mo_pagemap_visitor *visitor, uint64_t *nr_hidden);
+
+/* ---- owner.c: which processes map a page ---- */
 struct mo_owner_sink {
 	void (*enter)(void *data, int32_t pid);		/* from here on it looks into that process */
 	/* RECORD: index among those asked for. The owner's strings are lent. Negative errno ends the search. */
@@ -181,10 +219,7 @@ struct mo_owner_sink {
 	int (*name)(void *data, size_t record, size_t owner, const char *vma);	/* indexes in the report */
 	void *data;
 };
-/*
- * Tell the owners of the NR records. Each process is looked at once. Counts what could not be seen (processes that
- * exited are not counted) in *nr_hidden. May block for as long as any process hangs.
- */
+/* Tell the owners of the NR records, as mo_pagemap_each() finds them. */
 int mo_owners_find(struct mo_ctx *ctx, struct mo_record **records, size_t nr, const struct mo_owner_sink *sink,
 		   uint64_t *nr_hidden);
 /* Names the mappings of the report's owners that have none yet, as far as they can be seen. May block likewise. */
@@ -197,6 +232,22 @@ void mo_owners_name(struct mo_ctx *ctx, const struct mo_report *report, const st
  * in time goes into REPORT, and so does a note on what is missing and why: -ETIMEDOUT, or what made it fail.
  */
 int mo_owners_search(struct mo_ctx *ctx, struct mo_report *report, bool find, uint32_t limit_ms);
+
+/* The same for all records of REPORT, without waiting: what is found so far goes into it with each poll. */
+struct mo_owner_search;
+int mo_owner_search_begin(struct mo_ctx *ctx, struct mo_report *report, struct mo_owner_search **search);
+bool mo_owner_search_poll(struct mo_owner_search *search);	/* false: nothing more will come */
+void mo_owner_search_end(struct mo_owner_search *search);	/* accepts NULL */
+
+/* ---- holder.c: whose the page is that holds things up ---- */
+struct mo_holder;
+struct mo_holder *mo_holder_new(struct mo_ctx *ctx);	/* NULL: no memory */
+void mo_holder_free(struct mo_holder *holder);		/* accepts NULL */
+/* PFN holds it up now (NO_PFN: none). PAGES may be NULL. After a second, looks for its owner. Never waits. */
+void mo_holder_look(struct mo_holder *holder, struct mo_pages *pages, uint64_t pfn);
+/* As far as they are known: NULL, and MO_KIND_NR. Belongs to the holder, till it looks at another page. */
+const struct mo_owner *mo_holder_owner(const struct mo_holder *holder);
+enum mo_kind mo_holder_kind(const struct mo_holder *holder);
 
 /* ---- module.c: the kernel module ---- */
 bool mo_module_is_loaded(struct mo_ctx *ctx);
@@ -217,6 +268,7 @@ struct mo_core_info {
 	uint32_t deadline_ms, stall_ms;	/* 0: none */
 	bool sees_isolation;		/* also attempts that fail before any notifier is called have a report */
 	bool names_owners;
+	bool has_sessions;		/* several blocks can be emptied at once */
 	char missing[512];		/* what it can't do in this kernel, "" when nothing */
 };
 int mo_session_info(struct mo_session *session, struct mo_core_info *info);
@@ -246,6 +298,43 @@ struct mo_core_scan {
 	uint64_t reason_pfn;		/* the first one, NO_PFN when none */
 };
 int mo_session_scan(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages, struct mo_core_scan *scan);
+
+/* Sessions: an open device owns what it has quarantined. Closing it, or the end of the process, gives all back. */
+struct mo_core_room {
+	uint64_t used_pages;		/* in all that is quarantined */
+	uint64_t room_pages;		/* for them in other memory and swap */
+};
+/* -ENOSPC: other memory has no room, see ROOM. Sets no error text: its caller is a process of its own. */
+int mo_session_quarantine(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages, struct mo_core_room *room);
+int mo_session_release(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages);
+struct mo_core_terms {
+	uint32_t deadline_ms, stall_ms;	/* 0: none */
+	uint32_t max_mib_s;		/* 0: no limit */
+	enum mo_swap swap;
+	uint64_t nodes[MO_NODE_WORDS];	/* a bit for each target */
+	uint32_t nr_node_words;		/* 0: any node */
+};
+struct mo_core_evacuated {
+	uint64_t moved_pages, evicted_pages, kept_pages, violated_pages;
+	enum mo_reason reason;		/* NONE: nothing is left */
+	int error;
+};
+/* Empty all that is quarantined; waits till that is done. Sets no error text: its caller is a process of its own. */
+int mo_session_evacuate(struct mo_session *session, const struct mo_core_terms *terms,
+			struct mo_core_evacuated *evacuated);
+struct mo_core_progress {
+	uint64_t done_pages;		/* moved or evicted */
+	uint64_t stuck_pfn;		/* NO_PFN: none */
+};
+/*
+ * What the last evacuation left behind goes to the report, and FN hears of each block: for what most of its pages
+ * stayed, and how many did. Pages that the module has no record of are counted alone.
+ */
+typedef void mo_kept_fn(void *data, uint32_t block, enum mo_reason reason, uint64_t nr_pages);
+void mo_session_kept(struct mo_session *session, uint64_t block_pages, uint64_t nr_kept, struct mo_report *report,
+		     mo_kept_fn *fn, void *data);
+/* News of the evacuation that runs in another process of this session. False: none. Never waits. */
+bool mo_session_progress(struct mo_session *session, struct mo_core_progress *progress);
 
 struct mo_dump;
 
@@ -313,18 +402,25 @@ enum mo_reason mo_reason_of_page(const struct mo_page_facts *facts, int32_t *ref
 /* Facts about a block that failed -> its reason. SAID as mo_evidence_said(). */
 enum mo_reason mo_reason_of_block(int error, const char *said, const struct mo_block *before, int is_ram);
 
-/* ---- worker.c: one write to sysfs in a process that can be killed ---- */
+/* ---- worker.c: a call of the kernel in a process that can be killed ---- */
 struct mo_worker;
-/* Fork a process, in the root cpuset where it can, that writes TEXT to PATH. */
-int mo_worker_start(struct mo_ctx *ctx, const char *text, const char *path, struct mo_worker **worker);
+/* Returns 0 or negative errno. It may run beside other threads: async-signal-safe calls alone. */
+typedef int mo_worker_fn(void *data);
+/* Fork a process that calls FN. */
+int mo_worker_run(mo_worker_fn *fn, void *data, struct mo_worker **worker);
+/* Fork a process, in the root cpuset where it can, that calls BEFORE, unless it is NULL, and writes TEXT to PATH. */
+int mo_worker_start(struct mo_ctx *ctx, const char *text, const char *path, mo_worker_fn *before, void *data,
+		    struct mo_worker **worker);
 /* Readable when it ended. Belongs to the worker. */
 int mo_worker_fd(const struct mo_worker *worker);
-/* SIGKILL: the only signal that ends also the wait for the hotplug lock. Returns at once. */
-void mo_worker_kill(struct mo_worker *worker);
-/* Waits for the end and frees. 0, the write's negative errno, -EINTR when it was killed. */
+/* Waits for the end and frees. 0, the function's negative errno, -EINTR when it was killed. */
 int mo_worker_finish(struct mo_worker *worker);
-/* Frees without waiting: the kernel does not let go of the process. */
-void mo_worker_abandon(struct mo_worker *worker);
+/* SIGKILL, which also ends the wait for the hotplug lock; then as above. ABANDONED: the kernel keeps it. */
+int mo_worker_end(struct mo_worker *worker, bool *abandoned);
+/* SIGKILL for one that has nothing in its hands: hardly waits, and leaves one that hangs to itself. */
+void mo_worker_drop(struct mo_worker *worker);
+/* Of a worker: into the root cpuset, where it can. */
+void mo_worker_leave_cpuset(struct mo_ctx *ctx);
 /* Nodes with memory that a worker may not use, "" when none: why the root cpuset could not be entered. */
 const char *mo_worker_cpuset_problem(struct mo_ctx *ctx);
 
@@ -362,7 +458,7 @@ int mo_journal_end(struct mo_journal *journal);
 void mo_journal_close(struct mo_journal *journal);
 
 
-/* ---- verdict.c, foresight.c, plan.c ---- */
+/* ---- verdict.c, foresight.c, prefer.c, plan.c ---- */
 struct mo_plan {
 	struct mo_memory *memory;
 	struct mo_step *steps;
@@ -381,6 +477,12 @@ void mo_step_judge(const struct mo_memory *memory, struct mo_pages *pages, struc
 		   struct mo_step *step);
 /* Sum up the room and add the notes. PAGES_ERR: why content could not be read, -ECANCELED: it was not wanted. */
 int mo_plan_foresee(struct mo_plan *plan, int pages_err);
+/* For qsort(): the cheapest step first. */
+int mo_step_compare_cost(const void *a, const void *b);
+/* Sort the candidates: those to choose for a size of NR_WANTED blocks come first, and the next best after them. */
+int mo_plan_prefer(struct mo_plan *plan, enum mo_prefer prefer, uint64_t nr_wanted);
+/* A full sentence for mo_plan_note(). -ENOMEM. */
+int mo_plan_add_note(struct mo_plan *plan, const char *fmt, ...) PRINTF(2, 3);
 int mo_request_check(struct mo_ctx *ctx, const struct mo_request *request);
 /* The steps wanted, and behind them those to try instead of one that fails. */
 size_t mo_plan_nr_candidates(const struct mo_plan *plan);
@@ -396,6 +498,9 @@ struct mo_attempt {
 	struct mo_memory *memory;
 	struct mo_pages *pages;		/* NULL: content can't be seen */
 	struct mo_evidence *evidence;	/* or NULL */
+	bool is_emptied;		/* its pages are looked at when it fails all the same */
+	mo_worker_fn *before;		/* just before the write, in its process; or NULL */
+	void *before_data;
 	uint32_t block;			/* number */
 	const char *word;		/* what to write */
 	uint64_t deadline_ms;		/* on mo_now_ms()'s clock; 0: none */

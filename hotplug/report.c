@@ -40,6 +40,7 @@ struct mo_report {
 	uint64_t end_time_ms;		/* since the epoch */
 	uint64_t moved_pages;
 	uint64_t freed_bytes;
+	uint64_t wanted_bytes;
 	uint64_t nr_pages_kept;
 	struct mo_block_result **blocks;
 	size_t nr_blocks;
@@ -264,6 +265,11 @@ void mo_report_set_moved(struct mo_report *report, uint64_t moved_pages)
 	report->moved_pages = moved_pages;
 }
 
+void mo_report_set_wanted(struct mo_report *report, uint64_t wanted_bytes)
+{
+	report->wanted_bytes = wanted_bytes;
+}
+
 void mo_report_finish(struct mo_report *report, int result, enum mo_reason reason, uint64_t freed_bytes)
 {
 	report->result = result;
@@ -286,6 +292,7 @@ int mo_report_restore(struct mo_report *report, const struct mo_report_totals *t
 	report->end_time_ms = totals->end_time_ms;
 	report->moved_pages = totals->moved_pages;
 	report->freed_bytes = totals->freed_bytes;
+	report->wanted_bytes = totals->wanted_bytes;
 	report->nr_pages_kept = totals->nr_pages_kept;
 	return 0;
 }
@@ -335,6 +342,11 @@ uint64_t mo_report_end_ms(const struct mo_report *report)
 uint64_t mo_report_moved_pages(const struct mo_report *report)
 {
 	return report->moved_pages;
+}
+
+uint64_t mo_report_wanted_bytes(const struct mo_report *report)
+{
+	return report->wanted_bytes;
 }
 
 uint64_t mo_report_freed_bytes(const struct mo_report *report)

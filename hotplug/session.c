@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memoffline.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,6 +72,7 @@ struct mo_session {
 	struct mo_ctx *ctx;
 	int fd;
 	struct memoffline_record *records;	/* MO_RECORDS_MAX of them */
+	size_t nr_read;				/* records of an evacuation that are there already */
 };
 
 static int no_device(struct mo_ctx *ctx, int err)
@@ -154,6 +156,7 @@ static void list_missing(uint64_t features, char *text, size_t size)
 		{ MEMOFFLINE_FEATURE_CMA, "pages of CMA" },
 		{ MEMOFFLINE_FEATURE_PARTIAL, "huge pages mapped in part" },
 		{ MEMOFFLINE_FEATURE_LRU_CACHES, "per-cpu lists while pages move" },
+		{ MEMOFFLINE_FEATURE_QUARANTINE, "several blocks at once" },
 	};
 	size_t len = 0;
 
@@ -175,6 +178,7 @@ int mo_session_info(struct mo_session *session, struct mo_core_info *info)
 	info->deadline_ms = arg.out_deadline_ms;
 	info->stall_ms = arg.out_stall_ms;
 	info->sees_isolation = arg.out_features & MEMOFFLINE_FEATURE_ISOLATION;
+	info->has_sessions = arg.out_features & MEMOFFLINE_FEATURE_QUARANTINE;
 	info->names_owners = arg.out_features & MEMOFFLINE_FEATURE_OWNERS;
 	list_missing(arg.out_features, info->missing, sizeof(info->missing));
 	return 0;
@@ -364,6 +368,116 @@ int mo_session_scan(struct mo_session *session, uint64_t start_pfn, uint64_t nr_
 		return err;
 	sum_up(session->records, arg.out_nr_records < MO_RECORDS_MAX ? arg.out_nr_records : MO_RECORDS_MAX, scan);
 	return 0;
+}
+
+/* ---- sessions ---- */
+
+int mo_session_quarantine(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages, struct mo_core_room *room)
+{
+	struct memoffline_quarantine arg = { .size = sizeof(arg), .start_pfn = start_pfn, .nr_pages = nr_pages };
+	int err = ioctl(session->fd, MEMOFFLINE_QUARANTINE, &arg) ? -errno : 0;
+
+	room->used_pages = arg.out_nr_used;
+	room->room_pages = arg.out_nr_room;
+	return err;
+}
+
+int mo_session_release(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages)
+{
+	struct memoffline_release arg = { .size = sizeof(arg), .start_pfn = start_pfn, .nr_pages = nr_pages };
+
+	return REQUEST(session, RELEASE, &arg);
+}
+
+int mo_session_evacuate(struct mo_session *session, const struct mo_core_terms *terms,
+			struct mo_core_evacuated *evacuated)
+{
+	static const uint32_t flags[] = {
+		[MO_SWAP_AUTO] = MEMOFFLINE_EVACUATE_FALLBACK,
+		[MO_SWAP_FALLBACK] = MEMOFFLINE_EVACUATE_FALLBACK,
+		[MO_SWAP_EVICT] = MEMOFFLINE_EVACUATE_EVICT,
+	};
+	struct memoffline_evacuate arg = {
+		.size = sizeof(arg),
+		.flags = terms->swap < sizeof(flags) / sizeof(*flags) ? flags[terms->swap] : 0,
+		.nodes = (uintptr_t)terms->nodes,
+		.nr_node_words = terms->nr_node_words,
+		.deadline_ms = terms->deadline_ms,
+		.stall_ms = terms->stall_ms,
+		.max_mib_s = terms->max_mib_s,
+		.max_records = MO_RECORDS_MAX,
+	};
+
+	if (ioctl(session->fd, MEMOFFLINE_EVACUATE, &arg))
+		return -errno;
+	evacuated->moved_pages = arg.out_nr_moved;
+	evacuated->evicted_pages = arg.out_nr_evicted;
+	evacuated->kept_pages = arg.out_nr_kept;
+	evacuated->violated_pages = arg.out_nr_policy_violated;
+	evacuated->reason = reason_of(arg.out_reason);
+	return 0;
+}
+
+bool mo_session_progress(struct mo_session *session, struct mo_core_progress *progress)
+{
+	struct pollfd pollfd = { .fd = session->fd, .events = POLLIN };
+	struct memoffline_event event;
+
+	if (poll(&pollfd, 1, 0) != 1 || read(session->fd, &event, sizeof(event)) != sizeof(event))
+		return false;
+	if (event.type == MEMOFFLINE_EVENT_RECORD && session->nr_read < MO_RECORDS_MAX)
+		session->records[session->nr_read++] = event.record;	/* it ended since we looked */
+	if (event.type != MEMOFFLINE_EVENT_PROGRESS)
+		return false;
+	progress->done_pages = event.progress.nr_done;
+	progress->stuck_pfn = event.progress.stuck_pfn ? event.progress.stuck_pfn : NO_PFN;
+	return true;
+}
+
+/* Into the session's own array, behind those that came with the progress. */
+static size_t read_records(struct mo_session *session)
+{
+	struct memoffline_event event;
+	size_t nr = session->nr_read;
+
+	while (nr < MO_RECORDS_MAX && read(session->fd, &event, sizeof(event)) == sizeof(event))
+		if (event.type == MEMOFFLINE_EVENT_RECORD)
+			session->records[nr++] = event.record;
+	session->nr_read = 0;
+	return nr;
+}
+
+static enum mo_reason main_reason(const struct memoffline_record *records, size_t nr)
+{
+	uint64_t nr_pages[MO_REASON_NR] = { 0 };
+	enum mo_reason reason = MO_REASON_NONE;
+
+	for (size_t i = 0; i < nr; i++)
+		nr_pages[reason_of(records[i].reason)] += 1ULL << (records[i].order & 63);
+	for (size_t i = 0; i < MO_REASON_NR; i++)
+		if (nr_pages[i] > nr_pages[reason])
+			reason = (enum mo_reason)i;
+	return reason;
+}
+
+void mo_session_kept(struct mo_session *session, uint64_t block_pages, uint64_t nr_kept, struct mo_report *report,
+		     mo_kept_fn *fn, void *data)
+{
+	const struct memoffline_record *records = session->records;
+	size_t nr = read_records(session), len;
+	uint64_t nr_told = 0, nr_pages;
+
+	for (size_t i = 0; i < nr; i += len) {
+		uint64_t block = records[i].pfn / block_pages;
+
+		for (len = 1; i + len < nr && records[i + len].pfn / block_pages == block; )
+			len++;
+		nr_pages = add_records(report, (uint32_t)block, &records[i], len);
+		fn(data, (uint32_t)block, main_reason(&records[i], len), nr_pages);
+		nr_told += nr_pages;
+	}
+	if (nr_kept > nr_told)
+		mo_report_count_kept(report, nr_kept - nr_told);
 }
 
 void mo_session_note(struct mo_report *report, uint64_t nr_evicted, uint64_t nr_violated)

@@ -5,10 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "transaction.h"
 
+#define STALL_MS 10000	/* the usual */
+#define TICK_MS 200
 #define RESTORE_MS 30000	/* for the kernel to bring one block back */
 
 const char *mo_online_word(enum mo_zone zone)
@@ -87,6 +90,7 @@ int mo_transaction_begin(struct mo_transaction *txn, struct mo_memory *memory, c
 	txn->len_bytes = request->len_bytes;
 	txn->start_ms = mo_now_ms();
 	txn->deadline_ms = request->timeout_ms ? txn->start_ms + request->timeout_ms : 0;
+	txn->stall_ms = request->stall_ms == MO_STALL_USUAL ? STALL_MS : request->stall_ms;
 	err = take_lock(txn, action, target);
 	if (err)
 		return err;
@@ -100,6 +104,7 @@ int mo_transaction_begin(struct mo_transaction *txn, struct mo_memory *memory, c
 	txn->nr_hugepages = nr_hugepages(ctx);
 	if (mo_pages_open(ctx, &txn->pages))
 		txn->pages = NULL;
+	txn->holder = request->progress ? mo_holder_new(ctx) : NULL;
 	return 0;
 }
 
@@ -110,6 +115,11 @@ void mo_transaction_adopt(struct mo_transaction *txn)
 
 	txn->flags |= txn->flags & extent ? terms->flags & ~extent : terms->flags;
 	txn->len_bytes = terms->len_bytes;
+}
+
+bool mo_item_is_to_go(const struct mo_item *item)
+{
+	return item->mark == MO_MARK_TODO && item->verdict != MO_VERDICT_DONE && item->verdict != MO_VERDICT_NEVER;
 }
 
 bool mo_transaction_takes_part(const struct mo_transaction *txn)
@@ -164,6 +174,15 @@ void mo_transaction_want(struct mo_transaction *txn, size_t nr)
 		txn->pages_todo += pages_todo(&txn->items[i]);
 }
 
+void mo_transaction_tell_wanted(struct mo_transaction *txn)
+{
+	size_t i, nr = 0;
+
+	for (i = 0; i < txn->nr_wanted; i++)
+		nr += txn->items[i].verdict != MO_VERDICT_DONE || txn->items[i].mark == MO_MARK_DONE;
+	mo_report_set_wanted(txn->report, nr * mo_memory_block_bytes(txn->memory));
+}
+
 /* At the rate of all so far, unless a page holds it up: then nobody knows. */
 static uint64_t remaining_ms(const struct mo_progress *progress)
 {
@@ -172,6 +191,36 @@ static uint64_t remaining_ms(const struct mo_progress *progress)
 	if (!moved || progress->stuck_pfn != NO_PFN)
 		return UINT64_MAX;
 	return progress->elapsed_ms * progress->pages_left / moved;
+}
+
+static void tell_stuck(struct mo_transaction *txn, uint64_t stuck_pfn)
+{
+	struct mo_progress *progress = &txn->progress;
+
+	progress->stuck_pfn = stuck_pfn;
+	progress->stuck_kind = MO_KIND_NR;
+	progress->stuck_owner = NULL;
+	if (!txn->holder)
+		return;
+	mo_holder_look(txn->holder, txn->pages, stuck_pfn);
+	progress->stuck_kind = mo_holder_kind(txn->holder);
+	progress->stuck_owner = mo_holder_owner(txn->holder);
+}
+
+/* The sums are the same whoever counts the pages. */
+static void tell_pages(struct mo_transaction *txn, uint64_t pages_left, uint64_t stuck_pfn)
+{
+	struct mo_progress *progress = &txn->progress;
+
+	progress->nr_done = (uint32_t)txn->nr_done;
+	progress->nr_blocks = (uint32_t)txn->nr_wanted;
+	progress->pages_left = pages_left;
+	if (progress->pages_left > progress->pages_total)
+		progress->pages_total = progress->pages_left;
+	progress->elapsed_ms = mo_now_ms() - txn->start_ms;
+	tell_stuck(txn, stuck_pfn);
+	progress->eta_ms = remaining_ms(progress);
+	txn->request->progress(txn->request->data, progress);
 }
 
 static void tell(void *data, const struct mo_attempt *attempt)
@@ -184,15 +233,39 @@ static void tell(void *data, const struct mo_attempt *attempt)
 	if (progress->phase != MO_PHASE_ROLLBACK && progress->phase != MO_PHASE_DONE)
 		progress->phase = attempt->phase;
 	progress->block = attempt->block;
-	progress->nr_done = (uint32_t)txn->nr_done;
-	progress->nr_blocks = (uint32_t)txn->nr_wanted;
-	progress->pages_left = txn->pages_todo + attempt->pages_left;
-	if (progress->pages_left > progress->pages_total)
-		progress->pages_total = progress->pages_left;
-	progress->elapsed_ms = mo_now_ms() - txn->start_ms;
-	progress->stuck_pfn = attempt->stuck_pfn;
-	progress->eta_ms = remaining_ms(progress);
-	txn->request->progress(txn->request->data, progress);
+	tell_pages(txn, txn->pages_todo + attempt->pages_left, attempt->stuck_pfn);
+}
+
+void mo_transaction_tell(struct mo_transaction *txn, uint64_t pages_left, uint64_t stuck_pfn)
+{
+	struct mo_progress *progress = &txn->progress;
+
+	if (!txn->request->progress)
+		return;
+	progress->phase = MO_PHASE_MIGRATE;
+	progress->block = txn->items[0].block;
+	tell_pages(txn, pages_left, stuck_pfn);
+}
+
+enum mo_reason mo_transaction_watch(const struct mo_transaction *txn, const struct mo_worker *worker, uint64_t until_ms,
+				    void (*tell_all)(void *data), void *data)
+{
+	struct pollfd fds[2] = {
+		{ .fd = mo_worker_fd(worker), .events = POLLIN },
+		{ .fd = txn->request->stop_fd, .events = POLLIN },
+	};
+
+	for (;;) {
+		if (poll(fds, 2, TICK_MS) < 0 && errno != EINTR)
+			return MO_REASON_INTERRUPTED;
+		if (fds[0].revents)
+			return MO_REASON_NONE;
+		if (fds[1].revents)
+			return MO_REASON_INTERRUPTED;
+		if (until_ms && mo_now_ms() > until_ms)
+			return MO_REASON_DEADLINE;
+		tell_all(data);
+	}
 }
 
 static void tell_done(struct mo_transaction *txn, const struct mo_attempt *attempt)
@@ -247,7 +320,7 @@ void mo_transaction_mark(struct mo_transaction *txn, size_t i, enum mo_journal_m
 		mo_report_add_note(txn->report, "%s", mo_ctx_error(txn->ctx));
 }
 
-int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word, const struct mo_step_limits *limits)
+int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word, const struct mo_write *order)
 {
 	struct mo_item *item = &txn->items[i];
 	bool leaves = !strcmp(word, "offline");	/* on the way back there is nothing to count and nobody to blame */
@@ -256,8 +329,9 @@ int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word,
 		.pages = leaves ? txn->pages : NULL,
 		.evidence = leaves ? txn->evidence : NULL,
 		.block = item->block, .word = word,
-		.deadline_ms = limits->deadline_ms, .stall_ms = limits->stall_ms, .stop_fd = limits->stop_fd,
+		.deadline_ms = order->deadline_ms, .stall_ms = order->stall_ms, .stop_fd = order->stop_fd,
 		.tick = tell, .data = txn,
+		.is_emptied = leaves && item->is_emptied, .before = order->before, .before_data = order->data,
 	};
 	struct mo_block_result *result = item->result;
 
@@ -266,7 +340,7 @@ int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word,
 	result->error = attempt.error;
 	result->elapsed_ms += attempt.elapsed_ms;
 	if (!result->pages_before)
-		result->pages_before = attempt.pages_before;
+		result->pages_before = attempt.is_emptied ? item->pages : attempt.pages_before;
 	if (leaves)
 		mo_engine_conclude(txn, item, &attempt);
 	txn->abandoned |= attempt.abandoned;
@@ -294,16 +368,16 @@ static int came_elsewhere(struct mo_transaction *txn, struct mo_item *item, enum
 
 int mo_transaction_restore(struct mo_transaction *txn, size_t i)
 {
-	struct mo_step_limits limits = { mo_now_ms() + RESTORE_MS, 0, -1 };
+	struct mo_write order = { .deadline_ms = mo_now_ms() + RESTORE_MS, .stop_fd = -1 };
 	struct mo_item *item = &txn->items[i];
 	const struct mo_block *block;
 	int err;
 
 	txn->progress.phase = MO_PHASE_ROLLBACK;
-	err = mo_transaction_write(txn, i, mo_online_word(item->before.zone), &limits);
+	err = mo_transaction_write(txn, i, mo_online_word(item->before.zone), &order);
 	/* A zone that the kernel no longer accepts there: better online elsewhere than lost. */
 	if (err == -EINVAL)
-		err = mo_transaction_write(txn, i, "online", &limits);
+		err = mo_transaction_write(txn, i, "online", &order);
 	item->result->outcome = err ? MO_OUTCOME_ROLLBACK_FAILED : MO_OUTCOME_ROLLED_BACK;
 	item->result->error = err;
 	if (err)
@@ -330,6 +404,8 @@ static void note_hugepages(struct mo_transaction *txn)
 
 static void unlock(struct mo_transaction *txn)
 {
+	mo_holder_free(txn->holder);
+	txn->holder = NULL;
 	mo_engine_end(txn);
 	mo_journal_close(txn->journal);
 	txn->journal = NULL;
@@ -353,7 +429,7 @@ int mo_transaction_abort(struct mo_transaction *txn, int err)
 	return err;
 }
 
-static enum mo_reason main_reason(const struct mo_transaction *txn)
+static enum mo_reason main_reason(const struct mo_transaction *txn, int result)
 {
 	size_t i;
 
@@ -362,7 +438,7 @@ static enum mo_reason main_reason(const struct mo_transaction *txn)
 	for (i = 0; i < txn->nr_items; i++)
 		if (txn->items[i].result->reason != MO_REASON_NONE)
 			return txn->items[i].result->reason;
-	return MO_REASON_NONE;
+	return result == -ENOSPC ? MO_REASON_NO_TARGET : MO_REASON_NONE;
 }
 
 int mo_transaction_end(struct mo_transaction *txn, int result, uint64_t freed_bytes, struct mo_report **report)
@@ -377,7 +453,7 @@ int mo_transaction_end(struct mo_transaction *txn, int result, uint64_t freed_by
 	mo_engine_note(txn, result);
 	mo_report_set_moved(txn->report, txn->session ? txn->core_moved :
 			    vmstat(ctx, "pgmigrate_success") - txn->vmstat_moved);
-	mo_report_finish(txn->report, result, result ? main_reason(txn) : MO_REASON_NONE, freed_bytes);
+	mo_report_finish(txn->report, result, result ? main_reason(txn, result) : MO_REASON_NONE, freed_bytes);
 	/* The blocks are as they stay: nobody else has to wait for names. */
 	unlock(txn);
 	mo_owners_search(ctx, txn->report, txn->needs_owners, MO_OWNERS_LIMIT_MS);

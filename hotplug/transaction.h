@@ -17,6 +17,9 @@ struct mo_item {
 	enum mo_verdict verdict;
 	uint64_t pages;			/* in use, as far as known */
 	enum mo_journal_mark mark;
+	bool is_quarantined;		/* by our session */
+	bool is_emptied;		/* it was when nothing was left to move, unless it is stuck */
+	bool is_stuck;			/* the evacuation left pages in it, which the report tells of */
 	struct mo_block_result *result;	/* belongs to the report */
 };
 
@@ -36,6 +39,10 @@ struct mo_transaction {
 	struct mo_evidence *evidence;	/* NULL: none is wanted */
 	struct mo_session *session;	/* with the core; NULL: the kernel alone does the work */
 	struct mo_core_info core;
+	struct mo_core_terms terms;	/* for the core, but its limits of time */
+	bool has_terms;			/* the request names some: a block goes by them or not at all */
+	struct mo_core_room room;	/* as the core saw it last */
+	size_t nr_stuck;		/* blocks */
 	uint64_t core_moved, core_evicted, core_violated;	/* pages */
 	bool is_core_set_aside;		/* by us */
 	bool misses_core;		/* there is no module for this kernel */
@@ -43,8 +50,10 @@ struct mo_transaction {
 	struct mo_pages *pages;		/* NULL: content can't be seen */
 	struct mo_report *report;
 	struct mo_progress progress;
+	struct mo_holder *holder;	/* NULL: nobody asks */
 	uint64_t start_ms;
 	uint64_t deadline_ms;		/* 0: none */
+	uint32_t stall_ms;		/* for one block; 0: none */
 	uint64_t vmstat_moved;		/* pgmigrate_success when it began */
 	uint64_t nr_hugepages;		/* in the pool when it began */
 	enum mo_reason ended_by;	/* a limit or a stop ended it as a whole */
@@ -60,12 +69,30 @@ int mo_transaction_fill(struct mo_transaction *txn, size_t i, uint32_t block, en
 /* Once the items are filled: NR of them have to change, the first ones as far as their turn comes. */
 void mo_transaction_want(struct mo_transaction *txn, size_t nr);
 /* Write WORD to one block and put what came of it into its result. EVIDENCE: on failure say which pages stayed. */
-struct mo_step_limits { uint64_t deadline_ms; uint32_t stall_ms; int stop_fd; };
-int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word, const struct mo_step_limits *limits);
+struct mo_write {
+	uint64_t deadline_ms;
+	uint32_t stall_ms;
+	int stop_fd;
+	mo_worker_fn *before;		/* called just before the write, in its process; or NULL */
+	void *data;
+};
+int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word, const struct mo_write *order);
+/* Tell of pages that leave before the first block's turn. */
+void mo_transaction_tell(struct mo_transaction *txn, uint64_t pages_left, uint64_t stuck_pfn);
+/*
+ * Till WORKER ends (NONE), or why it has to be ended: a stop was asked for, or UNTIL_MS (0: never) passed. Calls TELL
+ * five times a second.
+ */
+enum mo_reason mo_transaction_watch(const struct mo_transaction *txn, const struct mo_worker *worker, uint64_t until_ms,
+				    void (*tell)(void *data), void *data);
+/* Its turn has not come, and the kernel may take it. */
+bool mo_item_is_to_go(const struct mo_item *item);
 /* Go on under the terms of the journal, unless the request says how much has to go. */
 void mo_transaction_adopt(struct mo_transaction *txn);
 /* Will less than all that is wanted do? */
 bool mo_transaction_takes_part(const struct mo_transaction *txn);
+/* Say in the report how much memory is to change. */
+void mo_transaction_tell_wanted(struct mo_transaction *txn);
 /* Set mark in item and journal. */
 void mo_transaction_mark(struct mo_transaction *txn, size_t i, enum mo_journal_mark mark);
 /* Put a block back into the zone where it was. -EXDEV: it is online, but in another zone. */
@@ -85,6 +112,31 @@ void mo_engine_note(struct mo_transaction *txn, int result);
 void mo_engine_end(struct mo_transaction *txn);
 /* Put right what a killed command left behind. The lock is held. */
 void mo_engine_tidy(struct mo_ctx *ctx);
+
+/* ---- evacuate.c ---- */
+/*
+ * With the core: empty all blocks that are wanted, at once. Those with pages that stay have failed. What can't be done
+ * so is left to the attempts on each block. -EBUSY: pages stay; -ETIMEDOUT: the same, for the deadline passed;
+ * -EINTR: a stop was asked for; -ENOSPC: other memory has no room, and no part will do.
+ */
+int mo_evacuate_blocks(struct mo_transaction *txn, bool takes_part);
+/*
+ * For a struct mo_write, in the process that writes: the block is usual memory again, so late that nobody puts
+ * anything into it.
+ */
+struct mo_turn {
+	struct mo_transaction *txn;
+	size_t i;
+};
+int mo_evacuate_hand_over(void *turn);
+/* The block is usual memory again, if it was not yet. */
+void mo_evacuate_release(struct mo_transaction *txn, size_t i);
+/* All that are still held are. */
+void mo_evacuate_end(struct mo_transaction *txn);
+
+/* ---- ahead.c ---- */
+/* Without the core: anonymous memory of the wanted blocks goes to another node before their turn. -EINTR: a stop. */
+int mo_move_ahead(struct mo_transaction *txn);
 
 /* The word for state that brings a block online in ZONE. */
 const char *mo_online_word(enum mo_zone zone);

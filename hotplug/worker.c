@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * One write to sysfs in a process of its own. The kernel may loop in that write for ever, and while it waits for
- * the hotplug lock it looks at no signal but SIGKILL: only a process that can be killed makes a deadline hold.
+ * A call of the kernel in a process of its own. The kernel may loop in a write to sysfs for ever, and while it waits
+ * for the hotplug lock it looks at no signal but SIGKILL: only a process that can be killed makes a deadline hold.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,9 @@
 #include <unistd.h>
 
 #include "private.h"
+
+#define LET_GO_MS 10000	/* for the kernel to end a worker that was killed */
+#define DROP_MS 200	/* the same, where nothing depends on it */
 
 struct mo_worker {
 	pid_t pid;
@@ -72,6 +76,17 @@ static int open_root_cgroup(struct mo_ctx *ctx)
 	return fd >= 0 ? fd : mo_open(ctx, O_WRONLY, "/sys/fs/cgroup/cpuset/tasks");
 }
 
+void mo_worker_leave_cpuset(struct mo_ctx *ctx)
+{
+	int fd = cpuset_is_limited(ctx) ? open_root_cgroup(ctx) : -1;
+
+	if (fd < 0)
+		return;
+	if (write(fd, "0", 1) < 0)
+		mo_log(ctx, MO_LOG_INFO, "the root cpuset can't be entered: %s", strerror(errno));
+	close(fd);
+}
+
 const char *mo_worker_cpuset_problem(struct mo_ctx *ctx)
 {
 	int fd;
@@ -87,7 +102,7 @@ const char *mo_worker_cpuset_problem(struct mo_ctx *ctx)
 }
 
 /* Only async-signal-safe calls: the caller may have threads. */
-static void __attribute__((noreturn)) run_worker(pid_t parent, int state_fd, int cgroup_fd, const char *text)
+static void __attribute__((noreturn)) run_worker(pid_t parent, mo_worker_fn *fn, void *data)
 {
 	sigset_t all;
 
@@ -97,14 +112,10 @@ static void __attribute__((noreturn)) run_worker(pid_t parent, int state_fd, int
 	/* Any signal that is not blocked would end the kernel's loop: only the deadline's SIGKILL shall. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	if (cgroup_fd >= 0 && write(cgroup_fd, "0", 1) < 0)
-		_exit(EACCES);	/* EPERM is a driver's veto */
-	if (write(state_fd, text, strlen(text)) < 0)
-		_exit(errno);
-	_exit(0);
+	_exit(-fn(data));
 }
 
-static int fork_worker(struct mo_worker *worker, int state_fd, int cgroup_fd, const char *text)
+static int fork_worker(struct mo_worker *worker, mo_worker_fn *fn, void *data)
 {
 	pid_t parent = getpid();
 
@@ -112,7 +123,7 @@ static int fork_worker(struct mo_worker *worker, int state_fd, int cgroup_fd, co
 	if (worker->pid < 0)
 		return -errno;
 	if (!worker->pid)
-		run_worker(parent, state_fd, cgroup_fd, text);
+		run_worker(parent, fn, data);
 	worker->pidfd = pidfd_open(worker->pid, 0);
 	if (worker->pidfd >= 0)
 		return 0;
@@ -121,44 +132,64 @@ static int fork_worker(struct mo_worker *worker, int state_fd, int cgroup_fd, co
 	return -errno;
 }
 
-int mo_worker_start(struct mo_ctx *ctx, const char *text, const char *path, struct mo_worker **out)
+int mo_worker_run(mo_worker_fn *fn, void *data, struct mo_worker **out)
 {
-	struct mo_worker *worker;
-	int state_fd, cgroup_fd, err;
+	struct mo_worker *worker = malloc(sizeof(*worker));
+	int err;
+
+	if (!worker)
+		return -ENOMEM;
+	err = fork_worker(worker, fn, data);
+	if (err)
+		free(worker);
+	else
+		*out = worker;
+	return err;
+}
+
+/* ---- a write to sysfs ---- */
+
+struct order {
+	const char *text;
+	int state_fd;
+	int cgroup_fd;		/* -1: it need not change its cpuset */
+	mo_worker_fn *before;
+	void *data;
+};
+
+static int write_state(void *data)
+{
+	const struct order *order = data;
+
+	if (order->cgroup_fd >= 0 && write(order->cgroup_fd, "0", 1) < 0)
+		return -EACCES;	/* EPERM is a driver's veto */
+	if (order->before)
+		order->before(order->data);
+	return write(order->state_fd, order->text, strlen(order->text)) < 0 ? -errno : 0;
+}
+
+int mo_worker_start(struct mo_ctx *ctx, const char *text, const char *path, mo_worker_fn *before, void *data,
+		    struct mo_worker **out)
+{
+	struct order order = { .text = text, .before = before, .data = data };
+	int err;
 
 	if (mo_ctx_get_sysroot(ctx))
 		return -EROFS;
-	worker = malloc(sizeof(*worker));
-	if (!worker)
-		return -ENOMEM;
-	state_fd = mo_open(ctx, O_WRONLY, "%s", path);
-	if (state_fd < 0) {
-		err = state_fd;
-		goto free_worker;
-	}
-	cgroup_fd = cpuset_is_limited(ctx) ? open_root_cgroup(ctx) : -1;
-	err = fork_worker(worker, state_fd, cgroup_fd, text);
-	if (cgroup_fd >= 0)
-		close(cgroup_fd);
-	close(state_fd);
-	if (err)
-		goto free_worker;
-	*out = worker;
-	return 0;
-
-free_worker:
-	free(worker);
+	order.state_fd = mo_open(ctx, O_WRONLY, "%s", path);
+	if (order.state_fd < 0)
+		return order.state_fd;
+	order.cgroup_fd = cpuset_is_limited(ctx) ? open_root_cgroup(ctx) : -1;
+	err = mo_worker_run(write_state, &order, out);
+	if (order.cgroup_fd >= 0)
+		close(order.cgroup_fd);
+	close(order.state_fd);
 	return err;
 }
 
 int mo_worker_fd(const struct mo_worker *worker)
 {
 	return worker->pidfd;
-}
-
-void mo_worker_kill(struct mo_worker *worker)
-{
-	kill(worker->pid, SIGKILL);
 }
 
 int mo_worker_finish(struct mo_worker *worker)
@@ -173,8 +204,33 @@ int mo_worker_finish(struct mo_worker *worker)
 	return err;
 }
 
-void mo_worker_abandon(struct mo_worker *worker)
+static int end_within(struct mo_worker *worker, uint32_t limit_ms, bool *abandoned)
 {
+	struct pollfd ended = { .fd = worker->pidfd, .events = POLLIN };
+	uint64_t until_ms = mo_now_ms() + limit_ms, now;
+	int n;
+
+	kill(worker->pid, SIGKILL);
+	do {
+		now = mo_now_ms();
+		n = poll(&ended, 1, now < until_ms ? (int)(until_ms - now) : 0);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return mo_worker_finish(worker);
+	*abandoned = true;
 	close(worker->pidfd);
 	free(worker);
+	return -EINTR;
+}
+
+int mo_worker_end(struct mo_worker *worker, bool *abandoned)
+{
+	return end_within(worker, LET_GO_MS, abandoned);
+}
+
+void mo_worker_drop(struct mo_worker *worker)
+{
+	bool abandoned;
+
+	end_within(worker, DROP_MS, &abandoned);
 }

@@ -17,6 +17,7 @@
 #include "hotplug.h"
 #include "include/uapi/linux/memoffline.h"
 #include "migrate.h"
+#include "session.h"
 
 /* ---- the caller's array of records ---- */
 
@@ -45,7 +46,7 @@ static u64 features(void)
 	return (mo_compat_features() & ~MEMOFFLINE_FEATURE_ISOLATION) | isolation;
 }
 
-static int get_info(void *arg)
+static int get_info(struct mo_session *session, void *arg)
 {
 	struct memoffline_info *info = arg;
 
@@ -86,7 +87,7 @@ static int scan_range(struct mo_report *report)
 	return 0;
 }
 
-static int scan(void *arg)
+static int scan(struct mo_session *session, void *arg)
 {
 	struct memoffline_scan *scan = arg;
 	struct mo_report *report;
@@ -154,7 +155,7 @@ static int copy_report(const struct mo_report *report, void *data)
 	return 0;
 }
 
-static int get_report(void *arg)
+static int get_report(struct mo_session *session, void *arg)
 {
 	struct memoffline_report *report = arg;
 	struct copied copied = { .arg = report };
@@ -167,6 +168,28 @@ static int get_report(void *arg)
 		err = put_records(report->records, copied.records, report->out_nr_records);
 	kvfree(copied.records);
 	return err;
+}
+
+/* ---- sessions ---- */
+
+/* By sections: free memory that reaches over two pageblocks is never cut. */
+static int check_session_range(u64 start_pfn, u64 nr_pages)
+{
+	return IS_ALIGNED(start_pfn | nr_pages, PAGES_PER_SECTION) ? check_range(start_pfn, nr_pages) : -EINVAL;
+}
+
+static int quarantine(struct mo_session *session, void *arg)
+{
+	const struct memoffline_quarantine *range = arg;
+
+	return check_session_range(range->start_pfn, range->nr_pages) ?: mo_session_quarantine(session, arg);
+}
+
+static int release(struct mo_session *session, void *arg)
+{
+	const struct memoffline_release *range = arg;
+
+	return check_session_range(range->start_pfn, range->nr_pages) ?: mo_session_release(session, arg);
 }
 
 /* ---- dispatch ---- */
@@ -182,6 +205,9 @@ union any {
 	struct memoffline_info info;
 	struct memoffline_scan scan;
 	struct memoffline_report report;
+	struct memoffline_quarantine quarantine;
+	struct memoffline_release release;
+	struct memoffline_evacuate evacuate;
 };
 
 static const struct request {
@@ -189,13 +215,20 @@ static const struct request {
 	const char *name;
 	size_t min_size;		/* of version 1, for ever: to the end of its last member */
 	size_t max_size;		/* of now */
-	int (*handle)(void *arg);	/* what it writes goes back to the caller when it returns 0 */
+	u32 flags;			/* that it knows */
+	int (*handle)(struct mo_session *session, void *arg);	/* what it writes goes back to the caller */
+	bool tells_why;			/* also when it fails */
 } requests[] = {
-#define REQUEST(name, type, last, handle) \
-	{ MEMOFFLINE_##name, #name, offsetofend(struct type, last), sizeof(struct type), handle }
+#define REQUEST(name, type, last, handle, ...) \
+	{ MEMOFFLINE_##name, #name, offsetofend(struct type, last), sizeof(struct type), 0, handle, ##__VA_ARGS__ }
 	REQUEST(INFO, memoffline_info, out_stall_ms, get_info),
 	REQUEST(SCAN, memoffline_scan, out_nr_pages, scan),
 	REQUEST(REPORT, memoffline_report, out_kept_by_reason, get_report),
+	REQUEST(QUARANTINE, memoffline_quarantine, reserved, quarantine, true),
+	REQUEST(RELEASE, memoffline_release, nr_pages, release),
+	{ MEMOFFLINE_EVACUATE, "EVACUATE", offsetofend(struct memoffline_evacuate, out_kept_by_reason),
+	  sizeof(struct memoffline_evacuate), MEMOFFLINE_EVACUATE_FALLBACK | MEMOFFLINE_EVACUATE_EVICT,
+	  mo_session_evacuate },
 #undef REQUEST
 };
 
@@ -209,21 +242,22 @@ static const struct request *find_request(unsigned int ioctl)
 	return NULL;
 }
 
-static int run(const struct request *request, void __user *user, u32 size)
+static int run(const struct request *request, struct mo_session *session, void __user *user, u32 size)
 {
 	union any arg;
-	int err;
+	int err, ret;
 
 	err = copy_struct_from_user(&arg, request->max_size, user, size);
 	if (err)
 		return err;
-	if (arg.head.flags)
+	if (arg.head.flags & ~request->flags)
 		return -EINVAL;
 	arg.head.size = size;	/* it may have changed since it was read */
-	err = request->handle(&arg);
-	if (err)
-		return err;
-	return copy_to_user(user, &arg, min_t(size_t, size, request->max_size)) ? -EFAULT : 0;
+	ret = request->handle(session, &arg);
+	if (ret && !request->tells_why)
+		return ret;
+	err = copy_to_user(user, &arg, min_t(size_t, size, request->max_size)) ? -EFAULT : 0;
+	return ret ?: err;
 }
 
 static long dev_ioctl(struct file *file, unsigned int ioctl, unsigned long address)
@@ -241,7 +275,7 @@ static long dev_ioctl(struct file *file, unsigned int ioctl, unsigned long addre
 		return -EINVAL;
 	if (size > PAGE_SIZE)
 		return -E2BIG;
-	err = run(request, user, size);
+	err = run(request, file->private_data, user, size);
 	pr_debug("memoffline: %s: %d\n", request->name, err);
 	return err;
 }
@@ -250,14 +284,39 @@ static long dev_ioctl(struct file *file, unsigned int ioctl, unsigned long addre
 
 static int dev_open(struct inode *inode, struct file *file)
 {
+	struct mo_session *session;
+
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	return nonseekable_open(inode, file);
+	session = mo_session_new();
+	if (!session)
+		return -ENOMEM;
+	file->private_data = session;
+	return stream_open(inode, file);
+}
+
+static int dev_release(struct inode *inode, struct file *file)
+{
+	mo_session_free(file->private_data);
+	return 0;
+}
+
+static ssize_t dev_read(struct file *file, char __user *buffer, size_t size, loff_t *pos)
+{
+	return mo_session_read(file->private_data, buffer, size, !(file->f_flags & O_NONBLOCK));
+}
+
+static __poll_t dev_poll(struct file *file, poll_table *wait)
+{
+	return mo_session_poll(file->private_data, file, wait);
 }
 
 static const struct file_operations operations = {
 	.owner = THIS_MODULE,
 	.open = dev_open,
+	.release = dev_release,
+	.read = dev_read,
+	.poll = dev_poll,
 	.unlocked_ioctl = dev_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };

@@ -5,18 +5,20 @@
  * until all are, or a limit ends it, or pages are left that can never move.
  *
  * The crew is made when the module is loaded: under the locks of memory hotplug no thread can be made, and the caller
- * takes part, so that progress never depends on a thread. One evacuation at a time has the crew.
+ * takes part, so that progress never depends on a thread. Evacuations that run at the same time share the crew.
  */
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
+#include <linux/math64.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
-#include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/isolation.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 #include <linux/spinlock.h>
 #include <linux/topology.h>
 #include <linux/wait.h>
@@ -26,58 +28,63 @@
 #include "trace.h"
 
 #define MAX_WORKERS	64
+#define GFP_JOB		(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)	/* not worth an OOM kill */
+#define MIN_REST_MS	10	/* timers are not exact enough for less */
 #define MAX_PAUSE_MS	20	/* between passes: a lock that is let go is noticed so late at most */
 
-/* A pageblock of the range. */
+/* A pageblock. */
 struct chunk {
+	unsigned long start_pfn;
+	unsigned int nr_used;	/* pages in use at the start */
 	unsigned int nr_left;	/* pages in use after the last pass */
 	int error;		/* of the last page that stayed */
 };
 
 /* An evacuation at work. The caller's; workers see it between join() and leave(). */
 struct job {
+	struct list_head link;		/* in crew.jobs during a pass; under crew.lock */
 	struct mo_evacuation *evacuation;
 	struct mo_targets targets;
 	unsigned long nr_chunks;
 	atomic_long_t nr_todo;		/* chunks that nobody has taken in this pass */
 	unsigned int nr_pass;
 	atomic_long_t nr_progress;	/* pages moved or evicted in this pass */
+	atomic_long_t nr_done;		/* and in all */
+	u64 start_ns;			/* since boot */
 	unsigned long deadline;		/* jiffies, if the evacuation has one */
 	unsigned long last_progress;	/* jiffies */
+	bool may_stall;			/* every page had its turn, and none awaits I/O: without progress it may end */
 	struct task_struct *caller;	/* NULL: nobody that signals reach */
 	bool caches_on;			/* the LRU caches, which the caller has disabled, for the first pass */
 	unsigned int nr_seats;		/* workers that may still join this pass; under crew.lock */
 	unsigned int nr_at_work;	/* under crew.lock */
-	struct chunk chunks[];
+	struct mo_migration migration;	/* the caller's part */
+	unsigned int *order;		/* of the chunks, those with most pages last; NULL: as they lie */
+	struct chunk chunks[];		/* by address */
 };
 
 struct worker {
-	struct task_struct *task;	/* NULL: the caller's place */
+	struct task_struct *task;
+	int nid;			/* whose processors it runs on; NUMA_NO_NODE: any */
+	struct cpumask cpus;
 	struct mo_migration migration;
 };
 
-/* crew.busy is taken before crew.lock. */
 static struct {
-	struct mutex busy;		/* held for an evacuation */
-	spinlock_t lock;		/* guards job, and seats and work in it */
-	struct job *job;		/* NULL: nothing to join */
+	spinlock_t lock;		/* guards jobs, and in each of them seats, work and counts */
+	struct list_head jobs;		/* that can be joined; the first has the workers first */
 	wait_queue_head_t start;
 	wait_queue_head_t done;
-	unsigned int nr_workers;	/* the caller's place, 0, included */
+	unsigned int nr_workers;
 	struct worker *workers[MAX_WORKERS];
 } crew = {
-	.busy = __MUTEX_INITIALIZER(crew.busy),
 	.lock = __SPIN_LOCK_UNLOCKED(crew.lock),
+	.jobs = LIST_HEAD_INIT(crew.jobs),
 	.start = __WAIT_QUEUE_HEAD_INITIALIZER(crew.start),
 	.done = __WAIT_QUEUE_HEAD_INITIALIZER(crew.done),
 };
 
 /* ---- chunks ---- */
-
-static unsigned long chunk_start(const struct job *job, unsigned long i)
-{
-	return job->evacuation->start_pfn + i * pageblock_nr_pages;
-}
 
 static bool has_limit_passed(unsigned int limit_ms, unsigned long since)
 {
@@ -95,15 +102,39 @@ static bool has_passed(unsigned long deadline)
 	return deadline && time_after(jiffies, deadline);
 }
 
+static bool has_stalled(const struct job *job)
+{
+	return job->may_stall && has_limit_passed(job->evacuation->stall_ms, READ_ONCE(job->last_progress));
+}
+
 bool mo_migration_is_over(const struct mo_migration *migration)
 {
 	return is_interrupted(migration->caller) || has_passed(migration->deadline);
 }
 
-static void empty_chunk(struct job *job, unsigned long i, struct mo_migration *migration)
+static void show_progress(struct mo_progress *progress)
 {
-	unsigned long pfn = chunk_start(job, i), end_pfn = pfn + pageblock_nr_pages;
-	struct chunk *chunk = &job->chunks[i];
+	atomic_inc(&progress->seq);
+	if (wq_has_sleeper(&progress->wait))
+		wake_up_all(&progress->wait);
+}
+
+static void note_progress(struct job *job, unsigned long nr_pages)
+{
+	if (!nr_pages)
+		return;
+	atomic_long_add(nr_pages, &job->nr_progress);
+	atomic_long_add(nr_pages, &job->nr_done);
+	WRITE_ONCE(job->last_progress, jiffies);
+	if (!job->evacuation->progress)
+		return;
+	atomic_long_add(nr_pages, &job->evacuation->progress->nr_done);
+	show_progress(job->evacuation->progress);
+}
+
+static void empty_chunk(struct job *job, struct chunk *chunk, struct mo_migration *migration)
+{
+	unsigned long pfn = chunk->start_pfn, end_pfn = pfn + pageblock_nr_pages;
 	unsigned long progress = migration->nr_moved + migration->nr_evicted;
 	struct mo_batch batch;
 
@@ -118,9 +149,45 @@ static void empty_chunk(struct job *job, unsigned long i, struct mo_migration *m
 		chunk->nr_left += batch.nr_left + mo_putback(&batch);
 	}
 	chunk->nr_left += migration->nr_left + (end_pfn - pfn);
-	progress = migration->nr_moved + migration->nr_evicted - progress;
-	if (progress)
-		atomic_long_add(progress, &job->nr_progress);
+	note_progress(job, migration->nr_moved + migration->nr_evicted - progress);
+}
+
+static void rest(const struct mo_migration *migration, unsigned long len_ms)
+{
+	unsigned long until = jiffies + msecs_to_jiffies(len_ms);
+
+	while (time_before(jiffies, until) && !mo_migration_is_over(migration)) {
+		if (current->flags & PF_KTHREAD)
+			schedule_timeout_idle(min(until - jiffies, msecs_to_jiffies(MAX_PAUSE_MS) + 1));
+		else
+			schedule_timeout_interruptible(min(until - jiffies, msecs_to_jiffies(MAX_PAUSE_MS) + 1));
+	}
+}
+
+/* How far a rate of so many KiB in a second, by all workers, is ahead of its time. */
+static u64 ahead_ns(const struct job *job, u64 now_ns)
+{
+	u64 kib = (u64)atomic_long_read(&job->nr_done) * (PAGE_SIZE / 1024), due_ns;
+
+	if (!job->evacuation->max_kib_s)
+		return 0;
+	due_ns = mul_u64_u64_div_u64(kib, NSEC_PER_SEC, job->evacuation->max_kib_s);
+	return due_ns > now_ns - job->start_ns ? due_ns - (now_ns - job->start_ns) : 0;
+}
+
+/* The caller's limits. What a worker owes of its share of time adds up until it is worth a rest. */
+static void throttle(const struct job *job, const struct mo_migration *migration, u64 began_ns, u64 *owed_ns)
+{
+	unsigned int percent = job->evacuation->max_cpu_percent;
+	u64 now_ns = ktime_get_ns(), rest_ns;
+
+	if (percent && percent < 100)
+		*owed_ns += div_u64((now_ns - began_ns) * (100 - percent), percent);
+	rest_ns = max(*owed_ns, ahead_ns(job, now_ns));
+	if (rest_ns < MIN_REST_MS * NSEC_PER_MSEC)
+		return;
+	rest(migration, div_u64(rest_ns, NSEC_PER_MSEC));
+	*owed_ns -= min(*owed_ns, ktime_get_ns() - now_ns);
 }
 
 static void prepare(struct mo_migration *migration, struct job *job)
@@ -128,11 +195,14 @@ static void prepare(struct mo_migration *migration, struct job *job)
 	unsigned int flags = job->evacuation->flags;
 
 	migration->targets = &job->targets;
-	migration->memo.mapping = NULL;
+	migration->memo = (struct mo_target_memo){};
+	migration->nr_moved = 0;
+	migration->nr_evicted = 0;
+	migration->nr_split = 0;
+	migration->last_hugetlb_pfn = 0;
 	migration->caller = job->caller;
 	migration->deadline = job->deadline;
-	migration->start_pfn = job->evacuation->start_pfn;
-	migration->end_pfn = job->evacuation->start_pfn + job->evacuation->nr_pages;
+	migration->evacuation = job->evacuation;
 	migration->is_patient = job->nr_pass > 0;
 	migration->may_evict = flags & MO_SWAP_FALLBACK;
 	migration->evict_all = flags & MO_SWAP_ONLY;
@@ -144,15 +214,21 @@ static void prepare(struct mo_migration *migration, struct job *job)
  */
 static void empty_chunks(struct job *job, struct mo_migration *migration)
 {
+	struct chunk *chunk;
+	u64 began_ns, owed_ns = 0;
 	long i;
 
 	prepare(migration, job);
-	while (!mo_migration_is_over(migration)) {
+	while (!mo_migration_is_over(migration) && !has_stalled(job)) {
 		i = atomic_long_dec_return(&job->nr_todo);
 		if (i < 0)
 			break;
-		if (job->chunks[i].nr_left)
-			empty_chunk(job, i, migration);
+		chunk = &job->chunks[job->order ? job->order[i] : i];
+		if (!chunk->nr_left)
+			continue;
+		began_ns = ktime_get_ns();
+		empty_chunk(job, chunk, migration);
+		throttle(job, migration, began_ns, &owed_ns);
 		cond_resched();
 	}
 	mo_lru_add_drain();	/* targets that wait for their list */
@@ -160,28 +236,77 @@ static void empty_chunks(struct job *job, struct mo_migration *migration)
 
 /* ---- the crew ---- */
 
+static struct job *find_seat(void)
+{
+	struct job *job;
+
+	list_for_each_entry(job, &crew.jobs, link)
+		if (job->nr_seats)
+			return job;
+	return NULL;
+}
+
 static struct job *join(void)
 {
 	struct job *job;
 
 	spin_lock(&crew.lock);
-	job = crew.job;
-	if (job && job->nr_seats) {
+	job = find_seat();
+	if (job) {
 		job->nr_seats--;
 		job->nr_at_work++;
-	} else {
-		job = NULL;
 	}
 	spin_unlock(&crew.lock);
 	return job;
 }
 
-static void leave(struct job *job)
+static void add_counts(struct mo_report *report, const struct mo_migration *migration)
+{
+	report->nr_moved += migration->nr_moved;
+	report->nr_evicted += migration->nr_evicted;
+	report->nr_split += migration->nr_split;
+	report->nr_policy_violated += migration->memo.nr_violated;
+}
+
+static void leave(struct job *job, const struct mo_migration *migration)
 {
 	spin_lock(&crew.lock);
+	add_counts(job->evacuation->report, migration);
 	job->nr_at_work--;
-	wake_up(&crew.done);
+	wake_up_all(&crew.done);
 	spin_unlock(&crew.lock);
+}
+
+static unsigned int nr_workers_for(const struct mo_evacuation *evacuation)
+{
+	unsigned int nr = evacuation->nr_workers;
+
+	if (!nr)
+		nr = cpumask_weight(cpumask_of_node(pfn_to_nid(evacuation->spans[0].start_pfn)));
+	if (!nr)	/* a node without processors */
+		nr = num_online_cpus();
+	return min(nr, crew.nr_workers + 1);
+}
+
+/* Where it copies from, as long as there is a processor for each. */
+static int node_for(const struct job *job)
+{
+	int nid = job->targets.source_nid;
+
+	return cpumask_weight(cpumask_of_node(nid)) < nr_workers_for(job->evacuation) ? NUMA_NO_NODE : nid;
+}
+
+/* Processors that were set apart from threads of the kernel stay so. */
+static void settle(struct worker *worker, int nid)
+{
+	const struct cpumask *ours = housekeeping_cpumask(HK_TYPE_KTHREAD);
+
+	if (worker->nid == nid)
+		return;
+	worker->nid = nid;
+	if (nid == NUMA_NO_NODE || !cpumask_and(&worker->cpus, cpumask_of_node(nid), ours))
+		cpumask_copy(&worker->cpus, ours);
+	set_cpus_allowed_ptr(current, &worker->cpus);
 }
 
 static int work(void *data)
@@ -193,8 +318,9 @@ static int work(void *data)
 		wait_event_idle(crew.start, kthread_should_stop() || (job = join()));
 		if (!job)
 			continue;
+		settle(worker, node_for(job));
 		empty_chunks(job, &worker->migration);
-		leave(job);
+		leave(job, &worker->migration);
 		job = NULL;
 	}
 	return 0;
@@ -204,7 +330,7 @@ static void open_seats(struct job *job, unsigned int nr)
 {
 	spin_lock(&crew.lock);
 	job->nr_seats = nr;
-	crew.job = job;
+	list_add_tail(&job->link, &crew.jobs);
 	spin_unlock(&crew.lock);
 	if (nr)
 		wake_up_nr(&crew.start, nr);
@@ -214,26 +340,17 @@ static void open_seats(struct job *job, unsigned int nr)
 static void close_seats(struct job *job)
 {
 	spin_lock(&crew.lock);
-	crew.job = NULL;
-	job->nr_seats = 0;
+	list_del(&job->link);
+	add_counts(job->evacuation->report, &job->migration);
 	spin_unlock(&crew.lock);
 	wait_event(crew.done, !READ_ONCE(job->nr_at_work));
-}
-
-static unsigned int nr_workers_for(const struct mo_evacuation *evacuation)
-{
-	unsigned int nr = evacuation->nr_workers;
-
-	if (!nr)
-		nr = cpumask_weight(cpumask_of_node(pfn_to_nid(evacuation->start_pfn)));
-	if (!nr)	/* a node without processors */
-		nr = num_online_cpus();
-	return min(nr, crew.nr_workers);
+	spin_lock(&crew.lock);	/* what they counted is seen, and nobody touches the job any more */
+	spin_unlock(&crew.lock);
 }
 
 unsigned int mo_evacuate_nr_workers(void)
 {
-	return crew.nr_workers;
+	return crew.nr_workers + 1;
 }
 
 /* ---- passes ---- */
@@ -243,10 +360,8 @@ static void run_pass(struct job *job)
 	atomic_long_set(&job->nr_todo, job->nr_chunks);
 	atomic_long_set(&job->nr_progress, 0);
 	open_seats(job, nr_workers_for(job->evacuation) - 1);
-	empty_chunks(job, &crew.workers[0]->migration);
+	empty_chunks(job, &job->migration);
 	close_seats(job);
-	if (atomic_long_read(&job->nr_progress))
-		job->last_progress = jiffies;
 	job->nr_pass++;
 }
 
@@ -263,16 +378,29 @@ static unsigned long count_left(const struct job *job)
  * A chunk was found clean at one moment: a page that nobody could take a reference to then, or a huge page that left
  * its pool since, may be in use. Such a chunk has its turn again. Returns how many.
  */
-static unsigned long count_left_after_all(struct job *job)
+static unsigned long recheck(const struct mo_span *span, struct chunk *chunks)
 {
-	unsigned long start_pfn = job->evacuation->start_pfn, end_pfn = start_pfn + job->evacuation->nr_pages;
-	unsigned long pfn = start_pfn, nr = 0, i;
+	unsigned long pfn = span->start_pfn, end_pfn = pfn + span->nr_pages, nr = 0, i;
 
 	while ((pfn = mo_first_used(pfn, end_pfn)) < end_pfn) {
-		i = (pfn - start_pfn) / pageblock_nr_pages;
-		job->chunks[i].nr_left = 1;
-		pfn = chunk_start(job, i + 1);
+		i = (pfn - span->start_pfn) / pageblock_nr_pages;
+		chunks[i].nr_left = 1;
+		pfn = chunks[i].start_pfn + pageblock_nr_pages;
 		nr++;
+	}
+	return nr;
+}
+
+static unsigned long count_left_after_all(struct job *job)
+{
+	const struct mo_evacuation *evacuation = job->evacuation;
+	struct chunk *chunks = job->chunks;
+	unsigned long nr = 0;
+	unsigned int i;
+
+	for (i = 0; i < evacuation->nr_spans; i++) {
+		nr += recheck(&evacuation->spans[i], chunks);
+		chunks += evacuation->spans[i].nr_pages / pageblock_nr_pages;
 	}
 	return nr;
 }
@@ -281,10 +409,10 @@ static void scan_left(const struct job *job, enum memoffline_reason otherwise, s
 {
 	unsigned long i;
 
-	report->is_drained = true;	/* after the first pass, and since then the caches are off */
-	for (i = 0; i < job->nr_chunks; i++)
+	report->is_drained = job->evacuation->flags & MO_CACHES_OFF;	/* off since the first pass */
+	for (i = 0; i < job->nr_chunks && !(job->caller && fatal_signal_pending(job->caller)); i++)
 		if (job->chunks[i].nr_left)
-			mo_scan(chunk_start(job, i), pageblock_nr_pages, job->chunks[i].error, otherwise, report);
+			mo_scan(job->chunks[i].start_pfn, pageblock_nr_pages, job->chunks[i].error, otherwise, report);
 }
 
 struct outlook {
@@ -309,9 +437,8 @@ static void look(const struct job *job, struct mo_report *scratch, struct outloo
 }
 
 /* The reason for which there is no other pass, or NONE. */
-static enum memoffline_reason verdict(const struct job *job, struct mo_report *scratch)
+static enum memoffline_reason verdict(struct job *job, struct mo_report *scratch)
 {
-	const struct mo_evacuation *evacuation = job->evacuation;
 	struct outlook outlook;
 
 	if (is_interrupted(job->caller))
@@ -323,9 +450,8 @@ static enum memoffline_reason verdict(const struct job *job, struct mo_report *s
 	look(job, scratch, &outlook);
 	if (outlook.is_hopeless)
 		return MEMOFFLINE_REASON_UNKNOWN;	/* the pages tell */
-	if (!outlook.awaits_io && has_limit_passed(evacuation->stall_ms, job->last_progress))
-		return MEMOFFLINE_REASON_STALL;
-	return MEMOFFLINE_REASON_NONE;
+	job->may_stall = !outlook.awaits_io;
+	return has_stalled(job) ? MEMOFFLINE_REASON_STALL : MEMOFFLINE_REASON_NONE;
 }
 
 /*
@@ -354,6 +480,27 @@ static void caches_off(struct job *job)
 	job->caches_on = false;
 }
 
+static unsigned long first_left(const struct job *job)
+{
+	unsigned long i;
+
+	for (i = 0; i < job->nr_chunks; i++)
+		if (job->chunks[i].nr_left)
+			return job->chunks[i].start_pfn;
+	return 0;
+}
+
+static void tell(const struct job *job, unsigned long nr_left)
+{
+	struct mo_progress *progress = job->evacuation->progress;
+
+	if (!progress)
+		return;
+	atomic_long_set(&progress->nr_left, nr_left);
+	WRITE_ONCE(progress->stuck_pfn, nr_left ? first_left(job) : 0);
+	show_progress(progress);
+}
+
 static enum memoffline_reason run_passes(struct job *job, struct mo_report *scratch)
 {
 	enum memoffline_reason reason;
@@ -362,7 +509,8 @@ static enum memoffline_reason run_passes(struct job *job, struct mo_report *scra
 	for (;;) {
 		run_pass(job);
 		nr_left = count_left(job) ?: count_left_after_all(job);
-		trace_memoffline_pass(job->evacuation->start_pfn, job->nr_pass, nr_left,
+		tell(job, nr_left);
+		trace_memoffline_pass(job->evacuation->spans[0].start_pfn, job->nr_pass, nr_left,
 				      atomic_long_read(&job->nr_progress));
 		if (!nr_left)
 			return MEMOFFLINE_REASON_NONE;
@@ -372,41 +520,16 @@ static enum memoffline_reason run_passes(struct job *job, struct mo_report *scra
 		if (job->nr_pass == 1) {
 			caches_off(job);
 			synchronize_rcu_expedited();	/* who still fills them saw that they were on */
-			mo_lru_add_drain_all();
 		}
+		if (job->nr_pass == 1 || !(job->evacuation->flags & MO_CACHES_OFF))
+			mo_lru_add_drain_all();
+		if (!(job->evacuation->flags & MO_CACHES_OFF))
+			mo_drain_free_pages();
 		pause(job);
 	}
 }
 
 /* ---- one evacuation ---- */
-
-static void clear_counts(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < crew.nr_workers; i++) {
-		struct mo_migration *migration = &crew.workers[i]->migration;
-
-		migration->nr_moved = 0;
-		migration->nr_evicted = 0;
-		migration->nr_split = 0;
-		migration->memo = (struct mo_target_memo){};
-	}
-}
-
-static void add_counts(struct mo_report *report)
-{
-	unsigned int i;
-
-	for (i = 0; i < crew.nr_workers; i++) {
-		const struct mo_migration *migration = &crew.workers[i]->migration;
-
-		report->nr_moved += migration->nr_moved;
-		report->nr_evicted += migration->nr_evicted;
-		report->nr_split += migration->nr_split;
-		report->nr_policy_violated += migration->memo.nr_violated;
-	}
-}
 
 /* What holds most pages says more than the limit that passed, where it is known. */
 static enum memoffline_reason reason_of(const struct mo_report *report, enum memoffline_reason ended_by)
@@ -424,7 +547,6 @@ static int conclude(struct job *job, enum memoffline_reason ended_by)
 {
 	struct mo_report *report = job->evacuation->report;
 
-	add_counts(report);
 	report->nr_passes = job->nr_pass;
 	report->reason = MEMOFFLINE_REASON_NONE;
 	if (ended_by == MEMOFFLINE_REASON_NONE)
@@ -434,26 +556,75 @@ static int conclude(struct job *job, enum memoffline_reason ended_by)
 	return ended_by == MEMOFFLINE_REASON_INTERRUPTED ? -EINTR : -EBUSY;
 }
 
+static unsigned long nr_chunks_of(const struct mo_evacuation *evacuation)
+{
+	unsigned long nr = 0;
+	unsigned int i;
+
+	for (i = 0; i < evacuation->nr_spans; i++)
+		nr += evacuation->spans[i].nr_pages / pageblock_nr_pages;
+	return nr;
+}
+
+static void cut(struct job *job)
+{
+	const struct mo_evacuation *evacuation = job->evacuation;
+	struct chunk *chunk = job->chunks;
+	unsigned int i;
+
+	for (i = 0; i < evacuation->nr_spans; i++) {
+		const struct mo_span *span = &evacuation->spans[i];
+		unsigned long pfn;
+
+		for (pfn = span->start_pfn; pfn < span->start_pfn + span->nr_pages; pfn += pageblock_nr_pages)
+			*chunk++ = (struct chunk){ .start_pfn = pfn, .nr_left = 1 };	/* not looked at */
+	}
+}
+
+static int by_pages(const void *a, const void *b, const void *data)
+{
+	const struct chunk *chunks = data;
+
+	return (int)chunks[*(const unsigned int *)a].nr_used - (int)chunks[*(const unsigned int *)b].nr_used;
+}
+
+/* The last chunk to be taken decides how long the others wait: it shall be a small one. */
+static void sort_chunks(struct job *job)
+{
+	unsigned long i;
+
+	if (job->evacuation->nr_spans == 1)	/* a block: nothing to be gained */
+		return;
+	job->order = kvmalloc_array(job->nr_chunks, sizeof(*job->order), GFP_JOB);
+	if (!job->order)
+		return;
+	for (i = 0; i < job->nr_chunks; i++) {
+		struct chunk *chunk = &job->chunks[i];
+
+		chunk->nr_used = mo_count_used(chunk->start_pfn, chunk->start_pfn + pageblock_nr_pages);
+		job->order[i] = i;
+	}
+	sort_r(job->order, job->nr_chunks, sizeof(*job->order), by_pages, NULL, job->chunks);
+}
+
 static void start(struct job *job)
 {
 	struct mo_evacuation *evacuation = job->evacuation;
-	struct page *page = pfn_to_page(evacuation->start_pfn);
-	unsigned long i;
+	struct page *page = pfn_to_page(evacuation->spans[0].start_pfn);
 
-	for (i = 0; i < job->nr_chunks; i++)
-		job->chunks[i].nr_left = 1;	/* not looked at */
+	cut(job);
+	sort_chunks(job);
 	mo_targets_init(&job->targets, page_to_nid(page), is_zone_movable_page(page), evacuation->targets);
 	job->last_progress = jiffies;
+	job->start_ns = ktime_get_ns();
 	if (evacuation->deadline_ms)
 		job->deadline = (jiffies + msecs_to_jiffies(evacuation->deadline_ms)) ?: 1;
-	clear_counts();
 }
 
 static struct job *new_job(struct mo_evacuation *evacuation)
 {
-	unsigned long nr_chunks = evacuation->nr_pages / pageblock_nr_pages;
-	const gfp_t gfp = GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;	/* it is not worth an OOM kill */
-	struct job *job = kvzalloc(struct_size(job, chunks, nr_chunks), gfp);
+	unsigned long nr_chunks = nr_chunks_of(evacuation);
+	struct job *job = kvzalloc(struct_size(job, chunks, nr_chunks), GFP_JOB);
 
 	if (job) {
 		job->evacuation = evacuation;
@@ -463,8 +634,15 @@ static struct job *new_job(struct mo_evacuation *evacuation)
 	return job;
 }
 
+static void free_job(struct job *job)
+{
+	kvfree(job->order);
+	kvfree(job);
+}
+
 int mo_evacuate(struct mo_evacuation *evacuation)
 {
+	const struct mo_report *report = evacuation->report;
 	struct mo_report *scratch;
 	struct job *job;
 	int err = -ENOMEM;
@@ -472,18 +650,15 @@ int mo_evacuate(struct mo_evacuation *evacuation)
 	job = new_job(evacuation);
 	if (!job)
 		return err;
-	scratch = mo_report_new(evacuation->start_pfn, evacuation->nr_pages, 0);
-	if (!scratch)
-		goto free_job;
-	mutex_lock(&crew.busy);
-	start(job);
-	caches_on(job);
-	err = conclude(job, run_passes(job, scratch));
-	caches_off(job);
-	mutex_unlock(&crew.busy);
+	scratch = mo_report_new(report->start_pfn, report->nr_pages, 0);
+	if (scratch) {
+		start(job);
+		caches_on(job);
+		err = conclude(job, run_passes(job, scratch));
+		caches_off(job);
+	}
 	mo_report_free(scratch);
-free_job:
-	kvfree(job);
+	free_job(job);
 	return err;
 }
 
@@ -493,8 +668,9 @@ static struct worker *new_worker(unsigned int i)
 {
 	struct worker *worker = kvzalloc(sizeof(*worker), GFP_KERNEL);
 
-	if (!worker || !i)
-		return worker;
+	if (!worker)
+		return NULL;
+	worker->nid = NUMA_NO_NODE;
 	worker->task = kthread_run(work, worker, "memoffline/%u", i);
 	if (IS_ERR(worker->task)) {
 		kvfree(worker);
@@ -508,8 +684,7 @@ void mo_evacuate_exit(void)
 	while (crew.nr_workers) {
 		struct worker *worker = crew.workers[--crew.nr_workers];
 
-		if (worker->task)
-			kthread_stop(worker->task);
+		kthread_stop(worker->task);
 		kvfree(worker);
 	}
 	mo_writeout_exit();

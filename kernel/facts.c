@@ -182,6 +182,32 @@ static unsigned long read_referenced(struct page *page, struct folio *folio, uns
 
 /* ---- any page ---- */
 
+/*
+ * The most frequent one, told without a reference, since nothing has to be followed: an anonymous base page on the
+ * LRU, which mappings alone hold. What changes under the look was so a moment ago.
+ */
+static bool read_plain_anon(struct page *page, struct mo_facts *facts)
+{
+	const unsigned long others = BIT(PG_head) | BIT(PG_locked) | BIT(PG_writeback) | BIT(PG_reserved) |
+				     BIT(PG_swapcache) | BIT(PG_private) | __PG_HWPOISON;
+	unsigned long flags = READ_ONCE(page->flags), mapping = (unsigned long)READ_ONCE(page->mapping);
+	int mapcount = atomic_read(&page->_mapcount) + 1;
+
+	if ((flags & (others | BIT(PG_lru))) != BIT(PG_lru) || PageTail(page) ||
+	    (mapping & PAGE_MAPPING_FLAGS) != PAGE_MAPPING_ANON)
+		return false;
+	if (mapcount <= 0 || page_ref_count(page) != mapcount)
+		return false;
+	facts->is_lru = true;
+	facts->is_anon = true;
+	facts->is_swapbacked = flags & BIT(PG_swapbacked);
+	facts->is_dirty = flags & BIT(PG_dirty);
+	facts->can_migrate = true;
+	facts->mapcount = mapcount;
+	facts->refs = mapcount;
+	return true;
+}
+
 static unsigned long read_page(struct page *page, unsigned long start_pfn, unsigned long end_pfn,
 			       struct mo_facts *facts)
 {
@@ -189,6 +215,8 @@ static unsigned long read_page(struct page *page, unsigned long start_pfn, unsig
 	unsigned long nr;
 	int i;
 
+	if (read_plain_anon(page, facts))
+		return 1;
 	for (i = 0; i < MAX_TRIES; i++) {
 		nr = mo_free_run(page);
 		if (nr) {

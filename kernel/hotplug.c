@@ -490,9 +490,10 @@ static void note_refusal(const struct attempt *attempt)
 
 static int evacuate(struct attempt *attempt)
 {
+	const struct mo_span span = { attempt->span.start_pfn, attempt->span.nr_pages };
 	struct mo_evacuation evacuation = {
-		.start_pfn = attempt->span.start_pfn,
-		.nr_pages = attempt->span.nr_pages,
+		.spans = &span,
+		.nr_spans = 1,
 		.flags = swap_flags[READ_ONCE(swap_mode)] | MO_CACHES_OFF,
 		.deadline_ms = READ_ONCE(deadline_ms),
 		.stall_ms = stall_of(attempt),
@@ -501,10 +502,14 @@ static int evacuate(struct attempt *attempt)
 	};
 	int err;
 
-	trace_memoffline_begin(evacuation.start_pfn, evacuation.nr_pages, evacuation.deadline_ms, evacuation.stall_ms);
-	err = mo_evacuate(&evacuation);
+	trace_memoffline_begin(span.start_pfn, span.nr_pages, evacuation.deadline_ms, evacuation.stall_ms);
+	err = mo_quarantine_is_held(span.start_pfn, span.nr_pages) ? -EPERM : mo_evacuate(&evacuation);
+	if (!err && !mo_quarantine_is_isolated(span.start_pfn, span.nr_pages))
+		err = -EPERM;
 	if (err == -ENOMEM)
 		attempt->report->reason = MEMOFFLINE_REASON_NO_TARGET;
+	if (err == -EPERM)
+		attempt->report->reason = MEMOFFLINE_REASON_ISOLATION;
 	show_kept(attempt->report, 0);
 	return err;
 }

@@ -151,6 +151,24 @@ unsigned long mo_first_used(unsigned long pfn, unsigned long end_pfn)
 	return end_pfn;
 }
 
+unsigned long mo_count_used(unsigned long pfn, unsigned long end_pfn)
+{
+	unsigned long nr_used = 0, nr;
+
+	for (; pfn < end_pfn; pfn += nr) {
+		struct page *page = pfn_to_online_page(pfn);
+
+		nr = page ? mo_free_run(page) : 1;
+		if (!(pfn & (pageblock_nr_pages - 1)))
+			cond_resched();
+		if (nr)
+			continue;
+		nr = 1;
+		nr_used += page_count(page) > 0;
+	}
+	return nr_used;
+}
+
 static unsigned long putback_lru(struct list_head *folios)
 {
 	struct mo_tally tally = {};

@@ -328,14 +328,31 @@ static struct folio *take_elsewhere(struct folio *src, const struct mo_targets *
 	return take_from_kernel(src, targets, nodes);
 }
 
+/* Once all of the range; then the one that SRC follows, which has gone back to the pool by now. */
+static void dissolve_in_range(struct folio *src, struct mo_migration *migration)
+{
+	const struct mo_evacuation *evacuation = migration->evacuation;
+	unsigned long pfn = migration->last_hugetlb_pfn;
+	unsigned int i;
+
+	migration->last_hugetlb_pfn = folio_pfn(src);
+	if (pfn) {
+		mo_dissolve_free_hugetlb(pfn, pfn + folio_nr_pages(src));
+		return;
+	}
+	for (i = 0; i < evacuation->nr_spans; i++)
+		mo_dissolve_free_hugetlb(evacuation->spans[i].start_pfn,
+					 evacuation->spans[i].start_pfn + evacuation->spans[i].nr_pages);
+}
+
 /* The pool of the range's node gives away what lies in the range, too, and would do so for ever: that goes first. */
-static struct folio *take_from_source(struct folio *src, const struct mo_migration *migration, const nodemask_t *nodes)
+static struct folio *take_from_source(struct folio *src, struct mo_migration *migration, const nodemask_t *nodes)
 {
 	const struct mo_targets *targets = migration->targets;
 
 	if (!node_isset(targets->source_nid, *nodes))
 		return NULL;
-	mo_dissolve_free_hugetlb(migration->start_pfn, migration->end_pfn);
+	dissolve_in_range(src, migration);
 	return take_from_kernel(src, targets, nodemask_of_node(targets->source_nid));
 }
 

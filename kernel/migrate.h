@@ -13,7 +13,7 @@
  *	facts.c		what a page is
  *	owner.c		whose a page is
  *
- * Locking order: crew.busy (one evacuation at a time has the workers), crew.lock, folio lock. A task that holds a folio
+ * Locking order: crew.lock, folio lock. A task that holds a folio
  * lock only tries for further ones, and waits for none, nor for writeback.
  */
 #ifndef MEMOFFLINE_MIGRATE_H
@@ -23,6 +23,7 @@
 #include <linux/list.h>
 #include <linux/nodemask.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 
 #include "classify.h"
 #include "report.h"
@@ -38,10 +39,28 @@ struct page;
 #define MO_SWAP_ONLY		(1u << 1)	/* evict all of it, move nothing */
 #define MO_CACHES_OFF		(1u << 2)	/* the caller has disabled the LRU caches: the first pass lifts that */
 
-/* A range to evacuate. The caller has isolated it: pages that are freed in it stay free. */
-struct mo_evacuation {
-	unsigned long start_pfn;	/* aligned to pageblocks, as is nr_pages */
+/* Pages in a row, aligned to pageblocks. */
+struct mo_span {
+	unsigned long start_pfn;
 	unsigned long nr_pages;
+};
+
+/* What can be seen of an evacuation from outside while it runs. Clear it before use. */
+struct mo_progress {
+	atomic_long_t nr_done;		/* pages moved or evicted */
+	atomic_long_t nr_left;		/* pages in use, as far as they were counted; -1: not yet */
+	atomic_t seq;			/* another one with each change */
+	unsigned long stuck_pfn;	/* of a page that stayed in the last pass; 0: none */
+	wait_queue_head_t wait;		/* woken by each step */
+};
+
+/* What is to be evacuated. The caller has isolated it: pages that are freed in it stay free. */
+struct mo_evacuation {
+	const struct mo_span *spans;	/* in ascending order, all of one zone type */
+	unsigned int nr_spans;
+	unsigned long max_kib_s;	/* KiB moved in a second; 0: no limit */
+	unsigned int max_cpu_percent;	/* of each worker's time; 0: no limit */
+	struct mo_progress *progress;	/* NULL: nobody looks */
 	const nodemask_t *targets;	/* NULL: all nodes with memory */
 	unsigned int flags;		/* MO_SWAP_ */
 	unsigned int deadline_ms;	/* 0: none */
@@ -53,7 +72,7 @@ struct mo_evacuation {
 #ifdef CONFIG_MIGRATION
 
 /*
- * Move everything out of the range, with growing patience. May sleep. Returns 0 when not one page in use is left.
+ * Move everything out of the spans, with growing patience. May sleep. Returns 0 when not one page in use is left.
  * -EBUSY: pages stay, see the report; -ENOMEM: nothing could be begun; -EINTR: a signal. All pages that did not
  * move are back where they were.
  */
@@ -117,11 +136,64 @@ unsigned long mo_putback(struct mo_batch *batch);
  * held by nobody for a moment only, counts as used. PFN and END_PFN are the ends of a whole range.
  */
 unsigned long mo_first_used(unsigned long pfn, unsigned long end_pfn);
+/* About how many pages of [PFN, END_PFN) are in use: nothing is held meanwhile. */
+unsigned long mo_count_used(unsigned long pfn, unsigned long end_pfn);
 #else
 static inline int mo_isolate(unsigned long *pfn, unsigned long end_pfn, unsigned long max_pages,
 			     struct mo_batch *batch) { return -ENOSYS; }
 static inline unsigned long mo_putback(struct mo_batch *batch) { return 0; }
 static inline unsigned long mo_first_used(unsigned long pfn, unsigned long end_pfn) { return pfn; }
+static inline unsigned long mo_count_used(unsigned long pfn, unsigned long end_pfn) { return 0; }
+#endif
+
+/* ---- quarantine.c ---- */
+
+/* The ranges that one owner has quarantined. Their struct pages last as long. */
+struct mo_quarantine {
+	pid_t pid;			/* of the owner, in the initial pid namespace */
+	unsigned long nr_used;		/* pages in use in all of it, when each range was counted last */
+};
+
+/* Why a range could not be quarantined. */
+struct mo_conflict {
+	pid_t owner_pid;		/* who has a part of it; 0: nobody, it can't be isolated */
+	unsigned long pfn;		/* where; start of a section that can't be isolated */
+};
+
+#ifdef CONFIG_MIGRATION
+void mo_quarantine_init(struct mo_quarantine *quarantine, pid_t pid);
+/*
+ * Nothing is allocated from the range from now on. May sleep. -EBUSY: see CONFLICT; -ENODEV: not all of it is online
+ * memory; -ENOMEM. Then nothing has changed.
+ */
+int mo_quarantine_add(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages,
+		      struct mo_conflict *conflict);
+/* -ENOENT: the owner does not have all of it; -ENOMEM. Then nothing has changed. */
+int mo_quarantine_release(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages);
+void mo_quarantine_recount(struct mo_quarantine *quarantine);	/* what is in use may be freed at any time */
+/* Isolates again what somebody else has let go. */
+void mo_quarantine_renew(struct mo_quarantine *quarantine);
+bool mo_quarantine_is_held(unsigned long start_pfn, unsigned long nr_pages);	/* a part of it, by anybody */
+bool mo_quarantine_is_isolated(unsigned long start_pfn, unsigned long nr_pages);	/* all of it, by anybody */
+/* Huge pages that are free in their pool leave it, as when a block goes offline: they are no targets any more. */
+void mo_quarantine_dissolve_free(struct mo_quarantine *quarantine);
+void mo_quarantine_release_all(struct mo_quarantine *quarantine);
+/* What is held, in ascending order, each in one zone, NR_MAX spans at most. Returns how many there are. */
+unsigned int mo_quarantine_spans(struct mo_quarantine *quarantine, struct mo_span *spans, unsigned int nr_max);
+#else
+static inline void mo_quarantine_init(struct mo_quarantine *quarantine, pid_t pid) { }
+static inline int mo_quarantine_add(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages,
+				    struct mo_conflict *conflict) { return -ENOSYS; }
+static inline int mo_quarantine_release(struct mo_quarantine *quarantine, unsigned long start_pfn,
+					unsigned long nr_pages) { return -ENOENT; }
+static inline void mo_quarantine_recount(struct mo_quarantine *quarantine) { }
+static inline void mo_quarantine_renew(struct mo_quarantine *quarantine) { }
+static inline bool mo_quarantine_is_held(unsigned long start_pfn, unsigned long nr_pages) { return false; }
+static inline bool mo_quarantine_is_isolated(unsigned long start_pfn, unsigned long nr_pages) { return true; }
+static inline void mo_quarantine_dissolve_free(struct mo_quarantine *quarantine) { }
+static inline void mo_quarantine_release_all(struct mo_quarantine *quarantine) { }
+static inline unsigned int mo_quarantine_spans(struct mo_quarantine *quarantine, struct mo_span *spans,
+					       unsigned int nr_max) { return 0; }
 #endif
 
 /* ---- pool.c ---- */
@@ -185,7 +257,15 @@ struct mo_target_memo {
 	unsigned long nr_violated;	/* pages that went elsewhere */
 };
 
+#ifdef CONFIG_MIGRATION
 void mo_targets_init(struct mo_targets *targets, int source_nid, bool is_movable, const nodemask_t *allowed);
+/* Pages that the targets have free, or could have by reclaim, above what is kept for others. An estimate. */
+unsigned long mo_targets_room(const struct mo_targets *targets);
+#else
+static inline void mo_targets_init(struct mo_targets *targets, int source_nid, bool is_movable,
+				   const nodemask_t *allowed) { }
+static inline unsigned long mo_targets_room(const struct mo_targets *targets) { return 0; }
+#endif
 /*
  * A free folio of the same order for SRC, which the caller holds isolated; its zone type is kept. Never dips into
  * reserves, never invokes the OOM killer. HARD: may reclaim and compact, else takes only what is free. Order above 0:
@@ -220,11 +300,11 @@ struct mo_migration {
 	bool evict_all;			/* nothing is moved, all is evicted */
 	struct task_struct *caller;	/* a signal to it ends all; NULL: nobody that signals reach */
 	unsigned long deadline;		/* jiffies; 0: none */
-	unsigned long start_pfn;	/* of the whole range that is emptied */
-	unsigned long end_pfn;
+	const struct mo_evacuation *evacuation;
 	unsigned long nr_moved;		/* pages */
 	unsigned long nr_evicted;	/* pages */
 	unsigned long nr_split;		/* folios */
+	unsigned long last_hugetlb_pfn;	/* for which the source's own pool was asked; 0: none yet */
 	unsigned long nr_left;		/* pages that eviction put back to the LRU, no longer in the batch */
 
 	int error;			/* of the last folio that stayed */

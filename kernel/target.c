@@ -21,6 +21,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/task.h>
 #include <linux/shmem_fs.h>
+#include <linux/swap.h>
 #include <linux/topology.h>
 
 #include "compat/compat.h"
@@ -298,6 +299,36 @@ static bool has_room(const struct mo_targets *targets, int nid)
 	return nr_free > nr_kept;
 }
 
+static unsigned long room_of(const struct mo_targets *targets, int nid)
+{
+	pg_data_t *pgdat = NODE_DATA(nid);
+	unsigned long nr = atomic_long_read(&pgdat->vm_stat[NR_ACTIVE_FILE]) +
+			   atomic_long_read(&pgdat->vm_stat[NR_INACTIVE_FILE]);
+	int i;
+
+	for (i = gfp_zone(soft_gfp(targets)); i >= 0; i--) {
+		struct zone *zone = &pgdat->node_zones[i];
+		unsigned long nr_free = zone_page_state(zone, NR_FREE_PAGES);
+
+		if (managed_zone(zone) && nr_free > high_wmark_pages(zone))
+			nr += nr_free - high_wmark_pages(zone);
+	}
+	return nr;
+}
+
+unsigned long mo_targets_room(const struct mo_targets *targets)
+{
+	unsigned long nr = get_nr_swap_pages();
+	unsigned int i;
+
+	for (i = 0; i < targets->nr_nodes; i++) {
+		int nid = targets->nodes[i];
+
+		nr += room_of(targets, nid) + (nid != targets->source_nid ? mo_free_in_pools(nid) : 0);
+	}
+	return nr;
+}
+
 static struct folio *take_free(const struct mo_targets *targets, struct mo_pool *pool, unsigned int order, int nid)
 {
 	gfp_t gfp = soft_gfp(targets) | __GFP_THISNODE;
@@ -387,20 +418,28 @@ static struct folio *take(const struct mo_targets *targets, struct mo_target_mem
 	return folio;
 }
 
-/* Where nothing was found a moment ago, nothing is now: the deadline is not spent on that. */
-static struct folio *reclaim(const struct mo_targets *targets, struct mo_target_memo *memo, unsigned int order)
+/*
+ * Where nothing was found a moment ago, nothing is now: the deadline is not spent on that. With each resort nodes come
+ * that may have room without reclaim.
+ */
+static struct folio *reclaim(const struct mo_targets *targets, struct mo_target_memo *memo, struct mo_pool *pool,
+			     unsigned int order)
 {
 	struct folio *folio;
 	unsigned int resort;
+	nodemask_t left;
 
 	for (resort = 0; resort < NR_RESORTS; resort++) {
 		const nodemask_t *nodes = nodes_of(targets, memo, resort);
 		bool is_last = nodes_equal(*nodes, targets->allowed);
 
+		folio = resort == RESORT_OWNER ? NULL : take_from(targets, pool, order, nodes);
+		if (folio)
+			return folio;
 		if (is_exhausted(memo, nodes))
 			continue;
-		folio = __folio_alloc(hard_gfp(targets, order, is_last), order, targets->source_nid,
-				      (nodemask_t *)nodes);
+		nodes_andnot(left, *nodes, memo->exhausted);
+		folio = __folio_alloc(hard_gfp(targets, order, is_last), order, targets->source_nid, &left);
 		if (folio && has_room(targets, folio_nid(folio)))
 			return folio;
 		if (folio)
@@ -434,7 +473,7 @@ struct folio *mo_target_alloc(const struct mo_targets *targets, struct mo_target
 
 	if (!is_remembered(memo, src))
 		look_up(memo, targets, src);
-	dst = hard ? reclaim(targets, memo, order) : take(targets, memo, pool, order);
+	dst = hard ? reclaim(targets, memo, pool, order) : take(targets, memo, pool, order);
 	if (dst)
 		mo_target_count(memo, dst);
 	return dst;

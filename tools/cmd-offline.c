@@ -6,24 +6,28 @@
 #include "out.h"
 
 #define TIMEOUT_MS 300000
-#define STALL_MS 10000
 
 enum {
 	OPTION_STALL = OPTION_FIRST, OPTION_PARTIAL, OPTION_ALL_OR_NOTHING, OPTION_WAIT,
-	OPTION_FORCE, OPTION_KEEP_ORDER,
+	OPTION_FORCE, OPTION_KEEP_ORDER, OPTION_TO, OPTION_SWAP, OPTION_MAX_RATE,
 	OPTION_DRY_RUN, OPTION_RESUME, OPTION_UNDO,
 };
 
 static const struct option_text options[] = {
 	REQUEST_OPTIONS,
+	PREFER_OPTION,
 	ENGINE_OPTION,
 	{ 't', "timeout", "SECONDS", "give up after that long, rollback not counted; 0: never; the usual: 300" },
-	{ OPTION_STALL, "stall", "SECONDS", "give up when no page moved for that long; 0: never; the usual: 10" },
+	{ OPTION_STALL, "stall", "SECONDS", "give up when no page moved for that long; 0: never; the usual: 10, with the core 0.3" },
 	{ OPTION_PARTIAL, "partial", NULL, "keep what went when a block fails; the usual with a size" },
 	{ OPTION_ALL_OR_NOTHING, "all-or-nothing", NULL, "roll back when a block fails; the usual without a size" },
 	{ OPTION_WAIT, "wait", NULL, "wait for another memoffline till the timeout, rather than fail" },
 	{ OPTION_FORCE, "force", NULL, "try blocks, too, that can never go" },
 	{ OPTION_KEEP_ORDER, "keep-order", NULL, "in the order given, not the cheapest" },
+	{ OPTION_TO, "to", "NODES", "what leaves goes to these NUMA nodes alone: 0,2-3; takes the core" },
+	{ OPTION_SWAP, "swap", "MODE", "never: what finds no room stays; fallback, the usual: it goes to swap; evict: all does; takes "
+	  "the core" },
+	{ OPTION_MAX_RATE, "max-rate", "SIZE", "move SIZE (200m) in a second at most; takes the core" },
 	{ OPTION_DRY_RUN, "dry-run", NULL, "say what would be done, and write nothing: memoffline plan" },
 	{ OPTION_RESUME, "resume", NULL, "finish what a killed memoffline left behind" },
 	{ OPTION_UNDO, "undo", NULL, "take back what a killed memoffline left behind" },
@@ -35,6 +39,24 @@ struct offline {
 	struct mo_request request;
 	bool dry_run, resume, undo;
 };
+
+static enum mo_swap parse_swap(const struct call *call, const char *text)
+{
+	enum mo_swap swap;
+
+	if (mo_swap_parse(text, &swap))
+		usage_error(call, "--swap takes never, fallback or evict, not '%s'", text);
+	return swap;
+}
+
+static uint32_t parse_rate(const struct call *call, const char *text)
+{
+	uint64_t mib = parse_size(call, "max-rate", text) >> 20;
+
+	if (!mib || mib > UINT32_MAX)
+		usage_error(call, "--max-rate takes 1m to 4095t, in a second, not '%s'", text);
+	return (uint32_t)mib;
+}
 
 static void parse_option(struct offline *offline, int id)
 {
@@ -62,6 +84,15 @@ static void parse_option(struct offline *offline, int id)
 	case OPTION_KEEP_ORDER:
 		request->flags |= MO_REQUEST_KEEP_ORDER;
 		break;
+	case OPTION_TO:
+		request->to_nodes = optarg;
+		break;
+	case OPTION_SWAP:
+		request->swap = parse_swap(offline->call, optarg);
+		break;
+	case OPTION_MAX_RATE:
+		request->max_mib_s = parse_rate(offline->call, optarg);
+		break;
 	case OPTION_DRY_RUN:
 		offline->dry_run = true;
 		break;
@@ -85,9 +116,11 @@ static void check_options(const struct offline *offline)
 		usage_error(call, "--partial and --all-or-nothing exclude each other");
 	if (offline->resume + offline->undo + offline->dry_run > 1)
 		usage_error(call, "--resume, --undo and --dry-run exclude each other");
-	if ((offline->resume || offline->undo) && (call->argc || offline->request.len_bytes))
+	if ((offline->resume || offline->undo) && (call->argc || offline->request.len_bytes || offline->request.prefer))
 		usage_error(call, "%s knows its blocks from the journal and takes no target",
 			    offline->resume ? "--resume" : "--undo");
+	if (offline->request.prefer && offline->request.flags & MO_REQUEST_KEEP_ORDER)
+		usage_error(call, "--prefer and --keep-order exclude each other");
 }
 
 static int go_offline(void *data, const struct mo_request *request, struct mo_report **report)
@@ -132,7 +165,7 @@ static int run(struct call *call)
 	int id, status;
 
 	offline.request.timeout_ms = TIMEOUT_MS;
-	offline.request.stall_ms = STALL_MS;
+	offline.request.stall_ms = MO_STALL_USUAL;
 	while ((id = call_option(call)) != -1)
 		parse_option(&offline, id);
 	check_options(&offline);
@@ -161,6 +194,8 @@ const struct command cmd_offline = {
 	.examples = "  memoffline offline 32-35\n"
 		    "  memoffline offline PNP0C80:00 --timeout 60\n"
 		    "  memoffline offline --size 4g --node 1\n"
+		    "  memoffline offline --size 64g --prefer whole-devices\n"
+		    "  memoffline offline node1 --to 0 --max-rate 500m\n"
 		    "  memoffline offline --undo\n",
 	.run = run,
 };

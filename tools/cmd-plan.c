@@ -7,6 +7,7 @@
 
 static const struct option_text options[] = {
 	REQUEST_OPTIONS,
+	PREFER_OPTION,
 	ENGINE_OPTION,
 	{ 0 }
 };

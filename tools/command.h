@@ -29,6 +29,7 @@ enum {
 	OPTION_SIZE,
 	OPTION_NODE,
 	OPTION_ENGINE,
+	OPTION_PREFER,
 	OPTION_FIRST,		/* for a command's own */
 };
 
@@ -92,7 +93,10 @@ uint32_t parse_number(const struct call *call, const char *name, const char *tex
 #define ENGINE_OPTION \
 	{ OPTION_ENGINE, "engine", "ENGINE", "core: the kernel module; stock: the kernel alone; auto, the usual: core where it can be loaded" }
 
-/* One of REQUEST_OPTIONS, or ENGINE_OPTION? Then it is stored. */
+#define PREFER_OPTION \
+	{ OPTION_PREFER, "prefer", "WHAT", "of a size: cheapest, the usual, or whole-devices, so that modules can be removed" }
+
+/* One of REQUEST_OPTIONS, ENGINE_OPTION or PREFER_OPTION? Then it is stored. */
 bool request_option(const struct call *call, struct mo_request *request, int id, const char *arg);
 /* The help on targets. */
 void print_targets(void);

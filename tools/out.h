@@ -120,9 +120,26 @@ void content_json(struct json_object *object, const struct mo_step *step);
 
 /* ---- result.c: a report ---- */
 void result_print(const struct call *call, const struct mo_report *report);
+/* "; 1 failed; 2 not tried": all but SUCCESS. */
+struct outcomes_text { char text[256]; } outcomes_text(const struct mo_report *report, enum mo_outcome success);
+uint64_t outcome_count(const struct mo_report *report, enum mo_outcome outcome);	/* blocks */
+/* What to do about blocks that ended so, NULL when there are none, or nothing has to be done. */
+const char *outcome_remedy(const struct mo_report *report, enum mo_outcome outcome);
 int result_json(const struct call *call, const struct mo_report *report);
+
+/* ---- summary.c: a report of what was not done wholly, in three lines ---- */
+void summary_print(const struct mo_report *report);
 
 /* ---- records.c: the pages that stayed ---- */
 void records_print(const struct call *call, const struct mo_report *report);
+struct record_group {
+	const struct mo_record *first;
+	uint64_t nr_pages;
+};
+/* By reason and owner alone, or by kind and file, too. Biggest first; freed by the caller. Returns how many. */
+size_t records_group(const struct mo_report *report, bool by_owners, struct record_group **groups);
+/* Who holds it, or what is known instead; then its file or mapping; then the address. Freed by the caller. */
+enum owner_detail { OWNER_NAME, OWNER_FILE, OWNER_ADDRESS };
+char *record_owner(const struct mo_record *record, enum owner_detail detail);
 
 #endif

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,28 +36,50 @@ static void erase_line(void)
 /* ---- one line, redrawn ---- */
 
 struct line {
-	char text[WIDTH_MAX];
-	size_t len, width;
+	char text[4 * WIDTH_MAX];
+	size_t len;		/* bytes */
+	size_t width, max_width;	/* columns */
 	bool full;
 };
 
-/* What does not fit, with BAR_MIN columns for the bar, is left out, and so is what comes after it. */
-static void line_add(struct line *line, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void line_add(struct line *line, const char *fmt, ...)
+static bool line_vtry(struct line *line, const char *fmt, va_list args)
 {
-	char part[128];
-	va_list args;
-	int len;
+	char part[256];
+	int len = vsnprintf(part, sizeof(part), fmt, args);
 
-	va_start(args, fmt);
-	len = vsnprintf(part, sizeof(part), fmt, args);
-	va_end(args);
-	line->full = line->full || len < 0 || line->len + (size_t)len + 1 + BAR_MIN > line->width;
-	if (line->full)
-		return;
+	if (line->full || len < 0 || (size_t)len >= sizeof(part))
+		return false;
+	if (line->width + text_width(part) + 1 + BAR_MIN > line->max_width)
+		return false;
 	line->text[line->len++] = ' ';
 	memcpy(line->text + line->len, part, (size_t)len);
 	line->len += (size_t)len;
+	line->width += text_width(part) + 1;
+	return true;
+}
+
+/* False: it does not fit, with BAR_MIN columns for the bar, and something shorter may be tried. */
+static bool line_try(struct line *line, const char *fmt, ...) OUT_PRINTF(2, 3);
+static bool line_try(struct line *line, const char *fmt, ...)
+{
+	va_list args;
+	bool fits;
+
+	va_start(args, fmt);
+	fits = line_vtry(line, fmt, args);
+	va_end(args);
+	return fits;
+}
+
+/* What does not fit is left out, and so is what comes after it. */
+static void line_add(struct line *line, const char *fmt, ...) OUT_PRINTF(2, 3);
+static void line_add(struct line *line, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	line->full = !line_vtry(line, fmt, args);
+	va_end(args);
 }
 
 static double share_done(const struct mo_progress *now)
@@ -87,29 +110,52 @@ static void add_rate(struct line *line, const struct mo_progress *now)
 		line_add(line, "%s/s", text_bytes(moved * progress.page_bytes * 1000 / now->elapsed_ms).text);
 }
 
+/* Who holds the page says more than where it is; before that is known, its kind does. */
+static void add_stuck(struct line *line, const struct mo_progress *now)
+{
+	const struct mo_owner *owner = now->stuck_owner;
+	char *comm;
+
+	if (owner) {
+		comm = text_escape(owner->comm);
+		if (!line_try(line, "stuck on pid %" PRId32 " (%s)", owner->pid, comm))
+			line_add(line, "stuck on pid %" PRId32, owner->pid);
+		free(comm);
+	} else if (now->stuck_kind == MO_KIND_NR ||
+		   !line_try(line, "stuck at pfn 0x%" PRIx64 " (%s)", now->stuck_pfn, mo_kind_name(now->stuck_kind))) {
+		line_add(line, "stuck at pfn 0x%" PRIx64, now->stuck_pfn);
+	}
+}
+
+static void add_pages(struct line *line, const struct mo_progress *now)
+{
+	line_add(line, "%s left", text_bytes(now->pages_left * progress.page_bytes).text);
+	if (now->eta_ms != UINT64_MAX)
+		line_add(line, "eta %s", text_seconds(now->eta_ms).text);
+	add_rate(line, now);
+	if (now->stuck_owner && now->stuck_pfn != UINT64_MAX)
+		line_add(line, "pfn 0x%" PRIx64, now->stuck_pfn);
+	line_add(line, "%s to go", text_pages(now->pages_left).text);
+}
+
 /* Most important first: what does not fit is left out. */
 static void draw(const struct mo_progress *now)
 {
-	bool has_pages = now->pages_total && now->phase != MO_PHASE_ROLLBACK;
 	size_t width = out_width(stderr);
-	struct line line = { .width = width < WIDTH_MAX ? width - 1 : WIDTH_MAX - 1 };
+	struct line line = { .max_width = width < WIDTH_MAX ? width - 1 : WIDTH_MAX - 1 };
 
 	line_add(&line, "%" PRIu32 "/%" PRIu32, now->nr_done, now->nr_blocks);
 	if (now->phase == MO_PHASE_LOCK)
 		line_add(&line, "waits for lock");
 	if (now->phase == MO_PHASE_ROLLBACK)
 		line_add(&line, "rolling back");
-	if (now->stuck_pfn != UINT64_MAX && now->phase != MO_PHASE_ROLLBACK)
-		line_add(&line, "stuck at pfn 0x%" PRIx64, now->stuck_pfn);
-	if (has_pages)
-		line_add(&line, "%s left", text_bytes(now->pages_left * progress.page_bytes).text);
-	if (has_pages && now->eta_ms != UINT64_MAX)
-		line_add(&line, "eta %s", text_seconds(now->eta_ms).text);
-	if (has_pages)
-		add_rate(&line, now);
+	else if (now->stuck_pfn != UINT64_MAX)
+		add_stuck(&line, now);
+	if (now->pages_total && now->phase != MO_PHASE_ROLLBACK)
+		add_pages(&line, now);
 	line_add(&line, "memory%" PRIu32, now->block);
 	fputs("\r", stderr);
-	draw_bar(share_done(now), line.width > line.len + BAR_MIN ? line.width - line.len : BAR_MIN);
+	draw_bar(share_done(now), line.max_width > line.width + BAR_MIN ? line.max_width - line.width : BAR_MIN);
 	fprintf(stderr, "%.*s\033[K", (int)line.len, line.text);
 	fflush(stderr);
 	progress.drawn = true;

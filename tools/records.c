@@ -9,11 +9,6 @@
 
 #define GROUPS_SHOWN 10
 
-struct group {
-	const struct mo_record *first;
-	uint64_t nr_pages;
-};
-
 static const char *first_comm(const struct mo_record *record)
 {
 	return record->nr_owners_kept ? mo_record_owner(record, 0)->comm : "";
@@ -43,14 +38,26 @@ static int compare_records(const struct mo_record *a, const struct mo_record *b)
 	return strcmp(first_vma(a), first_vma(b));
 }
 
-static int by_group(const void *a, const void *b)
+static int by_all(const void *a, const void *b)
 {
-	return compare_records(((const struct group *)a)->first, ((const struct group *)b)->first);
+	return compare_records(((const struct record_group *)a)->first, ((const struct record_group *)b)->first);
+}
+
+static int by_owner(const void *a, const void *b)
+{
+	const struct mo_record *x = ((const struct record_group *)a)->first;
+	const struct mo_record *y = ((const struct record_group *)b)->first;
+
+	if (x->reason != y->reason)
+		return x->reason < y->reason ? -1 : 1;
+	if (first_pid(x) != first_pid(y))
+		return first_pid(x) < first_pid(y) ? -1 : 1;
+	return first_pid(x) < 0 ? strcmp(x->file, y->file) : 0;
 }
 
 static int by_size(const void *a, const void *b)
 {
-	const struct group *left = a, *right = b;
+	const struct record_group *left = a, *right = b;
 
 	if (left->nr_pages != right->nr_pages)
 		return left->nr_pages > right->nr_pages ? -1 : 1;
@@ -58,13 +65,13 @@ static int by_size(const void *a, const void *b)
 }
 
 /* Sorts, adds up equal neighbours; returns how many groups are left. */
-static size_t merge(struct group *groups, size_t nr)
+static size_t merge(struct record_group *groups, size_t nr, int (*compare)(const void *, const void *))
 {
 	size_t nr_groups = 0;
 
-	qsort(groups, nr, sizeof(*groups), by_group);
+	qsort(groups, nr, sizeof(*groups), compare);
 	for (size_t i = 0; i < nr; i++) {
-		if (nr_groups && !by_group(&groups[nr_groups - 1], &groups[i]))
+		if (nr_groups && !compare(&groups[nr_groups - 1], &groups[i]))
 			groups[nr_groups - 1].nr_pages += groups[i].nr_pages;
 		else
 			groups[nr_groups++] = groups[i];
@@ -73,27 +80,64 @@ static size_t merge(struct group *groups, size_t nr)
 	return nr_groups;
 }
 
-static void cell_owner(struct libscols_line *line, size_t i, const struct mo_record *record, bool with_address)
+size_t records_group(const struct mo_report *report, bool by_owners, struct record_group **out)
+{
+	size_t nr = mo_report_nr_records(report);
+	struct record_group *groups = calloc(nr ? nr : 1, sizeof(*groups));
+
+	if (!groups)
+		out_of_memory();
+	for (size_t i = 0; i < nr; i++) {
+		groups[i].first = mo_report_record(report, i);
+		groups[i].nr_pages = groups[i].first->nr_pages;
+	}
+	*out = groups;
+	return merge(groups, nr, by_owners ? by_owner : by_all);
+}
+
+static char *owner_process(const struct mo_record *record, enum owner_detail detail)
 {
 	const char *what = *record->file ? record->file : first_vma(record);
-	char more[32] = "", address[32] = "";
+	char more[32] = "", address[32] = "", *text;
+	bool with_what = detail >= OWNER_FILE && *what;
 
 	if (record->nr_owners > 1)
 		snprintf(more, sizeof(more), " and %" PRIu32 " more", record->nr_owners - 1);
-	if (with_address && record->nr_owners_kept)
+	if (detail >= OWNER_ADDRESS)
 		snprintf(address, sizeof(address), " at 0x%" PRIx64, mo_record_owner(record, 0)->addr);
-	if (record->nr_owners_kept)
-		table_cell(line, i, "pid %" PRId32 " (%s)%s%s%s%s", first_pid(record), first_comm(record), address,
-			   more, *what ? ", " : "", what);
-	else if (*what)
-		table_cell(line, i, "%s", what);
-	else if (record->file_inode)
-		table_cell(line, i, "inode %" PRIu64, record->file_inode);
-	else
-		table_cell(line, i, record->mapcount > 0 ? "not looked for" : "nobody maps it");
+	if (asprintf(&text, "pid %" PRId32 " (%s)%s%s%s%s", first_pid(record), first_comm(record), address, more,
+		     with_what ? ", " : "", with_what ? what : "") < 0)
+		out_of_memory();
+	return text;
 }
 
-static void print_groups(const struct group *groups, size_t nr_groups)
+char *record_owner(const struct mo_record *record, enum owner_detail detail)
+{
+	char *text;
+	int len;
+
+	if (record->nr_owners_kept)
+		return owner_process(record, detail);
+	if (*record->file)
+		len = asprintf(&text, "%s", record->file);
+	else if (record->file_inode)
+		len = asprintf(&text, "inode %" PRIu64, record->file_inode);
+	else
+		len = asprintf(&text, "%s", record->mapcount > 0 ? "not looked for" : "nobody maps it");
+	if (len < 0)
+		out_of_memory();
+	return text;
+}
+
+static void cell_owner(struct libscols_line *line, size_t i, const struct mo_record *record, bool with_address)
+{
+	char *text = record_owner(record, with_address ? OWNER_ADDRESS : OWNER_FILE);
+
+	table_cell(line, i, "%s", text);
+	free(text);
+}
+
+static void print_groups(const struct record_group *groups, size_t nr_groups)
 {
 	static const struct column columns[] = {
 		{ "PAGES", "", COLUMN_RIGHT }, { "REASON", "", 0 }, { "KIND", "", 0 },
@@ -153,23 +197,17 @@ static void print_each(const struct mo_report *report)
 
 void records_print(const struct call *call, const struct mo_report *report)
 {
-	size_t nr = mo_report_nr_records(report);
-	struct group *groups;
+	struct record_group *groups;
+	size_t nr_groups;
 
-	if (!nr)
+	if (!mo_report_nr_records(report))
 		return;
 	printf("\nPages that stayed: %s\n", text_count(mo_report_nr_pages_kept(report)).text);
 	if (call->verbose) {
 		print_each(report);
 		return;
 	}
-	groups = calloc(nr, sizeof(*groups));
-	if (!groups)
-		out_of_memory();
-	for (size_t i = 0; i < nr; i++) {
-		groups[i].first = mo_report_record(report, i);
-		groups[i].nr_pages = groups[i].first->nr_pages;
-	}
-	print_groups(groups, merge(groups, nr));
+	nr_groups = records_group(report, false, &groups);
+	print_groups(groups, nr_groups);
 	free(groups);
 }

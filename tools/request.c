@@ -29,6 +29,15 @@ static enum mo_engine parse_engine(const struct call *call, const char *text)
 	return engine;
 }
 
+static enum mo_prefer parse_preference(const struct call *call, const char *text)
+{
+	enum mo_prefer prefer;
+
+	if (mo_prefer_parse(text, &prefer))
+		usage_error(call, "--prefer takes cheapest or whole-devices, not '%s'", text);
+	return prefer;
+}
+
 bool request_option(const struct call *call, struct mo_request *request, int id, const char *arg)
 {
 	switch (id) {
@@ -40,6 +49,9 @@ bool request_option(const struct call *call, struct mo_request *request, int id,
 		return true;
 	case OPTION_ENGINE:
 		request->engine = parse_engine(call, arg);
+		return true;
+	case OPTION_PREFER:
+		request->prefer = parse_preference(call, arg);
 		return true;
 	case 'z':
 		request->zone = parse_zone(call, arg);

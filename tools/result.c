@@ -62,7 +62,12 @@ static void print_done(const struct mo_report *report, const struct counts *coun
 		say("%s %s already %s.", text_blocks(nr_before).text, nr_before == 1 ? "was" : "were", action);
 }
 
-static void print_outcomes(const struct mo_report *report, const struct counts *counts)
+uint64_t outcome_count(const struct mo_report *report, enum mo_outcome outcome)
+{
+	return count(report).outcomes[outcome];
+}
+
+struct outcomes_text outcomes_text(const struct mo_report *report, enum mo_outcome success)
 {
 	static const struct { enum mo_outcome outcome; const char *text; } outcomes[] = {
 		{ MO_OUTCOME_FAILED, "failed" },
@@ -73,22 +78,42 @@ static void print_outcomes(const struct mo_report *report, const struct counts *
 		{ MO_OUTCOME_WAS_SO, "so already" },
 		{ MO_OUTCOME_NOT_TRIED, "not tried" },
 	};
+	struct counts counts = count(report);
+	struct outcomes_text out = { "" };
+	size_t len = 0;
+
+	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]) && len < sizeof(out.text); i++)
+		if (counts.outcomes[outcomes[i].outcome] && outcomes[i].outcome != success)
+			len += (size_t)snprintf(out.text + len, sizeof(out.text) - len, "; %" PRIu64 " %s",
+						counts.outcomes[outcomes[i].outcome], outcomes[i].text);
+	return out;
+}
+
+const char *outcome_remedy(const struct mo_report *report, enum mo_outcome outcome)
+{
+	if (!outcome_count(report, outcome))
+		return NULL;
+	if (outcome == MO_OUTCOME_ROLLBACK_FAILED)
+		return "bring back what is still offline with 'memoffline online'; 'memoffline list' shows it";
+	if (outcome == MO_OUTCOME_OTHER_ZONE)
+		return "to have a block in its zone, take it offline again, then use 'memoffline online BLOCK --zone ZONE'; "
+		       "where the kernel refuses, take its neighbours of the other zone offline first";
+	return NULL;
+}
+
+static void print_outcomes(const struct mo_report *report, const struct counts *counts)
+{
 	bool is_undo = !strcmp(mo_report_action(report), "undo");
 	enum mo_outcome success = is_undo ? MO_OUTCOME_ROLLED_BACK : MO_OUTCOME_DONE;
-	char text[256];
-	size_t len = (size_t)snprintf(text, sizeof(text), "%" PRIu64 " of %zu %s", counts->outcomes[success],
-				      mo_report_nr_blocks(report), is_undo ? "brought back" : mo_report_action(report));
+	const char *remedy;
 
-	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]) && len < sizeof(text); i++)
-		if (counts->outcomes[outcomes[i].outcome] && outcomes[i].outcome != success)
-			len += (size_t)snprintf(text + len, sizeof(text) - len, "; %" PRIu64 " %s",
-						counts->outcomes[outcomes[i].outcome], outcomes[i].text);
-	say_item("  blocks:     ", "%s", text);
-	if (counts->outcomes[MO_OUTCOME_ROLLBACK_FAILED])
-		say_item("  what to do: ", "bring back what is still offline with 'memoffline online'; 'memoffline list' shows it");
-	if (counts->outcomes[MO_OUTCOME_OTHER_ZONE])
-		say_item("  what to do: ", "to have a block in its zone, take it offline again, then use 'memoffline online BLOCK "
-			 "--zone ZONE'; where the kernel refuses, take its neighbours of the other zone offline first");
+	say_item("  blocks:     ", "%" PRIu64 " of %zu %s%s", counts->outcomes[success], mo_report_nr_blocks(report),
+		 is_undo ? "brought back" : mo_report_action(report), outcomes_text(report, success).text);
+	for (enum mo_outcome outcome = 0; outcome < MO_OUTCOME_NR; outcome++) {
+		remedy = outcome_remedy(report, outcome);
+		if (remedy)
+			say_item("  what to do: ", "%s", remedy);
+	}
 }
 
 static void print_remedies(const struct counts *counts)

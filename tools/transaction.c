@@ -41,7 +41,9 @@ static int tell_result(const struct call *call, int result, const struct mo_repo
 		tell("%s", mo_ctx_error(call->ctx));
 	if (report && call->json && result_json(call, report))
 		return EXIT_FAILURE;
-	if (report && !call->json)
+	if (report && !call->json && result && !call->verbose)
+		summary_print(report);
+	else if (report && !call->json)
 		result_print(call, report);
 	return result < 0 ? EXIT_FAILURE : result > 0 ? EXIT_PARTLY : EXIT_SUCCESS;
 }

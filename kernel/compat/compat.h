@@ -63,6 +63,16 @@ void mo_remap(struct folio *src, struct folio *dst);
 struct anon_vma *mo_get_anon_vma(struct folio *folio);	/* NULL: not mapped any more */
 void mo_put_anon_vma(struct anon_vma *anon_vma);
 
+/*
+ * Isolate all pageblocks of the range, which lies in one zone, as memory that goes offline. -EBUSY: a page of it can't
+ * move, or it is isolated already. The range is online, and stays so by mo_online_mems_get() until it is isolated.
+ */
+int mo_isolate_range(unsigned long start_pfn, unsigned long end_pfn);
+void mo_unisolate_range(unsigned long start_pfn, unsigned long end_pfn);
+void mo_online_mems_get(void);
+void mo_online_mems_put(void);
+void mo_drain_free_pages(void);		/* those on per-cpu lists, of all zones */
+
 void mo_lru_add_drain(void);
 void mo_lru_add_drain_all(void);
 /*
@@ -108,8 +118,10 @@ bool mo_counts_single_pages(void);
  */
 bool mo_is_mapped_at(struct folio *folio, struct vm_area_struct *vma, unsigned long *addr);
 
+bool mo_is_isolated(struct page *page);			/* nothing is allocated from its pageblock; if unknown, too */
 bool mo_is_cma(struct page *page);			/* its pageblock belongs to a CMA area */
 bool mo_is_promised(unsigned long nr_pages);		/* all free huge pages of that size are reserved */
+unsigned long mo_free_in_pools(int nid);		/* pages that are free in the pools of huge pages */
 u64 mo_kpageflags(struct page *page);			/* 0 where the kernel can't say */
 bool mo_node_is_top_tier(int nid);
 bool mo_file_can_migrate(struct address_space *mapping);	/* has migrate_folio, and may be looked into */

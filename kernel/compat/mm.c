@@ -120,6 +120,57 @@ void mo_lru_caches_off(void)
 		atomic_inc(count);
 }
 
+/*
+ * A free page may cover two pageblocks. 6.1 moves and counts all of it with the first of them; where it was split
+ * between the two, a part is counted again with the second. So of each such pair the first is isolated first, as the
+ * kernel does it except at the end of a range, and is let go last.
+ */
+int mo_isolate_range(unsigned long start_pfn, unsigned long end_pfn)
+{
+	const unsigned long step = MO_IS_6_12 ? end_pfn - start_pfn : MAX_ORDER_NR_PAGES;
+	unsigned long pfn;
+	int err;
+
+	if (!has(MEMOFFLINE_FEATURE_QUARANTINE))
+		return -EOPNOTSUPP;
+	for (pfn = start_pfn; pfn < end_pfn; pfn += step) {
+		err = MO_CALL(start_isolate_page_range)(pfn, pfn + step, MIGRATE_MOVABLE, MEMORY_OFFLINE, GFP_KERNEL);
+		if (!err)
+			continue;
+		mo_unisolate_range(start_pfn, pfn);
+		return err;
+	}
+	return 0;
+}
+
+void mo_unisolate_range(unsigned long start_pfn, unsigned long end_pfn)
+{
+	unsigned long pfn = end_pfn;
+
+	while (pfn > start_pfn) {
+		pfn -= pageblock_nr_pages;
+		MO_CALL(undo_isolate_page_range)(pfn, pfn + pageblock_nr_pages, MIGRATE_MOVABLE);
+	}
+}
+
+void mo_online_mems_get(void)
+{
+	if (has(MEMOFFLINE_FEATURE_QUARANTINE))
+		MO_CALL(get_online_mems)();
+}
+
+void mo_online_mems_put(void)
+{
+	if (has(MEMOFFLINE_FEATURE_QUARANTINE))
+		MO_CALL(put_online_mems)();
+}
+
+void mo_drain_free_pages(void)
+{
+	if (has(MEMOFFLINE_FEATURE_QUARANTINE))
+		MO_CALL(drain_all_pages)(NULL);
+}
+
 unsigned long mo_reclaim(struct list_head *folios)
 {
 	struct folio *folio, *next;
@@ -354,25 +405,55 @@ u64 mo_kpageflags(struct page *page)
 }
 
 #ifdef CONFIG_HUGETLB_PAGE
+static struct hstate *pool_of(unsigned long size)
+{
+	return has(MEMOFFLINE_FEATURE_POOLS) ? MO_CALL(size_to_hstate)(size) : NULL;
+}
+
 bool mo_is_promised(unsigned long nr_pages)
 {
-	struct hstate *pool = has(MEMOFFLINE_FEATURE_POOLS) ? MO_CALL(size_to_hstate)(nr_pages << PAGE_SHIFT) : NULL;
+	struct hstate *pool = pool_of(nr_pages << PAGE_SHIFT);
 
 	/* Without the pool's lock: the answer is old a moment later in any case. */
 	return pool && data_race(pool->free_huge_pages <= pool->resv_huge_pages);
+}
+
+static unsigned long free_in_pool(struct hstate *pool, int nid)
+{
+	/* Likewise. */
+	return pool ? data_race(pool->free_huge_pages_node[nid]) * pages_per_huge_page(pool) : 0;
+}
+
+unsigned long mo_free_in_pools(int nid)
+{
+	return free_in_pool(pool_of(PMD_SIZE), nid) + free_in_pool(pool_of(PUD_SIZE), nid);
 }
 #else
 bool mo_is_promised(unsigned long nr_pages)
 {
 	return false;
 }
+
+unsigned long mo_free_in_pools(int nid)
+{
+	return 0;
+}
 #endif
+
+static unsigned long migratetype_of(struct page *page)
+{
+	return MO_CALL(get_pfnblock_flags_mask)(page, page_to_pfn(page), MIGRATETYPE_MASK);
+}
+
+bool mo_is_isolated(struct page *page)
+{
+	return !has(MEMOFFLINE_FEATURE_QUARANTINE) || migratetype_of(page) == MIGRATE_ISOLATE;
+}
 
 #ifdef CONFIG_CMA
 bool mo_is_cma(struct page *page)
 {
-	return has(MEMOFFLINE_FEATURE_CMA) &&
-	       MO_CALL(get_pfnblock_flags_mask)(page, page_to_pfn(page), MIGRATETYPE_MASK) == MIGRATE_CMA;
+	return has(MEMOFFLINE_FEATURE_CMA) && migratetype_of(page) == MIGRATE_CMA;
 }
 #else
 bool mo_is_cma(struct page *page)

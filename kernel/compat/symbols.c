@@ -54,6 +54,11 @@ MO_DEFINE(rmap_walk)
 MO_DEFINE(page_vma_mapped_walk)
 MO_DEFINE(stable_page_flags)
 MO_DEFINE(node_is_toptier)
+MO_DEFINE(start_isolate_page_range)
+MO_DEFINE(undo_isolate_page_range)
+MO_DEFINE(get_online_mems)
+MO_DEFINE(put_online_mems)
+MO_DEFINE(drain_all_pages)
 #ifdef CONFIG_HUGETLB_PAGE
 MO_DEFINE(size_to_hstate)
 #if MO_IS_6_12
@@ -62,9 +67,7 @@ MO_DEFINE(dissolve_free_hugetlb_folios)
 MO_DEFINE(dissolve_free_huge_pages)
 #endif
 #endif
-#ifdef CONFIG_CMA
 MO_DEFINE(get_pfnblock_flags_mask)
-#endif
 #if MO_IS_6_12
 MO_DEFINE(isolate_hugetlb)
 MO_DEFINE(split_huge_page_to_list_to_order)
@@ -92,6 +95,11 @@ static const struct symbol symbols[] = {
 	MO_SYMBOL(page_vma_mapped_walk, MEMOFFLINE_FEATURE_OWNERS),
 	MO_SYMBOL(stable_page_flags, MEMOFFLINE_FEATURE_KPAGEFLAGS),
 	MO_SYMBOL(node_is_toptier, MEMOFFLINE_FEATURE_TIERS),
+	MO_SYMBOL(start_isolate_page_range, MEMOFFLINE_FEATURE_QUARANTINE),
+	MO_SYMBOL(undo_isolate_page_range, MEMOFFLINE_FEATURE_QUARANTINE),
+	MO_SYMBOL(get_online_mems, MEMOFFLINE_FEATURE_QUARANTINE),
+	MO_SYMBOL(put_online_mems, MEMOFFLINE_FEATURE_QUARANTINE),
+	MO_SYMBOL(drain_all_pages, MEMOFFLINE_FEATURE_QUARANTINE),
 #ifdef CONFIG_HUGETLB_PAGE
 	MO_SYMBOL(size_to_hstate, MEMOFFLINE_FEATURE_POOLS),
 #if MO_IS_6_12
@@ -100,9 +108,7 @@ static const struct symbol symbols[] = {
 	MO_SYMBOL(dissolve_free_huge_pages, MEMOFFLINE_FEATURE_POOLS),
 #endif
 #endif
-#ifdef CONFIG_CMA
-	MO_SYMBOL(get_pfnblock_flags_mask, MEMOFFLINE_FEATURE_CMA),
-#endif
+	MO_SYMBOL(get_pfnblock_flags_mask, MEMOFFLINE_FEATURE_CMA | MEMOFFLINE_FEATURE_QUARANTINE),
 #if MO_IS_6_12
 	MO_SYMBOL(isolate_hugetlb, MEMOFFLINE_FEATURE_KERNEL_OPS),
 	MO_SYMBOL(split_huge_page_to_list_to_order, MEMOFFLINE_FEATURE_SPLIT),

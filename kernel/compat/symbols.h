@@ -7,8 +7,10 @@
 #define MEMOFFLINE_COMPAT_SYMBOLS_H
 
 #include <linux/hugetlb.h>
+#include <linux/memory_hotplug.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
+#include <linux/page-isolation.h>
 #include <linux/rmap.h>
 #include <linux/static_call.h>
 #include <linux/swap.h>
@@ -58,6 +60,11 @@ MO_DECLARE(rmap_walk);
 MO_DECLARE(page_vma_mapped_walk);
 MO_DECLARE(stable_page_flags);
 MO_DECLARE(node_is_toptier);
+MO_DECLARE(start_isolate_page_range);
+MO_DECLARE(undo_isolate_page_range);
+MO_DECLARE(get_online_mems);
+MO_DECLARE(put_online_mems);
+MO_DECLARE(drain_all_pages);
 #ifdef CONFIG_HUGETLB_PAGE
 MO_DECLARE(size_to_hstate);
 #if MO_IS_6_12
@@ -66,9 +73,7 @@ MO_DECLARE(dissolve_free_hugetlb_folios);
 MO_DECLARE(dissolve_free_huge_pages);
 #endif
 #endif
-#ifdef CONFIG_CMA
 MO_DECLARE(get_pfnblock_flags_mask);
-#endif
 #if MO_IS_6_12
 MO_DECLARE(isolate_hugetlb);
 MO_DECLARE(split_huge_page_to_list_to_order);

@@ -4,6 +4,7 @@
  *
  *   ioctl GROUP		exit 0: all cases of the group end as they must
  *   ioctl records PFN		the same; the frame is of a page that stays
+ *   ioctl session BLOCK		the same; two memory blocks from that one on are online, movable, and nobody's
  *   ioctl open			only opens the device; exit 0, or prints the name of the error
  *   ioctl scan-for-ever	scans all that a request may, again and again; prints "scanning" first
  */
@@ -25,13 +26,18 @@
 #define DEVICE "/dev/memoffline"
 #define KERNEL_ADDRESS 0xffff888000000000ULL
 #define NO_MEMORY_PFN (1ULL << 31)	/* 8 TiB */
+#define LAST_PFN (1ULL << 52)		/* the first frame without an address of 64 bits */
 #define BLOCK_PAGES 512		/* a pageblock: what a range is aligned to */
+#define SECTION_PAGES 32768	/* what a range of a session is aligned to */
 
 union any {
 	uint32_t size;
 	struct memoffline_info info;
 	struct memoffline_scan scan;
 	struct memoffline_report report;
+	struct memoffline_quarantine quarantine;
+	struct memoffline_release release;
+	struct memoffline_evacuate evacuate;
 	char bytes[3 * 4096];
 };
 
@@ -39,12 +45,19 @@ static const struct request {
 	const char *name;
 	unsigned long number;
 	uint32_t size;
-	int answer;		/* to one that is right, when no report is kept */
+	int answer;		/* to one that is right, when no report is kept and nothing quarantined */
+	uint32_t flags;		/* that there are */
+	bool tells_why;		/* also an answer that is an error is written */
 } requests[] = {
-	{ "INFO", MEMOFFLINE_INFO, sizeof(struct memoffline_info), 0 },
-	{ "SCAN", MEMOFFLINE_SCAN, sizeof(struct memoffline_scan), 0 },
-	{ "REPORT", MEMOFFLINE_REPORT, sizeof(struct memoffline_report), ENOENT },
+	{ "INFO", MEMOFFLINE_INFO, sizeof(struct memoffline_info), 0, 0, false },
+	{ "SCAN", MEMOFFLINE_SCAN, sizeof(struct memoffline_scan), 0, 0, false },
+	{ "REPORT", MEMOFFLINE_REPORT, sizeof(struct memoffline_report), ENOENT, 0, false },
+	{ "QUARANTINE", MEMOFFLINE_QUARANTINE, sizeof(struct memoffline_quarantine), ENODEV, 0, true },
+	{ "RELEASE", MEMOFFLINE_RELEASE, sizeof(struct memoffline_release), ENOENT, 0, false },
+	{ "EVACUATE", MEMOFFLINE_EVACUATE, sizeof(struct memoffline_evacuate), ENOENT,
+	  MEMOFFLINE_EVACUATE_FALLBACK | MEMOFFLINE_EVACUATE_EVICT, false },
 };
+#define NR_WITH_RECORDS 3	/* the first of them */
 #define NR_REQUESTS (sizeof(requests) / sizeof(requests[0]))
 
 static int device;
@@ -94,6 +107,14 @@ static void fill(const struct request *request, union any *arg)
 	} else if (request->number == MEMOFFLINE_REPORT) {
 		arg->report.start_pfn = NO_MEMORY_PFN;
 		arg->report.records = arg->report.nr_records = 0;
+	} else if (request->number == MEMOFFLINE_EVACUATE) {
+		memset(arg, 0, offsetof(struct memoffline_evacuate, out_reason));
+		arg->size = request->size;
+	} else if (request->number != MEMOFFLINE_INFO) {
+		arg->quarantine.start_pfn = NO_MEMORY_PFN;	/* as in RELEASE */
+		arg->quarantine.nr_pages = SECTION_PAGES;
+		if (request->number == MEMOFFLINE_QUARANTINE)
+			arg->quarantine.reserved = 0;
 	}
 }
 
@@ -103,7 +124,7 @@ static void try(const struct request *request, union any *arg, int expected, con
 	union any before = *arg;
 
 	expect(expected, ask(request->number, arg), request->name, what);
-	if (expected)
+	if (expected && !(request->tells_why && expected == request->answer))
 		expect_true(!memcmp(&before, arg, sizeof(before)), request->name, "what failed wrote nothing");
 }
 
@@ -152,6 +173,8 @@ static void flags_of(const struct request *request)
 	union any arg;
 
 	for (int bit = 0; bit < 32; bit++) {
+		if (request->flags & 1U << bit)
+			continue;
 		fill(request, &arg);
 		arg.info.flags = 1U << bit;
 		try(request, &arg, EINVAL, "an unknown flag");
@@ -161,7 +184,7 @@ static void flags_of(const struct request *request)
 static void numbers(void)
 {
 	static const struct { unsigned long number; const char *what; } wrong[] = {
-		{ _IO(MEMOFFLINE_IOC_TYPE, 0x03), "the number after the last" },
+		{ _IO(MEMOFFLINE_IOC_TYPE, 0x06), "the number after the last" },
 		{ _IO(MEMOFFLINE_IOC_TYPE, 0x7f), "a number far behind" },
 		{ _IO(0x3b, 0x01), "another type" },
 		{ _IOWR(MEMOFFLINE_IOC_TYPE, 0x00, struct memoffline_info), "a size in the number" },
@@ -237,7 +260,7 @@ static void records_of(const struct request *request, uint64_t address, uint32_t
 
 static void record_arrays(void)
 {
-	for (size_t i = 1; i < NR_REQUESTS; i++) {
+	for (size_t i = 1; i < NR_WITH_RECORDS; i++) {
 		const struct request *request = &requests[i];
 
 		records_of(request, 0, 0, 0, "no records, no array");
@@ -296,8 +319,6 @@ static void absent_range(void)
 
 static void ranges(void)
 {
-	static const uint64_t last = 1ULL << 52;	/* the first frame without an address of 64 bits */
-
 	try_range(0, 0, EINVAL, "empty");
 	try_range(NO_MEMORY_PFN, 0, EINVAL, "empty, elsewhere");
 	try_range(1, BLOCK_PAGES, EINVAL, "start off by one");
@@ -309,12 +330,160 @@ static void ranges(void)
 	try_range(0, -(uint64_t)BLOCK_PAGES, EINVAL, "nearly all numbers");
 	try_range(-(uint64_t)BLOCK_PAGES, BLOCK_PAGES, EINVAL, "the last pageblock of all numbers");
 	try_range(-(uint64_t)BLOCK_PAGES, 2 * BLOCK_PAGES, EINVAL, "beyond all numbers");
-	try_range(last, BLOCK_PAGES, EINVAL, "behind all addresses");
-	try_range(last - BLOCK_PAGES, 2 * BLOCK_PAGES, EINVAL, "beyond all addresses");
-	try_range(last - BLOCK_PAGES, BLOCK_PAGES, 0, "the last pageblock that has an address");
+	try_range(LAST_PFN, BLOCK_PAGES, EINVAL, "behind all addresses");
+	try_range(LAST_PFN - BLOCK_PAGES, 2 * BLOCK_PAGES, EINVAL, "beyond all addresses");
+	try_range(LAST_PFN - BLOCK_PAGES, BLOCK_PAGES, 0, "the last pageblock that has an address");
 	try_range(0, MEMOFFLINE_SCAN_MAX_PAGES, 0, "all that a request may");
 	try_range(0, BLOCK_PAGES, 0, "the first pageblock");
 	absent_range();
+}
+
+/* ---- sessions ---- */
+
+static uint64_t first_pfn;		/* of two sections in a row that can be quarantined */
+static int other;			/* another session */
+
+static int ask_range(int fd, unsigned long number, uint64_t start_pfn, uint64_t nr_pages)
+{
+	struct memoffline_quarantine arg = { .size = sizeof(arg), .start_pfn = start_pfn, .nr_pages = nr_pages };
+
+	if (number == MEMOFFLINE_RELEASE)
+		arg.size = sizeof(struct memoffline_release);
+	if (!ioctl(fd, number, &arg))
+		return 0;
+	if (errno == EBUSY && arg.out_owner_pid != getpid())
+		return EIO;	/* whoever has it is not named */
+	return errno;
+}
+
+/* Of the two sections the first is quarantined by us, if HAS; the other one by nobody. */
+static void books_are(bool has, const char *request, const char *what)
+{
+	expect(has ? EBUSY : 0, ask_range(other, MEMOFFLINE_QUARANTINE, first_pfn, SECTION_PAGES), request, what);
+	expect(0, ask_range(other, MEMOFFLINE_QUARANTINE, first_pfn + SECTION_PAGES, SECTION_PAGES), request, what);
+	expect(has ? ENOENT : 0, ask_range(other, MEMOFFLINE_RELEASE, first_pfn, SECTION_PAGES), request, what);
+	expect(0, ask_range(other, MEMOFFLINE_RELEASE, first_pfn + SECTION_PAGES, SECTION_PAGES), request, what);
+}
+
+static void bad_ranges(const struct request *request, bool has)
+{
+	const uint64_t section = SECTION_PAGES, at = first_pfn;
+	const struct { uint64_t start_pfn, nr_pages; int expected; const char *what; } cases[] = {
+		{ at, 0, EINVAL, "no page" },
+		{ 0, 0, EINVAL, "no page, at 0" },
+		{ at + 1, section, EINVAL, "start off by one" },
+		{ at + BLOCK_PAGES, section, EINVAL, "start at a pageblock that begins no section" },
+		{ at, section - 1, EINVAL, "a page short of a section" },
+		{ at, section + 1, EINVAL, "a page more than a section" },
+		{ at, BLOCK_PAGES, EINVAL, "a pageblock" },
+		{ at, MEMOFFLINE_SCAN_MAX_PAGES + section, EINVAL, "too long" },
+		{ at, -section, EINVAL, "nearly all numbers" },
+		{ -section, section, EINVAL, "the last section of all numbers" },
+		{ -section, 2 * section, EINVAL, "beyond all numbers" },
+		{ LAST_PFN, section, EINVAL, "behind all addresses" },
+		{ LAST_PFN - section, 2 * section, EINVAL, "beyond all addresses" },
+		{ LAST_PFN - section, section, request->answer, "the last section that has an address" },
+		{ NO_MEMORY_PFN, 4 * section, request->answer, "where there is no memory" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		union any arg;
+
+		fill(request, &arg);
+		arg.quarantine.start_pfn = cases[i].start_pfn;
+		arg.quarantine.nr_pages = cases[i].nr_pages;
+		try(request, &arg, cases[i].expected, cases[i].what);
+		books_are(has, request->name, cases[i].what);
+	}
+}
+
+static void bad_quarantine(void)
+{
+	const struct request *request = &requests[3];
+	union any arg;
+
+	fill(request, &arg);
+	arg.quarantine.start_pfn = first_pfn;
+	arg.quarantine.flags = 1;
+	try(request, &arg, EINVAL, "an unknown flag");
+	arg.quarantine.flags = 0;
+	arg.quarantine.reserved = 1;
+	try(request, &arg, EINVAL, "a reserved member that is not 0");
+	books_are(false, request->name, "flag, reserved member");
+	bad_ranges(request, false);
+}
+
+static void bad_release(void)
+{
+	union any arg;
+
+	bad_ranges(&requests[4], true);
+	fill(&requests[4], &arg);
+	arg.release.start_pfn = first_pfn;
+	arg.release.nr_pages = 2 * SECTION_PAGES;
+	try(&requests[4], &arg, ENOENT, "of more than is held");
+	books_are(true, "RELEASE", "of more than is held");
+}
+
+static void try_evacuate(const struct memoffline_evacuate *wrong, int expected, const char *what)
+{
+	union any arg;
+
+	fill(&requests[5], &arg);
+	memcpy(&arg.evacuate.flags, &wrong->flags, offsetof(struct memoffline_evacuate, out_reason) - 4);
+	try(&requests[5], &arg, expected, what);
+	books_are(true, "EVACUATE", what);
+}
+
+#define BAD_EVACUATE(expected, what, ...) \
+	try_evacuate(&(const struct memoffline_evacuate){ __VA_ARGS__ }, expected, what)
+
+static void bad_evacuate(void)
+{
+	static const uint64_t none[16], absent[16] = { 1ULL << 63 }, far[16] = { 1, [15] = 1ULL << 63 };
+
+	BAD_EVACUATE(EINVAL, "an unknown flag", .flags = 4);
+	BAD_EVACUATE(EINVAL, "101 per cent", .max_cpu_percent = 101);
+	BAD_EVACUATE(EINVAL, "the largest percentage", .max_cpu_percent = UINT32_MAX);
+	BAD_EVACUATE(EINVAL, "more records than there may be", .max_records = MEMOFFLINE_MAX_RECORDS + 1);
+	BAD_EVACUATE(EINVAL, "the largest number of records", .max_records = UINT32_MAX);
+	BAD_EVACUATE(EINVAL, "no node at all", .nodes = (uintptr_t)none, .nr_node_words = 1);
+	BAD_EVACUATE(EINVAL, "a node that is not there", .nodes = (uintptr_t)absent, .nr_node_words = 1);
+	BAD_EVACUATE(EINVAL, "one that is, and one that is not", .nodes = (uintptr_t)far, .nr_node_words = 16);
+	BAD_EVACUATE(EINVAL, "too many words", .nodes = (uintptr_t)far, .nr_node_words = UINT32_MAX);
+	BAD_EVACUATE(EFAULT, "nodes at NULL", .nr_node_words = 1);
+	BAD_EVACUATE(EFAULT, "nodes that are not there", .nodes = (uintptr_t)unmapped, .nr_node_words = 1);
+	BAD_EVACUATE(EFAULT, "nodes in the kernel's memory", .nodes = KERNEL_ADDRESS, .nr_node_words = 1);
+	for (int bit = 2; bit < 32; bit++)
+		BAD_EVACUATE(EINVAL, "an unknown flag", .flags = 1U << bit);
+}
+
+static void bad_reads(void)
+{
+	static struct memoffline_event event;
+
+	expect(EINVAL, read(device, &event, 0) < 0 ? errno : 0, "read()", "of nothing");
+	expect(EINVAL, read(device, &event, 1) < 0 ? errno : 0, "read()", "of a byte");
+	expect(EINVAL, read(device, &event, sizeof(event) - 1) < 0 ? errno : 0, "read()", "a byte less than an event");
+	expect(0, read(device, &event, sizeof(event)) ? EIO : 0, "read()", "of nothing that is there");
+	expect(0, read(device, unmapped, sizeof(event)) ? EIO : 0, "read()", "of nothing, to nowhere");
+	books_are(true, "read()", "bad ones");
+}
+
+static void session(void)
+{
+	other = open(DEVICE, O_RDWR | O_CLOEXEC);
+	bad_quarantine();
+	expect(0, ask_range(device, MEMOFFLINE_QUARANTINE, first_pfn, SECTION_PAGES), "QUARANTINE", "a section");
+	expect(EBUSY, ask_range(device, MEMOFFLINE_QUARANTINE, first_pfn, SECTION_PAGES), "QUARANTINE", "the same");
+	books_are(true, "QUARANTINE", "a section");
+	bad_ranges(&requests[3], true);
+	bad_evacuate();
+	bad_release();
+	bad_reads();
+	expect(0, ask_range(device, MEMOFFLINE_RELEASE, first_pfn, SECTION_PAGES), "RELEASE", "a section");
+	books_are(false, "RELEASE", "a section");
+	close(other);
 }
 
 /* ---- answers ---- */
@@ -412,7 +581,7 @@ static void open_only(void)
 static const struct { const char *name; void (*run)(void); } groups[] = {
 	{ "open", open_only }, { "sizes", sizes }, { "flags", flags }, { "numbers", numbers },
 	{ "addresses", addresses }, { "records", record_arrays }, { "ranges", ranges }, { "answers", answers },
-	{ "signals", handled_signals }, { "scan-for-ever", scan_for_ever },
+	{ "signals", handled_signals }, { "session", session }, { "scan-for-ever", scan_for_ever },
 };
 
 static char *page_before_hole(void)
@@ -428,6 +597,7 @@ int main(int argc, char **argv)
 {
 	unmapped = page_before_hole();
 	kept_pfn = argc > 2 ? strtoull(argv[2], NULL, 0) : 0;
+	first_pfn = kept_pfn * SECTION_PAGES;
 	device = open(DEVICE, O_RDWR | O_CLOEXEC);
 	if (device < 0) {
 		puts(name_of(errno));

@@ -146,3 +146,28 @@ plan_json() {
 	[[ $output == *"not known"* ]]
 	[ "$("$memoffline" show -s "$tree" --json 32 | jq .content)" = null ]
 }
+
+@test "whole devices rather than the cheapest blocks" {
+	plan --size 64m --zone Movable
+	[[ $output != *"as a whole"* ]]
+	plan --size 64m --prefer whole-devices
+	[ "$status" -eq 0 ]
+	[[ $(tr -s ' \n' ' ' <<<"$output") == *"note: PNP0C80:00 goes offline as a whole, so that it can be removed"* ]]
+	plan_json --size 64m --prefer whole-devices
+	[ "$(jq -c '[.steps[].block] | sort' <<<"$json")" = "[32,33,34,35]" ]
+}
+
+@test "a preference is a word that is known, and takes a size" {
+	usage_error plan --size 64m --prefer whole
+	[[ $output == *"--prefer takes cheapest or whole-devices, not 'whole'"* ]]
+	usage_error offline --size 64m --prefer whole-devices --keep-order
+	usage_error offline --undo --prefer whole-devices
+	for command in plan offline; do
+		run "$memoffline" "$command" -s "$tree" PNP0C80:00 --prefer whole-devices
+		echo "$output"
+		[ "$status" -eq 2 ]
+		[[ $output == *"needs a size"* ]]
+	done
+	run "$memoffline" plan -s "$tree" 64m --prefer whole-devices
+	[ "$status" -eq 0 ]
+}

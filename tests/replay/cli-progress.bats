@@ -47,9 +47,21 @@ drawn() {
 }
 
 @test "what matters most stays when it gets narrow" {
-	[[ "$(drawn 120)" == *"] 2/4 stuck at pfn 0x123456789 "*" left eta "*"/s memory"* ]]
+	[[ "$(drawn 120)" == *"] 2/4 stuck at pfn 0x123456789 "*" left eta "*"/s "*" pages to go memory"* ]]
 	[[ "$(drawn 40)" == *"left"* && "$(drawn 40)" == *"stuck at pfn"* ]]
 	[[ "$(drawn 20)" != *stuck* ]]
+}
+
+@test "what holds it up: the process, escaped, before the page; else what the page is" {
+	[[ "$(drawn 120 held)" == *"] 2/4 stuck on pid 4711 (qemu\x1b[31m-kvm) 128M left"*" pfn 0x123456789 "* ]]
+	[[ "$(drawn 60 held)" == *"stuck on pid 4711 (qemu"*") 128M left"* ]]
+	[[ "$(drawn 40 held)" == *"stuck on pid 4711 "*" left"* && "$(drawn 40 held)" != *qemu* ]]
+	[[ "$(drawn 80 slab)" == *"stuck at pfn 0x123456789 (slab)"*" left"* ]]
+	[[ "$(drawn 40 slab)" == *"stuck at pfn 0x123456789"* && "$(drawn 40 slab)" != *slab* ]]
+	for width in 20 30 40 80 300; do
+		[ "$(drawn $width held | wc -L)" -lt "$width" ]
+	done
+	[ "$("$show_progress" held 2>&1)" = "$("$show_progress" 2>&1)" ]
 }
 
 @test "the bar grows to the end" {

@@ -405,6 +405,105 @@ static void a_search_without_proc_says_so(void **state)
 	assert_note(fixture, "is /proc mounted?");
 }
 
+/* ---- the page that holds things up ---- */
+
+/* Looks till OWNER is known, or for LIMIT_MS. */
+static const struct mo_owner *look(struct mo_holder *holder, uint64_t pfn, uint64_t limit_ms)
+{
+	uint64_t start_ms = mo_now_ms();
+
+	do {
+		mo_holder_look(holder, NULL, pfn);
+		usleep(20000);
+	} while (!mo_holder_owner(holder) && mo_now_ms() - start_ms < limit_ms);
+	return mo_holder_owner(holder);
+}
+
+static void who_holds_things_up_is_looked_for_after_a_second(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mo_holder *holder = mo_holder_new(fixture->ctx);
+	uint64_t start_ms = mo_now_ms();
+
+	put(fixture, "50", "comm", "one\n");
+	put(fixture, "50", "maps", heap);
+	map(fixture, "50", 0x11000, PRESENT | 0x5000);
+	assert_null(look(holder, 0x5000, 800));
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);	/* no search has begun */
+	assert_non_null(look(holder, 0x5000, 20000));
+	assert_true(mo_now_ms() - start_ms >= 1000);
+	assert_int_equal(mo_holder_owner(holder)->pid, 50);
+	assert_string_equal(mo_holder_owner(holder)->comm, "one");
+	mo_holder_look(holder, NULL, 0x5001);			/* another page: nothing is known of it */
+	assert_null(mo_holder_owner(holder));
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	mo_holder_free(holder);
+}
+
+static void pages_that_leave_in_time_are_not_looked_for(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mo_holder *holder = mo_holder_new(fixture->ctx);
+
+	put(fixture, "50", "maps", heap);
+	map(fixture, "50", 0x11000, PRESENT | 0x5000);
+	for (unsigned int i = 0; i < 4; i++)
+		assert_null(look(holder, i % 2 ? NO_PFN : 0x5000, 400));
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	mo_holder_free(holder);
+}
+
+static void what_holds_things_up_is_known_by_its_kind(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mo_holder *holder = mo_holder_new(fixture->ctx);
+	const uint64_t flags[2] = { 0, 1 << 7 };	/* slab */
+	struct mo_pages *pages;
+	uint64_t start_ms = mo_now_ms();
+	int fd = openat(mo_root_fd(fixture->ctx), "proc/kpageflags", O_WRONLY | O_CREAT, 0600);
+
+	assert_int_equal(write(fd, flags, sizeof(flags)), sizeof(flags));
+	close(fd);
+	assert_int_equal(mo_pages_open(fixture->ctx, &pages), 0);
+	while (mo_now_ms() - start_ms < 1200) {
+		mo_holder_look(holder, pages, 1);
+		usleep(20000);
+	}
+	assert_int_equal(mo_holder_kind(holder), MO_KIND_SLAB);
+	mo_holder_look(holder, pages, 0);
+	assert_int_equal(mo_holder_kind(holder), MO_KIND_NR);
+	mo_holder_free(holder);
+	mo_pages_close(pages);
+}
+
+/* Nobody waits for a search that hangs, and it holds no lock or session that was open here. */
+static void a_search_beside_other_work_holds_nothing_up(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mo_owner_search *search;
+	int fd = hang(fixture, "60", "maps", heap), fds[2];
+	uint64_t start_ms;
+	char byte;
+
+	want(fixture, 0x5000, 1);
+	map(fixture, "60", 0x11000, PRESENT | 0x5001);
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(mo_owner_search_begin(fixture->ctx, fixture->report, &search), 0);
+	start_ms = mo_now_ms();
+	while (mo_now_ms() - start_ms < 300)
+		assert_true(mo_owner_search_poll(search));
+	close(fds[1]);
+	alarm(20);
+	assert_int_equal(read(fds[0], &byte, 1), 0);	/* nobody else has its other end */
+	alarm(0);
+	start_ms = mo_now_ms();
+	mo_owner_search_end(search);
+	assert_true(mo_now_ms() - start_ms < 5000);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	close(fds[0]);
+	close(fd);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -423,6 +522,10 @@ int main(void)
 		TEST(a_process_that_hangs_ends_the_search),
 		TEST(names_do_not_wait_for_a_process_that_hangs),
 		TEST(a_search_without_proc_says_so),
+		TEST(who_holds_things_up_is_looked_for_after_a_second),
+		TEST(pages_that_leave_in_time_are_not_looked_for),
+		TEST(what_holds_things_up_is_known_by_its_kind),
+		TEST(a_search_beside_other_work_holds_nothing_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

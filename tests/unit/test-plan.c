@@ -189,6 +189,137 @@ static void a_size_prefers_what_is_sure(void **state)
 	machine_close(&machine);
 }
 
+/* Four modules of 512 MiB beside the boot memory; the last one is partly offline. */
+#define MODULES_MACHINE "blocks=0-7,online,Normal,0", "blocks=32-46,online,Movable,0", \
+	"blocks=47,offline,Normal+Movable,0", "node=0,0-1,3145728,2097152,0,10", "dimm=PNP0C80:00,32-35", \
+	"dimm=PNP0C80:01,36-39", "dimm=PNP0C80:02,40-43", "dimm=PNP0C80:03,44-47"
+
+/* Module 0: three free blocks and a full one; 1: cheap in all; 2: something resists; 3: dear. */
+static int fill_modules(const struct machine *machine)
+{
+	int fd = make_pages(machine, 48);
+	uint64_t block;
+
+	for (block = 36; block < 40; block++)
+		set_pages(fd, block, 0, block, ANON);
+	for (block = 44; block < 47; block++)
+		set_pages(fd, block, 0, 100 + block, ANON);
+	set_pages(fd, 35, 0, 300, ANON);
+	set_pages(fd, 41, 0, 1, RESERVED);
+	return fd;
+}
+
+static struct mo_request prefer_whole(uint64_t len_bytes)
+{
+	struct mo_request request = MO_REQUEST_INIT;
+
+	request.len_bytes = len_bytes;
+	request.prefer = MO_PREFER_WHOLE_DEVICES;
+	return request;
+}
+
+static void whole_devices_make_up_a_size(void **state)
+{
+	struct mo_request request = prefer_whole(512ULL << 20);
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, MODULES_MACHINE);
+	fd = fill_modules(&machine);
+	result = plan(&machine, &request);
+	ASSERT_ORDER(result, 36, 37, 38, 39);
+	assert_true(has_note(result, "PNP0C80:01 goes offline as a whole"));
+	assert_false(has_note(result, "PNP0C80:00"));
+	mo_plan_unref(result);
+
+	request.len_bytes = 1ULL << 30;
+	result = plan(&machine, &request);
+	ASSERT_ORDER(result, 34, 33, 32, 36, 37, 38, 39, 35);
+	assert_true(has_note(result, "PNP0C80:00 goes"));
+	assert_true(has_note(result, "PNP0C80:01 goes"));
+	mo_plan_unref(result);
+
+	request.prefer = MO_PREFER_CHEAPEST;
+	result = plan(&machine, &request);
+	assert_false(has_note(result, "as a whole"));
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
+/* What is missing leaves other devices whole. */
+static void the_rest_is_of_devices_that_are_partly_offline(void **state)
+{
+	struct mo_request request = prefer_whole(768ULL << 20);
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, MODULES_MACHINE);
+	fd = fill_modules(&machine);
+	result = plan(&machine, &request);
+	ASSERT_ORDER(result, 36, 37, 38, 39, 44, 45);
+	assert_int_equal(mo_plan_candidate(result, 6)->block, 46);
+	mo_plan_unref(result);
+
+	request.len_bytes = 384ULL << 20;
+	result = plan(&machine, &request);
+	ASSERT_ORDER(result, 44, 45, 46);
+	assert_true(has_note(result, "PNP0C80:03 goes offline as a whole"));
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
+static void a_device_that_is_not_wholly_wanted_is_none_to_prefer(void **state)
+{
+	struct mo_request request = prefer_whole(256ULL << 20);
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, MODULES_MACHINE);
+	fd = fill_modules(&machine);
+	request.target = "34-38,44-45";
+	result = plan(&machine, &request);
+	ASSERT_ORDER(result, 44, 45);
+	assert_true(has_note(result, "no memory device goes as a whole"));
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
+static void a_preference_needs_a_size_and_no_order(void **state)
+{
+	struct mo_request request = prefer_whole(0);
+	struct machine machine;
+	struct mo_plan *result;
+	enum mo_prefer prefer;
+
+	(void)state;
+	OPEN(&machine, MODULES_MACHINE);
+	machine_read(&machine);
+	request.target = "PNP0C80:00";
+	assert_int_equal(mo_plan_new(machine.memory, &request, &result), -EINVAL);
+	assert_says(machine.ctx, "--size");
+	request.len_bytes = 256ULL << 20;
+	request.flags = MO_REQUEST_KEEP_ORDER;
+	assert_int_equal(mo_plan_new(machine.memory, &request, &result), -EINVAL);
+	request.flags = 0;
+	request.prefer = MO_PREFER_WHOLE_DEVICES + 1;
+	assert_int_equal(mo_plan_new(machine.memory, &request, &result), -EINVAL);
+	assert_int_equal(mo_prefer_parse("whole-devices", &prefer), 0);
+	assert_int_equal(prefer, MO_PREFER_WHOLE_DEVICES);
+	assert_int_equal(mo_prefer_parse("cheapest", &prefer), 0);
+	assert_int_equal(prefer, MO_PREFER_CHEAPEST);
+	assert_int_equal(mo_prefer_parse("whole", &prefer), -EINVAL);
+	machine_close(&machine);
+}
+
 static void a_size_to_bring_online_is_of_offline_blocks(void **state)
 {
 	struct mo_request request = MO_REQUEST_INIT;
@@ -412,6 +543,10 @@ int main(void)
 		cmocka_unit_test(the_emptiest_block_goes_first),
 		cmocka_unit_test(a_size_takes_the_cheapest),
 		cmocka_unit_test(a_size_prefers_what_is_sure),
+		cmocka_unit_test(whole_devices_make_up_a_size),
+		cmocka_unit_test(the_rest_is_of_devices_that_are_partly_offline),
+		cmocka_unit_test(a_device_that_is_not_wholly_wanted_is_none_to_prefer),
+		cmocka_unit_test(a_preference_needs_a_size_and_no_order),
 		cmocka_unit_test(a_size_to_bring_online_is_of_offline_blocks),
 		cmocka_unit_test(blocks_are_judged_by_what_they_hold),
 		cmocka_unit_test(holes_are_seen_in_iomem),

@@ -97,6 +97,7 @@ static struct mo_report *new_report(struct mo_ctx *ctx)
 	assert_int_equal(mo_record_add_owner(record, &owner), 0);
 	assert_int_equal(mo_report_add_note(report, "no %s", "dynamic debug"), 0);
 	mo_report_set_moved(report, 77);
+	mo_report_set_wanted(report, 512ULL << 20);
 	mo_report_finish(report, -EBUSY, MO_REASON_EXTRA_REFS, 0);
 	return report;
 }
@@ -177,6 +178,7 @@ static void assert_same(const struct mo_report *report)
 	assert_int_equal(mo_report_result(report), -EBUSY);
 	assert_int_equal(mo_report_reason(report), MO_REASON_EXTRA_REFS);
 	assert_int_equal(mo_report_moved_pages(report), 77);
+	assert_int_equal(mo_report_wanted_bytes(report), 512ULL << 20);
 	assert_int_equal(mo_report_nr_pages_kept(report), 3);
 	assert_string_equal(mo_report_note(report, 0), "no dynamic debug");
 	assert_null(mo_report_note(report, 1));

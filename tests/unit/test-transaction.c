@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a transaction keeps in mind while blocks change. */
+#include <fcntl.h>
+
 #include "machine.h"
 #include "transaction.h"
 
@@ -127,6 +129,46 @@ static void a_block_that_comes_back_elsewhere_is_said(void **state)
 	machine_close(&machine);
 }
 
+static void keep_owner(void *data, const struct mo_progress *progress)
+{
+	int32_t *pid = data;
+
+	*pid = progress->stuck_owner ? progress->stuck_owner->pid : 0;
+	assert_int_equal(progress->stuck_pfn, 0x5000);
+}
+
+static void progress_names_the_owner_of_a_stuck_page(void **state)
+{
+	const uint64_t entry = (1ULL << 63) | 0x5000;
+	struct mo_request request = MO_REQUEST_INIT;
+	struct mo_transaction txn = { .request = &request };
+	uint64_t start_ms = mo_now_ms();
+	struct machine machine;
+	int32_t pid = -1;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, DIMM_MACHINE, "file=proc/50/maps,00010000-00020000 rw-p 00000000 00:00 0",
+	     "file=proc/50/pagemap,");
+	fd = openat(mo_root_fd(machine.ctx), "proc/50/pagemap", O_WRONLY | O_CREAT, 0600);
+	assert_int_equal(pwrite(fd, &entry, sizeof(entry), 0x10 * sizeof(entry)), sizeof(entry));
+	close(fd);
+	request.progress = keep_owner;
+	request.data = &pid;
+	assert_int_equal(mo_transaction_alloc(&txn, 1), 0);
+	txn.holder = mo_holder_new(machine.ctx);
+	mo_transaction_tell(&txn, 10, 0x5000);
+	assert_int_equal(pid, 0);
+	while (!pid && mo_now_ms() - start_ms < 20000) {
+		usleep(50000);
+		mo_transaction_tell(&txn, 10, 0x5000);
+	}
+	assert_int_equal(pid, 50);
+	mo_holder_free(txn.holder);
+	free(txn.items);
+	machine_close(&machine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +176,7 @@ int main(void)
 		cmocka_unit_test(what_was_done_before_is_not_to_come),
 		cmocka_unit_test(terms_outlive_a_killed_command),
 		cmocka_unit_test(a_block_that_comes_back_elsewhere_is_said),
+		cmocka_unit_test(progress_names_the_owner_of_a_stuck_page),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,7 +34,7 @@ static void a_write_arrives(void **state)
 	(void)state;
 	assert_int_equal(pipe(fds), 0);
 	snprintf(path, sizeof(path), "/dev/fd/%d", fds[1]);
-	assert_int_equal(mo_worker_start(ctx, "offline", path, &worker), 0);
+	assert_int_equal(mo_worker_start(ctx, "offline", path, NULL, NULL, &worker), 0);
 	assert_int_equal(wait_worker(worker, 10000), 1);
 	assert_int_equal(mo_worker_finish(worker), 0);
 	assert_int_equal(read(fds[0], text, sizeof(text)), 7);
@@ -48,9 +48,9 @@ static void an_error_comes_back(void **state)
 	struct mo_worker *worker;
 
 	(void)state;
-	assert_int_equal(mo_worker_start(ctx, "offline", "/dev/full", &worker), 0);
+	assert_int_equal(mo_worker_start(ctx, "offline", "/dev/full", NULL, NULL, &worker), 0);
 	assert_int_equal(mo_worker_finish(worker), -ENOSPC);
-	assert_int_equal(mo_worker_start(ctx, "offline", "/no/such/file", &worker), -ENOENT);
+	assert_int_equal(mo_worker_start(ctx, "offline", "/no/such/file", NULL, NULL, &worker), -ENOENT);
 }
 
 static void fill(int fd)
@@ -66,6 +66,7 @@ static void fill(int fd)
 static void a_blocked_write_can_be_killed(void **state)
 {
 	struct mo_worker *worker;
+	bool abandoned = false;
 	char path[32];
 	int fds[2];
 
@@ -73,11 +74,10 @@ static void a_blocked_write_can_be_killed(void **state)
 	assert_int_equal(pipe(fds), 0);
 	fill(fds[1]);
 	snprintf(path, sizeof(path), "/dev/fd/%d", fds[1]);
-	assert_int_equal(mo_worker_start(ctx, "offline", path, &worker), 0);
+	assert_int_equal(mo_worker_start(ctx, "offline", path, NULL, NULL, &worker), 0);
 	assert_int_equal(wait_worker(worker, 50), 0);
-	mo_worker_kill(worker);
-	assert_int_equal(wait_worker(worker, 10000), 1);
-	assert_int_equal(mo_worker_finish(worker), -EINTR);
+	assert_int_equal(mo_worker_end(worker, &abandoned), -EINTR);
+	assert_false(abandoned);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -97,7 +97,7 @@ static void the_worker_dies_with_its_parent(void **state)
 	snprintf(path, sizeof(path), "/dev/fd/%d", data[1]);
 	pid = fork();
 	if (!pid) {
-		if (mo_worker_start(ctx, "offline", path, &worker))
+		if (mo_worker_start(ctx, "offline", path, NULL, NULL, &worker))
 			_exit(1);
 		if (write(life[1], "x", 1) != 1)
 			_exit(1);
@@ -122,7 +122,7 @@ static void a_sysroot_is_never_written(void **state)
 	(void)state;
 	assert_int_equal(mo_ctx_new(&other), 0);
 	assert_int_equal(mo_ctx_set_sysroot(other, "/"), 0);
-	assert_int_equal(mo_worker_start(other, "offline", "/dev/null", &worker), -EROFS);
+	assert_int_equal(mo_worker_start(other, "offline", "/dev/null", NULL, NULL, &worker), -EROFS);
 	mo_ctx_unref(other);
 }
 

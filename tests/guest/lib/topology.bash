@@ -46,7 +46,7 @@ empty_node() {
 
 # dimm ID NODE MIB
 dimm() {
-	qemu_memory+=(-object "memory-backend-ram,id=mem-$1,size=$3M"
+	qemu_memory+=(-object "memory-backend-ram,id=mem-$1,size=${dimm_mib:-$3}M"
 		-device "pc-dimm,id=$1,memdev=mem-$1,node=$2")
 }
 

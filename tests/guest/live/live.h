@@ -83,6 +83,7 @@ struct region {
 	const char *file;
 	int fd;				/* -1: none */
 	char *addr;			/* NULL: not mapped */
+	unsigned int kept_percent;	/* of sparse memory, scattered; 0: one page of 64 */
 	uint32_t *generations;		/* of each page; written by the page's own thread only */
 };
 
@@ -148,6 +149,7 @@ struct work {
 	bool mlock;
 	unsigned long bind;		/* nodes that the memory is bound to once it is filled; 0: none */
 	int nice;			/* once the memory is filled */
+	unsigned int kept_percent;	/* of sparse regions */
 	size_t kernel_bytes;
 	unsigned int nr_threads;	/* that verify and rewrite */
 	unsigned int nr_touchers;	/* that write to a word of each page */

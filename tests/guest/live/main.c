@@ -20,6 +20,7 @@ const char help_text[] =
 "\n"
 "  work [--node N] [--KIND SIZE]... [--FILEKIND SIZE:FILE]... [--kernel SIZE]\n"
 "       [--threads N] [--touchers N] [--family N] [--nice N] [--mlock] [--bind N,...] [--in-block N]\n"
+"       [--kept-percent N]\n"
 "    Fills the memory, prints \"ready\", then verifies and rewrites page after page.\n"
 "    SIGUSR1: verify all, print how long accesses took and \"verified N bytes\", go on.\n"
 "    SIGTERM, SIGINT: the same, and end. Exit 1 with the first page that differs.\n"
@@ -27,7 +28,8 @@ const char help_text[] =
 "      anon            private memory in base pages\n"
 "      thp             in transparent huge pages\n"
 "      partial         the same, three of four pages given back\n"
-"      sparse          base pages, all but one of 64 given back: no huge page stays free there\n"
+"      sparse          base pages, all but one of 64 given back: no huge page stays free there;\n"
+"                      with --kept-percent N as many of 100, scattered\n"
 "      ksm             equal pages, merged by the kernel, which /sys/kernel/mm/ksm/run allows\n"
 "      forked          copy-on-write, shared by a family of processes: each its own view\n"
 "      swap            was in swap space, was read back, is in the swap cache\n"
@@ -46,12 +48,13 @@ const char help_text[] =
 "    --in-block  tell how many pages lie in that memory block\n"
 "    Each option of a kind may be given more than once. SIZE takes k, m and g.\n"
 "\n"
-"  work pin [--node N] [--block N] [--thp | --file FILE | --shm] [--sharers N]\n"
+"  work pin [--node N] [--block N] [--thp | --file FILE | --shm] [--sharers N] [--later]\n"
 "    Takes a page there and vmsplices it into a pipe, which nothing can migrate. Prints\n"
 "    \"pinned pid=PID pfn=0xPFN addr=0xADDR\" and holds it till its input ends or SIGTERM;\n"
 "    then verifies what the pipe holds. --block: a page of that memory block, whose\n"
 "    node is the default.\n"
 "    --sharers: so many more processes that map the page.\n"
+"    --later: prints \"found pid=PID pfn=0xPFN\", and pins the page at SIGUSR1, wherever it is by then.\n"
 "    Needs CAP_SYS_ADMIN, for the page frame number.\n";
 
 void die(const char *fmt, ...)
@@ -134,6 +137,7 @@ static void make_options(struct option *options)
 		{ "touchers", required_argument, NULL, 'T' }, { "family", required_argument, NULL, 'f' },
 		{ "in-block", required_argument, NULL, 'b' }, { "kernel", required_argument, NULL, 'k' },
 		{ "nice", required_argument, NULL, 'N' }, { "bind", required_argument, NULL, 'B' },
+		{ "kept-percent", required_argument, NULL, 'K' },
 		{ "mlock", no_argument, NULL, 'm' }, { "help", no_argument, NULL, 'h' }, { 0 }
 	};
 
@@ -170,6 +174,7 @@ static void set_option(struct work *work, int c, const char *value)
 	case 'N': work->nice = atoi(value); return;
 	case 'B': work->bind = parse_nodes(value); return;
 	case 'm': work->mlock = true; return;
+	case 'K': work->kept_percent = (unsigned int)atoi(value); return;
 	}
 	add_region(work, (enum region_kind)(c - OPTION_KIND), value);
 }

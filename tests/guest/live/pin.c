@@ -20,6 +20,7 @@ struct pin {
 	int node;
 	long block;		/* -1: any */
 	bool thp, shm;
+	bool later;		/* at SIGUSR1 */
 	int nr_sharers;
 	const char *file;
 	int pipe_fds[2];
@@ -126,6 +127,18 @@ static void splice_page(struct pin *pin)
 		die("the page moved before it was pinned: try again");
 }
 
+/* Whoever wants may move it until then. */
+static void await_order(struct pin *pin)
+{
+	sigset_t set = block_signals();
+	int signo;
+
+	printf("found pid=%d pfn=0x%llx\n", getpid(), (unsigned long long)pin->pfn);
+	if (sigwait(&set, &signo) || signo != SIGUSR1)
+		die("ended before it pinned anything");
+	pin->pfn = present_pfn(pin->addr);
+}
+
 /* They end with this process. */
 static void fork_sharers(const struct pin *pin)
 {
@@ -182,6 +195,8 @@ static int run_pin(struct pin *pin)
 	if (pin->block >= 0 && pin->node < 0)
 		pin->node = node_of_block(pin->block);
 	find_page(pin);
+	if (pin->later)
+		await_order(pin);
 	splice_page(pin);
 	fork_sharers(pin);
 	printf("pinned pid=%d pfn=0x%llx addr=0x%llx\n", getpid(), (unsigned long long)pin->pfn,
@@ -196,7 +211,7 @@ int main_pin(int argc, char **argv)
 		{ "node", required_argument, NULL, 'n' }, { "block", required_argument, NULL, 'b' },
 		{ "thp", no_argument, NULL, 't' }, { "shm", no_argument, NULL, 's' },
 		{ "file", required_argument, NULL, 'f' }, { "sharers", required_argument, NULL, 'S' },
-		{ "help", no_argument, NULL, 'h' }, { 0 }
+		{ "later", no_argument, NULL, 'l' }, { "help", no_argument, NULL, 'h' }, { 0 }
 	};
 	struct pin pin = { .node = -1, .block = -1 };
 	int c;
@@ -210,6 +225,8 @@ int main_pin(int argc, char **argv)
 			pin.thp = true;
 		else if (c == 's')
 			pin.shm = true;
+		else if (c == 'l')
+			pin.later = true;
 		else if (c == 'S')
 			pin.nr_sharers = atoi(optarg);
 		else if (c == 'f')

@@ -203,11 +203,18 @@ static void drop_parts(struct region *region)
 		drop(region, page + 1, PARTIAL_KEPT - 1);
 }
 
+static bool stays(const struct region *region, uint64_t pfn)
+{
+	if (!region->kept_percent)
+		return pfn % SPARSE_KEPT == 0;
+	return (uint32_t)(pfn * 0x9e3779b1) % 100 < region->kept_percent;
+}
+
 /* By where they lie in memory, which is nowhere near the order of their addresses. */
 static void thin_out(struct region *region)
 {
 	for (size_t page = 0; page < region_pages(region); page++) {
-		if (pfn_of(region->addr + page * PAGE_BYTES) % SPARSE_KEPT == 0)
+		if (stays(region, pfn_of(region->addr + page * PAGE_BYTES)))
 			continue;
 		drop(region, page, 1);
 		region->generations[page] = DROPPED;

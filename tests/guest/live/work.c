@@ -171,6 +171,7 @@ static void prepare(struct work *work)
 	fill_pipes(work->kernel_bytes);
 	prefer_node(work->node);
 	for (size_t i = 0; i < work->nr_regions; i++) {
+		work->regions[i].kept_percent = work->kept_percent;
 		open_region(&work->regions[i]);
 		fill_region(&work->regions[i], work->mlock);
 		if (work->bind && work->regions[i].addr)

@@ -128,7 +128,8 @@ struct memoffline_record {
 #define MEMOFFLINE_FEATURE_CMA		(1ULL << 10)	/* pages of CMA are known as such */
 #define MEMOFFLINE_FEATURE_PARTIAL	(1ULL << 11)	/* huge pages mapped in part stay queued to be split */
 #define MEMOFFLINE_FEATURE_LRU_CACHES	(1ULL << 12)	/* per-cpu lists are used while most pages move */
-#define MEMOFFLINE_FEATURE_NR		13
+#define MEMOFFLINE_FEATURE_QUARANTINE	(1ULL << 13)	/* sessions: ranges can be quarantined and evacuated */
+#define MEMOFFLINE_FEATURE_NR		14
 
 /* MEMOFFLINE_INFO: what this module is and can do. */
 struct memoffline_info {
@@ -192,9 +193,104 @@ struct memoffline_report {
 	__u64 out_kept_by_reason[MEMOFFLINE_REASON_NR];	/* pages */
 };
 
+/*
+ * MEMOFFLINE_QUARANTINE: from now on nothing is allocated from the range, until it is released or the file is closed.
+ * The range is aligned to memory sections (128 MiB on x86) and is online memory, each section in one zone. It is added
+ * to those that this file has already. On an error nothing has changed.
+ *
+ *	EBUSY	another file has a part of it: out_owner_pid; or, with out_owner_pid 0, memory in the section at
+ *		out_bad_pfn can't move
+ *	ENODEV	not all of the range is online memory
+ *	ENOSPC	the rest of the machine and swap have no room for what is in all ranges of this file: out_nr_used
+ *		pages are more than out_nr_room
+ *	EALREADY a request of this kind, RELEASE or EVACUATE is under way on this file
+ */
+struct memoffline_quarantine {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u64 start_pfn;
+	__u64 nr_pages;
+	__u64 out_nr_used;		/* pages in use in all ranges of this file */
+	__u64 out_nr_room;		/* pages that other memory of the machine has free or can reclaim */
+	__u64 out_bad_pfn;
+	__s32 out_owner_pid;		/* in the initial pid namespace */
+	__u32 reserved;
+};
+
+/*
+ * MEMOFFLINE_RELEASE: the range is usual memory again. ENOENT: this file has not quarantined all of it. EALREADY: as
+ * above.
+ */
+struct memoffline_release {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u64 start_pfn;
+	__u64 nr_pages;
+};
+
+#define MEMOFFLINE_EVACUATE_FALLBACK	(1U << 0)	/* evict to swap what finds no target */
+#define MEMOFFLINE_EVACUATE_EVICT	(1U << 1)	/* evict all, move nothing */
+
+/*
+ * MEMOFFLINE_EVACUATE: move all out of what this file has quarantined. Returns when it ended, by success, a limit or a
+ * signal: 0 also where pages stay, see out_reason. Whoever reads the file meanwhile sees the progress. What moved stays
+ * moved, and the request may be repeated.
+ *
+ *	EINVAL	also a node without memory, or none at all; more than 100 per cent; more than MEMOFFLINE_MAX_RECORDS
+ *	ENOENT	this file has quarantined nothing
+ *	EALREADY as above
+ */
+struct memoffline_evacuate {
+	__u32 size;
+	__u32 flags;			/* MEMOFFLINE_EVACUATE_ */
+	__u64 nodes;			/* address of a bitmap of target nodes, __u64[nr_node_words]; 0: all */
+	__u32 nr_node_words;
+	__u32 deadline_ms;		/* 0: none */
+	__u32 stall_ms;			/* 0: none */
+	__u32 nr_workers;		/* 0: as many as the node has processors */
+	__u32 max_mib_s;		/* MiB in a second by all workers; 0: no limit */
+	__u32 max_cpu_percent;		/* of each worker's time; 0: no limit */
+	__u32 max_records;		/* that can be read afterwards; MEMOFFLINE_MAX_RECORDS at most */
+	__u32 out_reason;		/* enum memoffline_reason; NONE: nothing is left */
+	__u64 out_nr_moved;		/* pages */
+	__u64 out_nr_evicted;
+	__u64 out_nr_kept;
+	__u64 out_nr_split;		/* huge folios */
+	__u64 out_nr_policy_violated;
+	__u64 out_elapsed_ns;
+	__u32 out_nr_passes;
+	__u32 out_nr_records;		/* that wait to be read */
+	__u64 out_kept_by_reason[MEMOFFLINE_REASON_NR];	/* pages */
+};
+
+/*
+ * read() of the file gives these, whole ones only: while an evacuation runs its progress, when there is some; then the
+ * records of pages that stayed; then 0. poll(): POLLIN where read() would not wait. EINVAL: the buffer is smaller than
+ * one.
+ */
+struct memoffline_event {
+	__u32 size;			/* of this struct */
+	__u32 type;			/* MEMOFFLINE_EVENT_ */
+	union {
+		struct {
+			__u64 nr_done;	/* pages that were moved or evicted */
+			__u64 nr_left;	/* pages in use after the last pass; ~0: not known yet */
+			__u64 stuck_pfn; /* where the last pass left some; 0: nowhere */
+			__u64 elapsed_ns;
+		} progress;
+		struct memoffline_record record;
+	};
+};
+
+#define MEMOFFLINE_EVENT_PROGRESS	1U
+#define MEMOFFLINE_EVENT_RECORD		2U
+
 #define MEMOFFLINE_IOC_TYPE	0xbe
 #define MEMOFFLINE_INFO		_IO(MEMOFFLINE_IOC_TYPE, 0x00)
 #define MEMOFFLINE_SCAN		_IO(MEMOFFLINE_IOC_TYPE, 0x01)
 #define MEMOFFLINE_REPORT	_IO(MEMOFFLINE_IOC_TYPE, 0x02)
+#define MEMOFFLINE_QUARANTINE	_IO(MEMOFFLINE_IOC_TYPE, 0x03)
+#define MEMOFFLINE_EVACUATE	_IO(MEMOFFLINE_IOC_TYPE, 0x04)
+#define MEMOFFLINE_RELEASE	_IO(MEMOFFLINE_IOC_TYPE, 0x05)
 
 #endif

@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A session is an open file of /dev/memoffline: it owns what it has quarantined, one evacuation at a time, and the
+ * records of the last one. All of it goes when the file is closed, whatever ended the process. A request that is under
+ * way holds the file, so that closing never meets one.
+ */
+#include <linux/kernel.h>
+#include <linux/math64.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/nodemask.h>
+#include <linux/pid_namespace.h>
+#include <linux/poll.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+#include <linux/uaccess.h>
+#include <linux/wait.h>
+
+#include "include/uapi/linux/memoffline.h"
+#include "migrate.h"
+#include "session.h"
+
+#define GFP_SESSION	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
+struct mo_session {
+	struct mutex lock;		/* guards what a request leaves: is_busy to nr_read */
+	struct mo_quarantine quarantine;	/* the busy one's */
+	bool is_busy;			/* a request that changes something is under way */
+	bool is_evacuating;
+	u64 start_ns;			/* of the evacuation, since boot */
+	int seq_told;			/* of the progress that was told last */
+	struct mo_report *report;	/* of the last one that ended; NULL: none, or no memory for it */
+	u32 nr_read;			/* records of it */
+	struct mo_progress progress;
+};
+
+struct mo_session *mo_session_new(void)
+{
+	struct mo_session *session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
+
+	if (!session)
+		return NULL;
+	mutex_init(&session->lock);
+	init_waitqueue_head(&session->progress.wait);
+	mo_quarantine_init(&session->quarantine, task_tgid_nr_ns(current, &init_pid_ns));
+	return session;
+}
+
+void mo_session_free(struct mo_session *session)
+{
+	mo_quarantine_release_all(&session->quarantine);
+	mo_report_free(session->report);
+	kfree(session);
+}
+
+/* One request at a time. The lock is not held meanwhile: who reads the file does not wait for it. */
+static int claim(struct mo_session *session)
+{
+	bool is_free;
+
+	mutex_lock(&session->lock);
+	is_free = !session->is_busy;
+	session->is_busy = true;
+	mutex_unlock(&session->lock);
+	return is_free ? 0 : -EALREADY;
+}
+
+static void unclaim(struct mo_session *session)
+{
+	mutex_lock(&session->lock);
+	session->is_busy = false;
+	mutex_unlock(&session->lock);
+}
+
+/* ---- QUARANTINE, RELEASE ---- */
+
+/* For all that this session wants to empty, not for this range alone. */
+static int check_room(struct mo_session *session, struct memoffline_quarantine *arg)
+{
+	struct page *page = pfn_to_page(arg->start_pfn);
+	struct mo_targets *targets = kmalloc(sizeof(*targets), GFP_SESSION);
+
+	if (!targets)
+		return -ENOMEM;
+	mo_targets_init(targets, page_to_nid(page), is_zone_movable_page(page), NULL);
+	arg->out_nr_used = session->quarantine.nr_used;
+	arg->out_nr_room = mo_targets_room(targets);
+	kfree(targets);
+	return arg->out_nr_used > arg->out_nr_room ? -ENOSPC : 0;
+}
+
+static int quarantine(struct mo_session *session, struct memoffline_quarantine *arg)
+{
+	struct mo_conflict conflict;
+	int err = mo_quarantine_add(&session->quarantine, arg->start_pfn, arg->nr_pages, &conflict);
+
+	arg->out_bad_pfn = conflict.pfn;
+	arg->out_owner_pid = conflict.owner_pid;
+	if (err)
+		return err;
+	err = check_room(session, arg);	/* what is free in the range does not count any more */
+	if (err)
+		mo_quarantine_release(&session->quarantine, arg->start_pfn, arg->nr_pages);
+	return err;
+}
+
+int mo_session_quarantine(struct mo_session *session, void *data)
+{
+	struct memoffline_quarantine *arg = data;
+	int err;
+
+	if (arg->reserved)
+		return -EINVAL;
+	arg->out_nr_used = 0;
+	arg->out_nr_room = 0;
+	arg->out_bad_pfn = 0;
+	arg->out_owner_pid = 0;
+	err = claim(session);
+	if (err)
+		return err;
+	err = quarantine(session, arg);
+	unclaim(session);
+	return err;
+}
+
+int mo_session_release(struct mo_session *session, void *data)
+{
+	struct memoffline_release *arg = data;
+	int err;
+
+	err = claim(session);
+	if (err)
+		return err;
+	err = mo_quarantine_release(&session->quarantine, arg->start_pfn, arg->nr_pages);
+	unclaim(session);
+	return err;
+}
+
+/* ---- EVACUATE ---- */
+
+static int read_nodes(const struct memoffline_evacuate *arg, nodemask_t *nodes)
+{
+	u64 __user *words = u64_to_user_ptr(arg->nodes);
+	u64 word;
+	u32 i;
+
+	nodes_clear(*nodes);
+	for (i = 0; i < arg->nr_node_words; i++) {
+		unsigned int bit;
+
+		if (get_user(word, words + i))
+			return -EFAULT;
+		for (bit = 0; bit < 64; bit++) {
+			if (!(word & BIT_ULL(bit)))
+				continue;
+			if (i * 64 + bit >= MAX_NUMNODES || !node_state(i * 64 + bit, N_MEMORY))
+				return -EINVAL;
+			node_set(i * 64 + bit, *nodes);
+		}
+	}
+	return nodes_empty(*nodes) ? -EINVAL : 0;
+}
+
+static int check(const struct memoffline_evacuate *arg)
+{
+	if (arg->flags & ~(MEMOFFLINE_EVACUATE_FALLBACK | MEMOFFLINE_EVACUATE_EVICT))
+		return -EINVAL;
+	if (arg->max_cpu_percent > 100 || arg->max_records > MEMOFFLINE_MAX_RECORDS)
+		return -EINVAL;
+	return arg->nr_node_words > DIV_ROUND_UP(MAX_NUMNODES, 64) ? -EINVAL : 0;
+}
+
+static unsigned int flags_of(const struct memoffline_evacuate *arg)
+{
+	return (arg->flags & MEMOFFLINE_EVACUATE_FALLBACK ? MO_SWAP_FALLBACK : 0) |
+	       (arg->flags & MEMOFFLINE_EVACUATE_EVICT ? MO_SWAP_ONLY : 0);
+}
+
+/* What is quarantined now. NULL: nothing, or no memory, see *NR. */
+static struct mo_span *take_spans(struct mo_session *session, unsigned int *nr)
+{
+	unsigned int nr_max = mo_quarantine_spans(&session->quarantine, NULL, 0);
+	struct mo_span *spans = nr_max ? kvmalloc_array(nr_max, sizeof(*spans), GFP_SESSION) : NULL;
+
+	*nr = nr_max;
+	if (spans)
+		*nr = min(nr_max, mo_quarantine_spans(&session->quarantine, spans, nr_max));
+	return spans;
+}
+
+static void begin(struct mo_session *session)
+{
+	struct mo_report *report;
+
+	mutex_lock(&session->lock);
+	session->is_evacuating = true;
+	session->start_ns = ktime_get_ns();
+	session->seq_told = 0;
+	session->nr_read = 0;
+	report = session->report;
+	session->report = NULL;
+	atomic_set(&session->progress.seq, 1);
+	atomic_long_set(&session->progress.nr_done, 0);
+	atomic_long_set(&session->progress.nr_left, -1);
+	session->progress.stuck_pfn = 0;
+	mutex_unlock(&session->lock);
+	mo_report_free(report);
+}
+
+static void end(struct mo_session *session, struct mo_report *report)
+{
+	mutex_lock(&session->lock);
+	session->is_evacuating = false;
+	session->report = report;
+	mutex_unlock(&session->lock);
+	wake_up_all(&session->progress.wait);
+}
+
+static void tell(struct memoffline_evacuate *arg, const struct mo_report *report, u64 elapsed_ns)
+{
+	arg->out_reason = report->reason;
+	arg->out_nr_moved = report->nr_moved;
+	arg->out_nr_evicted = report->nr_evicted;
+	arg->out_nr_kept = report->nr_kept;
+	arg->out_nr_split = report->nr_split;
+	arg->out_nr_policy_violated = report->nr_policy_violated;
+	arg->out_elapsed_ns = elapsed_ns;
+	arg->out_nr_passes = report->nr_passes;
+	arg->out_nr_records = report->nr_records;
+	memcpy(arg->out_kept_by_reason, report->kept_by_reason, sizeof(arg->out_kept_by_reason));
+}
+
+static bool is_alike(const struct mo_span *a, const struct mo_span *b)
+{
+	struct page *x = pfn_to_page(a->start_pfn), *y = pfn_to_page(b->start_pfn);
+
+	return page_to_nid(x) == page_to_nid(y) && is_zone_movable_page(x) == is_zone_movable_page(y);
+}
+
+/* Brings those to the front that are of the first one's node and zone type, still by address. Returns how many. */
+static unsigned int gather(struct mo_span *spans, unsigned int nr)
+{
+	unsigned int nr_alike = 1, i;
+
+	for (i = 1; i < nr; i++) {
+		struct mo_span span = spans[i];
+
+		if (!is_alike(&spans[0], &span))
+			continue;
+		memmove(&spans[nr_alike + 1], &spans[nr_alike], (i - nr_alike) * sizeof(*spans));
+		spans[nr_alike++] = span;
+	}
+	return nr_alike;
+}
+
+static unsigned int left_of(unsigned int limit_ms, u64 start_ns)
+{
+	u64 past_ms = div_u64(ktime_get_ns() - start_ns, NSEC_PER_MSEC);
+
+	return !limit_ms ? 0 : past_ms < limit_ms ? limit_ms - past_ms : 1;
+}
+
+/* Targets are chosen by node and zone type of the source: those that differ have their turns. */
+static int evacuate_spans(struct mo_session *session, struct mo_evacuation *evacuation, struct mo_span *spans,
+			  unsigned int nr)
+{
+	enum memoffline_reason reason = MEMOFFLINE_REASON_NONE;
+	unsigned int deadline_ms = evacuation->deadline_ms;
+	int err;
+
+	mo_quarantine_renew(&session->quarantine);
+	mo_quarantine_dissolve_free(&session->quarantine);
+	while (nr) {
+		evacuation->spans = spans;
+		evacuation->nr_spans = gather(spans, nr);
+		evacuation->deadline_ms = left_of(deadline_ms, session->start_ns);
+		err = mo_evacuate(evacuation);
+		if (reason == MEMOFFLINE_REASON_NONE)
+			reason = evacuation->report->reason;
+		if (err && err != -EBUSY)
+			break;
+		spans += evacuation->nr_spans;
+		nr -= evacuation->nr_spans;
+	}
+	evacuation->report->reason = reason;
+	return err == -ENOMEM ? err : 0;
+}
+
+static int evacuate(struct mo_session *session, struct memoffline_evacuate *arg, const nodemask_t *nodes)
+{
+	struct mo_evacuation evacuation = {
+		.targets = nodes,
+		.flags = flags_of(arg),
+		.deadline_ms = arg->deadline_ms,
+		.stall_ms = arg->stall_ms,
+		.nr_workers = arg->nr_workers,
+		.max_kib_s = (unsigned long)arg->max_mib_s * 1024,
+		.max_cpu_percent = arg->max_cpu_percent,
+		.progress = &session->progress,
+	};
+	unsigned int nr;
+	struct mo_span *spans = take_spans(session, &nr);
+	const struct mo_span *last;
+	int err = -ENOMEM;
+
+	if (!spans)
+		return nr ? err : -ENOENT;
+	last = &spans[nr - 1];
+	evacuation.report = mo_report_new(spans->start_pfn, last->start_pfn + last->nr_pages - spans->start_pfn,
+					  arg->max_records);
+	if (!evacuation.report)
+		goto free_spans;
+	begin(session);
+	err = evacuate_spans(session, &evacuation, spans, nr);
+	if (err) {
+		mo_report_free(evacuation.report);
+		evacuation.report = NULL;
+	} else {
+		tell(arg, evacuation.report, ktime_get_ns() - session->start_ns);
+	}
+	mo_quarantine_recount(&session->quarantine);
+	end(session, evacuation.report);
+free_spans:
+	kvfree(spans);
+	return err;
+}
+
+int mo_session_evacuate(struct mo_session *session, void *data)
+{
+	struct memoffline_evacuate *arg = data;
+	nodemask_t nodes;
+	int err = check(arg);
+
+	if (!err && arg->nr_node_words)
+		err = read_nodes(arg, &nodes);
+	if (!err)
+		err = claim(session);
+	if (err)
+		return err;
+	err = evacuate(session, arg, arg->nr_node_words ? &nodes : NULL);
+	unclaim(session);
+	return err;
+}
+
+/* ---- read(), poll() ---- */
+
+/* Without the lock, too: whoever changes one of them wakes those who wait afterwards. */
+static bool has_progress(const struct mo_session *session)
+{
+	return READ_ONCE(session->is_evacuating) && atomic_read(&session->progress.seq) != READ_ONCE(session->seq_told);
+}
+
+static bool has_news(const struct mo_session *session)
+{
+	return !READ_ONCE(session->is_evacuating) || has_progress(session);
+}
+
+/* Under the lock. False: there is none. */
+static bool next_event(struct mo_session *session, struct memoffline_event *event)
+{
+	const struct mo_progress *progress = &session->progress;
+	const struct mo_report *report = session->report;
+
+	memset(event, 0, sizeof(*event));
+	event->size = sizeof(*event);
+	if (has_progress(session)) {
+		session->seq_told = atomic_read(&progress->seq);
+		event->type = MEMOFFLINE_EVENT_PROGRESS;
+		event->progress.nr_done = atomic_long_read(&progress->nr_done);
+		event->progress.nr_left = atomic_long_read(&progress->nr_left);
+		event->progress.stuck_pfn = READ_ONCE(progress->stuck_pfn);
+		event->progress.elapsed_ns = ktime_get_ns() - session->start_ns;
+		return true;
+	}
+	if (!report || session->nr_read >= report->nr_records)
+		return false;
+	event->type = MEMOFFLINE_EVENT_RECORD;
+	event->record = report->records[session->nr_read++];
+	return true;
+}
+
+/* As many events as there are now. */
+static ssize_t read_events(struct mo_session *session, char __user *buffer, size_t size)
+{
+	struct memoffline_event event;
+	ssize_t done = 0;
+	bool is_there;
+
+	while (size - done >= sizeof(event)) {
+		mutex_lock(&session->lock);
+		is_there = next_event(session, &event);
+		mutex_unlock(&session->lock);
+		if (!is_there)
+			break;
+		if (copy_to_user(buffer + done, &event, sizeof(event)))
+			return done ?: -EFAULT;
+		done += sizeof(event);
+	}
+	return done;
+}
+
+/* 0 is the end: another reader that was faster is no reason for it. */
+ssize_t mo_session_read(struct mo_session *session, char __user *buffer, size_t size, bool may_wait)
+{
+	ssize_t done;
+
+	if (size < sizeof(struct memoffline_event))
+		return -EINVAL;
+	for (;;) {
+		done = read_events(session, buffer, size);
+		if (done || !READ_ONCE(session->is_evacuating))
+			return done;
+		if (!may_wait)
+			return -EAGAIN;
+		if (wait_event_interruptible(session->progress.wait, has_news(session)))
+			return -ERESTARTSYS;
+	}
+}
+
+__poll_t mo_session_poll(struct mo_session *session, struct file *file, poll_table *wait)
+{
+	poll_wait(file, &session->progress.wait, wait);
+	return has_news(session) ? EPOLLIN | EPOLLRDNORM : 0;
+}
