@@ -13,6 +13,7 @@ bats_require_minimum_version 1.5.0
 blocks="32 33 34 35 36 37 38 39"
 parameters=/sys/module/memoffline/parameters
 group=/sys/fs/cgroup/full
+cpu=/sys/devices/system/cpu/cpu1/online
 EXTRA_REFS=1 NO_TARGET=5 INTERRUPTED=21	# of enum memoffline_reason
 
 setup_file() {
@@ -37,6 +38,9 @@ setup() {
 
 teardown() {
 	kill_children
+	echo 1 > $cpu
+	echo 300 > $parameters/stall_ms
+	echo 10000 > $parameters/deadline_ms
 	echo 0 > /proc/sys/vm/nr_hugepages
 	swapoff -a
 	[ ! -d $group ] || rmdir $group
@@ -342,7 +346,6 @@ fill_boot_memory() {	# MIB
 }
 
 @test "processors that come and go in mid-evacuation" {
-	cpu=/sys/devices/system/cpu/cpu1/online
 	start_work ready --anon "$(mib 160)" --shm "$(mib 40)" --threads 2
 	open_session a
 	ask a "quarantine 32 8"
@@ -409,7 +412,10 @@ zone_pages() {	# ZONE: of processes
 # ---- several sessions ----
 
 @test "two sessions: what overlaps is refused with the owner's pid, what is side by side is evacuated at once" {
-	start_work ready --anon "$(mib 400)" --threads 0
+	start_work_in 32 4 ready --anon "$(mib 200)" --threads 0
+	first_pid=$pid first_out=$out
+	exec 7>&8	# its input stays open
+	start_work_in 36 4 ready --anon "$(mib 200)" --threads 0
 	open_session a
 	open_session b
 	ask a "quarantine 32 4"
@@ -431,8 +437,9 @@ zone_pages() {	# ZONE: of processes
 	run ! has_answered b
 	[[ "$(hear a)" == "ok reason=0 "*" kept=0 "* ]]
 	[[ "$(hear b)" == "ok reason=0 "*" kept=0 "* ]]
-	verify_work
 	end_work "$pid"
+	end_work "$first_pid" || { cat "$first_out"; false; }
+	exec 7>&-
 }
 
 @test "a session that is killed after the quarantine, and in mid-evacuation: all is usual memory again" {
@@ -545,8 +552,6 @@ await_release() {
 	kill_command
 	kill -KILL $spinner
 	wait $spinner || :
-	echo 300 > $parameters/stall_ms
-	echo 10000 > $parameters/deadline_ms
 	await_release
 	"$memoffline" offline --undo
 	[ ! -e "$run_dir/journal" ]
@@ -588,6 +593,16 @@ await_any() {	# STATE
 	done
 }
 
+nr_offline() {
+	local block now nr=0
+
+	for block in $blocks; do
+		read -r now < "$memory/memory$block/state"
+		[ "$now" != offline ] || nr=$((nr + 1))
+	done
+	echo $nr
+}
+
 @test "a command that is killed when some blocks are offline: --undo leaves all as before, --resume ends it" {
 	start_work ready --anon "$(mib 100)" --threads 1
 	for end in --undo --resume; do
@@ -610,8 +625,7 @@ await_any() {	# STATE
 @test "a command that is killed while it rolls back: --undo leaves all as before" {
 	start_work ready --anon "$(mib 100)" --threads 1
 	start_command 32-39
-	# shellcheck disable=SC2086
-	until [[ "$(states $blocks)" == offline=[3-7]* ]]; do kill -0 $command; done
+	until [ "$(nr_offline)" -ge 3 ]; do kill -0 $command; done
 	kill -INT $command
 	until grep -qi roll "$BATS_TEST_TMPDIR/command"; do kill -0 $command; pause 0.01; done
 	kill_command
@@ -666,21 +680,22 @@ await_any() {	# STATE
 
 @test "a range of which a part alone can be isolated is let go again" {
 	open_session a
-	free=$(free_pages)
 	could=
 	for block in {0..15}; do
-		answer=$(ask a "quarantine $block")
-		case $answer in
+		case $(ask a "quarantine $block") in
 		ok*)
-			could=1
+			could=$block
 			ask a "release $block"
 			;;
-		EBUSY\ pid=0*) [ ! "$could" ] || break ;;
+		EBUSY\ pid=0*)
+			[ ! "$could" ] || break
+			;;
 		esac
 		nothing_quarantined
 	done
-	[ "$could" ]
-	[[ "$(ask a "quarantine $((block - 1)) 2")" == "EBUSY pid=0 pfn=$((block * 32768)) "* ]]
+	[ "$could" ] && [ "$could" -lt 15 ] || skip "no boot memory that can move lies before some that can't"
+	free=$(free_pages)
+	[[ "$(ask a "quarantine $could $((block - could + 1))")" == "EBUSY pid=0 pfn=$(((could + 1) * 32768)) "* ]]
 	nothing_quarantined
 	near "$(free_pages)" "$free" 4000
 }
