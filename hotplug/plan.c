@@ -7,7 +7,7 @@
 #include "private.h"
 
 #define KNOWN_FLAGS (MO_REQUEST_PARTIAL | MO_REQUEST_ALL_OR_NOTHING | MO_REQUEST_WAIT | MO_REQUEST_FORCE | \
-		     MO_REQUEST_KEEP_ORDER | MO_REQUEST_NO_CONTENT | MO_REQUEST_ONLINE)
+		     MO_REQUEST_KEEP_ORDER | MO_REQUEST_NO_CONTENT | MO_REQUEST_ONLINE | MO_REQUEST_AT_ONCE)
 
 int mo_request_check(struct mo_ctx *ctx, const struct mo_request *request)
 {
@@ -106,8 +106,16 @@ static int choose_steps(struct mo_plan *plan, const struct mo_selection *selecti
 	return 0;
 }
 
+/* Where all of a target goes at once there is nothing to choose: the evacuation meets the same pages. */
+static bool needs_core(const struct mo_selection *selection, const struct mo_request *request)
+{
+	return !(request->flags & MO_REQUEST_NO_CONTENT) &&
+	       (selection->len_bytes || !(request->flags & MO_REQUEST_AT_ONCE));
+}
+
 /* A plan writes nothing: it does not load the module, unless that was asked for. */
-static int open_session(struct mo_plan *plan, const struct mo_request *request, struct mo_session **session)
+static int open_session(struct mo_plan *plan, const struct mo_selection *selection, const struct mo_request *request,
+			struct mo_session **session)
 {
 	struct mo_ctx *ctx = plan->memory->ctx;
 	int err = 0;
@@ -117,7 +125,7 @@ static int open_session(struct mo_plan *plan, const struct mo_request *request, 
 		return 0;
 	if (request->engine == MO_ENGINE_CORE)
 		err = mo_module_load(ctx);
-	if (err || request->flags & MO_REQUEST_NO_CONTENT || mo_ctx_get_sysroot(ctx) || !mo_module_is_loaded(ctx))
+	if (err || !needs_core(selection, request) || mo_ctx_get_sysroot(ctx) || !mo_module_is_loaded(ctx))
 		return err;
 	err = mo_session_open(ctx, session);
 	return request->engine == MO_ENGINE_CORE ? err : 0;
@@ -127,7 +135,7 @@ static int complete_plan(struct mo_plan *plan, const struct mo_selection *select
 {
 	struct mo_session *session;
 	struct mo_pages *pages = NULL;
-	int err = open_session(plan, request, &session), pages_err;
+	int err = open_session(plan, selection, request, &session), pages_err;
 
 	if (err)
 		return err;

@@ -581,11 +581,14 @@ static void cut(struct job *job)
 	}
 }
 
+/* In eighths of a pageblock: those that hold about as much keep the order of their addresses. */
 static int by_pages(const void *a, const void *b, const void *data)
 {
+	const unsigned int i = *(const unsigned int *)a, j = *(const unsigned int *)b;
 	const struct chunk *chunks = data;
+	const unsigned int step = max(pageblock_nr_pages / 8, 1UL);
 
-	return (int)chunks[*(const unsigned int *)a].nr_used - (int)chunks[*(const unsigned int *)b].nr_used;
+	return (int)(chunks[i].nr_used / step) - (int)(chunks[j].nr_used / step) ?: (int)i - (int)j;
 }
 
 /* The last chunk to be taken decides how long the others wait: it shall be a small one. */

@@ -172,6 +172,8 @@ static int run(struct call *call)
 	if (offline.resume || offline.undo)
 		return transaction_run(call, &offline.request, offline.resume ? go_resume : go_undo, call->ctx, 0);
 	target = request_target(call, &offline.request);
+	if (!offline.dry_run)
+		offline.request.flags |= MO_REQUEST_AT_ONCE;
 	status = request_plan(call, &offline.request, &plan);
 	if (status == EXIT_SUCCESS) {
 		status = offline.dry_run ? run_dry(&offline, plan) : run_plan(&offline, plan);

@@ -33,8 +33,10 @@ core_setup() {
 }
 
 core_teardown() {	# what it prints is shown of a test that failed
-	[ ! -d $trace ] || tail -n 20 $trace/trace
-	! is_stock && "$memoffline" report 2>&1 | head -n 30
+	if [ ! "${BATS_TEST_COMPLETED-}" ]; then
+		[ ! -d $trace ] || tail -n 20 $trace/trace
+		is_stock || "$memoffline" report 2>&1 | head -n 30
+	fi
 	kill_children
 	! mountpoint -q /mnt || umount /mnt
 	[ ! -d $trace ] || rmdir $trace

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: --topology two-nodes --append memhp_default_state=online_movable
+# lab: --topology two-nodes --cpus 1 --append memhp_default_state=online_movable
+# kernels: 6.12
+# soak-kernels: 6.1
 # The kernel takes the targets from the writer's cpuset: from a narrow one, an offline would never end.
 load common
 

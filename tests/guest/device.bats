@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: --topology two-dimms --disk 256m
+# lab: --topology two-dimms --cpus 1 --disk 256m
 # /dev/memoffline: one errno for each mistake, and nothing is written then. Block 0 holds memory of the firmware, 34 is on node 1.
 load common
 

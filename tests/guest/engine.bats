@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: --topology two-dimms --disk 256m
+# lab: --topology two-dimms --cpus 1 --disk 256m
 # The choice of the engine, the module on demand, and reports of attempts that others made. Blocks 32-39 are on node 1.
 load common
 

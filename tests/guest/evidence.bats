@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: --topology dimm --disk 256m
+# lab: --topology dimm --cpus 1 --disk 256m
 # What the kernel says of a page that stays, and what a block holds, on a real kernel. Blocks 32-35 are the DIMM.
 # The kernel tells of ten pages in five seconds at most: hence the timeouts, so that each attempt sees its own.
 load common

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: --topology two-dimms --disk 256m
+# lab: --topology two-dimms --cpus 1 --disk 256m
+# kernels: 6.12
+# soak-kernels: 6.1
 # Kills, limits and other commands at bad moments: nothing is lost, whatever happens when.
 load common
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: --topology two-dimms --disk 256m
+# lab: --topology two-dimms --cpus 1 --disk 256m
 # Attempts that others make, by a plain write or an eject: parameters, reports, uevents, tracepoints. Blocks 32-35 are DIMM d1.
 load common
 

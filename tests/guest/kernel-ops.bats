@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: --topology one-node-dimm --append memhp_default_state=online_movable --qemu -device --qemu virtio-balloon-pci,id=balloon0
+# lab: --topology one-node-dimm --cpus 1 --append memhp_default_state=online_movable --qemu -device --qemu virtio-balloon-pci,id=balloon0
 # Movable memory of the kernel's own, which it allocates from the DIMM first: objects of zsmalloc, pages of the balloon.
 # Blocks 32-39 are the DIMM.
 load common

@@ -1,22 +1,13 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: --topology virtio-mem --append memmap=512M!1G
+# lab: --topology virtio-mem --cpus 1 --append memmap=512M!1G
 # What is read of a real machine: its devices, its events, what the doctor finds. The memory that the kernel was told
 # to take for persistent memory becomes dax0.0, driven by kmem: blocks 9 and 10. Blocks 32-35 are virtio-mem.
 load common
+load dax
 
 setup_file() {
-	modprobe -qa nd_e820 nd_pmem dax_pmem device_dax kmem 2>/dev/null
-	cd /sys/bus/nd || return
-	[ ! -e drivers/nd_pmem/namespace0.0 ] || echo namespace0.0 > drivers/nd_pmem/unbind
-	echo 11111111-2222-3333-4444-555555555555 > devices/dax0.0/uuid
-	echo 2097152 > devices/dax0.0/align
-	echo ram > devices/dax0.0/mode
-	echo namespace0.0 > devices/dax0.0/namespace
-	echo dax0.0 > drivers/dax_pmem/bind
-	echo dax0.0 > /sys/bus/dax/drivers/device_dax/unbind
-	echo dax0.0 > /sys/bus/dax/drivers/kmem/new_id
-	cd "$BATS_TEST_DIRNAME/../.." || return
+	make_dax
 }
 
 setup() {

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: --topology two-dimms --disk 256m
+# lab: --topology two-dimms --cpus 1 --disk 256m
+# kernels: 6.12
+# soak-kernels: 6.1
 # The main job and its faults: DIMM d1 is blocks 32-35, d2 is 36-39, both on node 1.
 load common
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: --topology one-node --append memhp_default_state=online_movable
+# lab: --topology one-node --cpus 1 --append memhp_default_state=online_movable
+# kernels: 6.12
+# soak-kernels: 6.1
 # Order alone: on one node the pages of a block may land in the block that goes next.
 load common
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: --topology two-dimms --disk 256m
+# lab: --topology two-dimms --cpus 1 --disk 256m
 # What the module sees in memory that nobody takes offline, against what the kernel shows of it. Blocks 32-39 are on
 # node 1, whose pages are all the tests' own.
 load common

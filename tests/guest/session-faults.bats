@@ -369,46 +369,6 @@ fill_boot_memory() {	# MIB
 	end_work "$pid"
 }
 
-@test "a neighbour that changes its zone meanwhile, and a range over both zones" {
-	(echo offline > "$memory/memory39/state")
-	start_work ready --anon "$(mib 160)" --threads 1
-	open_session a
-	ask a "quarantine 37 2"
-	(echo online_kernel > "$memory/memory39/state")
-	[ "$(zone 39)" = Normal ]
-	run ! bash -c "echo online_kernel > $memory/memory38/state"
-	[ "$(zone 38)" = Movable ]
-	[[ "$(ask a evacuate)" == "ok reason=0 "* ]]
-	ask a "release 37 2"
-	# With no room in zone Movable, memory is taken from Normal, which has that block alone.
-	open_session b
-	ask b "quarantine 32 7"
-	start_disturbing round=1 alloc 60 39 1
-	[ "$(last_of inside)" -gt 10000 ]
-	until kill -STOP $disturber && [ "$(zone_pages Normal)" -gt 5000 ]; do	# not while it gives back
-		kill -CONT $disturber
-		pause 0.02
-	done
-	ask b "release 32 7"
-	before=$(zone_pages Movable)
-	[[ "$(ask a "quarantine 38 2")" == ok* ]]
-	[[ "$(ask a "evacuate stall=3000")" == "ok reason=0 "*" kept=0 "* ]]
-	[ "$(zone_pages Normal)" -le 64 ]
-	near "$(zone_pages Movable)" "$before" 2000	# each zone's own went to its own kind
-	kill -CONT $disturber
-	end_disturbing
-	verify_work
-	ask a "release 38 2"
-	(echo offline > "$memory/memory39/state")
-	end_work "$pid"
-}
-
-zone_pages() {	# ZONE: of processes
-	echo 1 > /proc/sys/vm/stat_refresh
-	awk -v zone="$1" '/^Node/ { in_it = $4 == zone } in_it && /nr_zone_(in)?active_anon/ { n += $2 } END { print n + 0 }' \
-		/proc/zoneinfo
-}
-
 # ---- several sessions ----
 
 @test "two sessions: what overlaps is refused with the owner's pid, what is side by side is evacuated at once" {
@@ -715,19 +675,72 @@ nr_offline() {
 	echo "$(($(now_ms) - start_ms)) ms"
 }
 
-# The last: what the kernel has put into that DIMM by then stays there.
+# ---- with a DIMM of their own, since what the kernel puts into it stays there ----
+
+# Sets first to its first block. All are offline.
+plug() {	# DIMM
+	local i
+
+	first=$(($(find $memory -maxdepth 1 -name 'memory[0-9]*' -printf '%f\n' | tr -dc '0-9\n' | sort -n | tail -n 1) + 1))
+	host dimm-add "$1" 1G 0
+	for ((i = first; i < first + 8; i++)); do
+		until [ -e "$memory/memory$i/state" ]; do pause 0.05; done
+		[ "$(state $i)" = offline ] || (echo offline > "$memory/memory$i/state")
+	done
+}
+
+zone_pages() {	# ZONE: of processes
+	echo 1 > /proc/sys/vm/stat_refresh
+	awk -v zone="$1" '/^Node/ { in_it = $4 == zone } in_it && /nr_zone_(in)?active_anon/ { n += $2 } END { print n + 0 }' \
+		/proc/zoneinfo
+}
+
+# The kernel's own memory comes into one of the two blocks that are Normal, and then the other one can go.
+@test "a neighbour that changes its zone meanwhile, and a range over both zones" {
+	plug zones
+	echo online_movable > "$memory/memory$((first + 1))/state"
+	open_session a
+	ask a "quarantine $((first + 1))"
+	echo online_kernel > "$memory/memory$first/state"
+	[ "$(zone $first)" = Normal ]
+	run ! bash -c "echo online_kernel > $memory/memory$((first + 1))/state"
+	[ "$(zone $((first + 1)))" = Movable ]
+	[[ "$(ask a evacuate)" == "ok reason=0 "* ]]
+	ask a "release $((first + 1))"
+	echo online_kernel > "$memory/memory$((first + 2))/state"
+	echo online_movable > "$memory/memory$((first + 3))/state"
+	# With no room in zone Movable, memory is taken from Normal, which has two blocks.
+	open_session b
+	ask b "quarantine 32 8"
+	start_work ready --anon 200m --threads 1
+	start_disturbing round=1 alloc 160 $first 4
+	until kill -STOP $disturber && [ "$(zone_pages Normal)" -gt 15000 ]; do	# not while it gives back
+		kill -CONT $disturber
+		pause 0.02
+	done
+	ask b "release 32 8"
+	before=$(zone_pages Movable)
+	[[ "$(ask a "quarantine $first 2")" == ok* || "$(ask a "quarantine $((first + 2)) 2")" == ok* ]]
+	[[ "$(ask a "evacuate stall=3000")" == "ok reason=0 "*" kept=0 "* ]]
+	[ "$(value moved)" -gt 20000 ]
+	near "$(zone_pages Movable)" "$before" 2000	# each zone's own went to its own kind
+	kill -CONT $disturber
+	end_disturbing
+	verify_work
+	end_session a
+	(echo offline > "$memory/memory$((first + 1))/state")
+	(echo offline > "$memory/memory$((first + 3))/state")
+	end_work "$pid"
+}
+
 @test "what an allocation of a gigantic page let go is isolated again, and nobody else takes it offline" {
 	local pool=/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages block i
 
 	[ -e $pool ] || skip "this processor has no gigantic pages"
-	host dimm-add gigantic 1G 0
-	for i in 40 41 42 43 44 45 46 47; do
-		until [ -e "$memory/memory$i/state" ]; do pause 0.05; done
-		[ "$(state $i)" = offline ] || (echo offline > "$memory/memory$i/state")
-		echo online_kernel > "$memory/memory$i/state"
-	done
+	plug gigantic
+	for ((i = first; i < first + 8; i++)); do echo online_kernel > "$memory/memory$i/state"; done
 	open_session a
-	for block in 47 46 45 44 43 42 41 40; do [[ "$(ask a "quarantine $block")" != ok* ]] || break; done
+	for ((block = first + 7; block >= first; block--)); do [[ "$(ask a "quarantine $block")" != ok* ]] || break; done
 	[ "$(isolated_pageblocks)" = 64 ]
 	echo 1 > $pool	# looks for 1 GiB, of which a part is isolated, and lets go of all of it
 	[ "$(cat $pool)" = 0 ]

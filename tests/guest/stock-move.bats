@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: --topology dimm --append memhp_default_state=online_movable
+# lab: --topology dimm --cpus 1 --append memhp_default_state=online_movable
 # The kernel alone: anonymous memory of several blocks goes to another node before the first block's turn.
 load common
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: --topology four-nodes --append memhp_default_state=online_movable
+# lab: --topology four-nodes --cpus 1 --append memhp_default_state=online_movable
 # Where pages go. Node 1 gets a DIMM of two blocks; the neighbours of node 1 are 0 and 2, node 3 is farther away.
 load common
 

@@ -5,10 +5,12 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "live.h"
@@ -124,12 +126,14 @@ void start_family(struct family *family)
 	int ends[2];
 
 	family->children = calloc(family->nr_children, sizeof(*family->children));
-	if (family->nr_children && !family->children)
+	family->pids = calloc(family->nr_children, sizeof(*family->pids));
+	if (family->nr_children && (!family->children || !family->pids))
 		die("no memory");
 	for (unsigned int i = 0; i < family->nr_children; i++) {
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
 			die("can't make a socket: %s", strerror(errno));
-		switch (fork()) {
+		family->pids[i] = fork();
+		switch (family->pids[i]) {
 		case -1:
 			die("can't fork: %s", strerror(errno));
 		case 0:
@@ -154,4 +158,13 @@ size_t verify_family(struct family *family)
 	for (unsigned int i = 0; i < family->nr_children; i++)
 		len_bytes += hear(family, i);
 	return len_bytes;
+}
+
+/* Their memory is given back when this returns. */
+void end_family(struct family *family)
+{
+	for (unsigned int i = 0; i < family->nr_children; i++)
+		kill(family->pids[i], SIGKILL);
+	for (unsigned int i = 0; i < family->nr_children; i++)
+		waitpid(family->pids[i], NULL, 0);
 }

@@ -130,11 +130,13 @@ struct family {
 	unsigned int nr_children;
 	bool is_busy;			/* they rewrite and verify all the time, else when asked */
 	int *children;			/* a socket to each */
+	pid_t *pids;
 };
 
 void start_family(struct family *family);
 /* Each verifies its own view; dies when one of them does not agree. Returns how many bytes that was. */
 size_t verify_family(struct family *family);
+void end_family(struct family *family);
 /* Which member may write to a page of memory that it shares: 0 is the parent. */
 bool is_mine(const struct family *family, size_t page);
 

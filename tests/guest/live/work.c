@@ -201,5 +201,6 @@ int run_work(struct work *work)
 		stop_threads(work, slices);
 		verify_all(work);
 	} while (signo == SIGUSR1);
+	end_family(&work->family);
 	return 0;
 }
