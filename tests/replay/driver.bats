@@ -6,7 +6,7 @@ setup() {
 	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 	cd "$BATS_TEST_TMPDIR"
 	mkdir -p tests/unit tests/replay tests/style tests/guest
-	cp "$top/tests/check" "$top/tests/tap.awk" tests/
+	cp "$top/tests/check" "$top/tests/machines.bash" "$top/tests/tap.awk" tests/
 	printf "#!/bin/sh\n" >tests/guest/build-module
 	chmod +x tests/guest/build-module
 	export MEMOFFLINE_BUILD=$PWD
@@ -94,10 +94,60 @@ END
 	sed -i 's/dimm/one-node/' tests/guest/c.bats
 	echo "no header" >tests/guest/d.bats
 	check guest-6.1
-	[[ $(sort boots) == "--kernel 6.1 --timeout 1800 --topology dimm -- bats --formatter tap tests/guest/a.bats tests/guest/b.bats
---kernel 6.1 --timeout 1800 --topology one-node -- bats --formatter tap tests/guest/c.bats" ]]
+	[[ $(sort boots) == "--kernel 6.1 --timeout 1800 --topology dimm -- bats --timing --formatter tap tests/guest/a.bats tests/guest/b.bats
+--kernel 6.1 --timeout 1800 --topology one-node -- bats --timing --formatter tap tests/guest/c.bats" ]]
 	[[ $output == *"d.bats has no line"*"the lab failed"*"no boot"* ]]
 	last_line "2 passed, 2 failed, 0 skipped"
+}
+
+# guest NAME HEADER...
+guest() {
+	local name=$1
+
+	shift
+	printf '# %s\n' "$@" >"tests/guest/$name.bats"
+}
+
+# Those of one processor wait for each other; each notes whom it met.
+@test "machines of one processor run two at a time on two, others alone" {
+	mkdir bin
+	printf '#!/bin/sh\necho 2\n' >bin/nproc
+	cat >tests/guest/run <<'END'
+#!/bin/bash
+[[ $* =~ --topology\ ([a-z]*) ]]
+touch "runs.${BASH_REMATCH[1]}" "came.${BASH_REMATCH[1]}"
+if [[ $* == *"--cpus 1"* ]]; then
+	for ((i = 0; i < 200; i++)); do
+		[[ ! -e came.one || ! -e came.two ]] || break
+		read -rt 0.05 <> <(:)
+	done
+fi
+echo runs.* >>met
+rm "runs.${BASH_REMATCH[1]}"
+printf '1..1\nok 1 a\n'
+END
+	chmod +x bin/nproc tests/guest/run
+	guest a "lab: --topology one --cpus 1"
+	guest b "lab: --topology two --cpus 1"
+	guest c "lab: --topology three"
+	guest d "lab: --topology four"
+	PATH=$PWD/bin:$PATH check guest-6.12
+	last_line "4 passed, 0 failed, 0 skipped"
+	[[ $(head -n 1 met) == "runs.one runs.two" ]]
+	[[ $(tail -n 2 met | sort) == "runs.four
+runs.three" ]]
+}
+
+@test "a file says on which kernels it is checked, and on which make soak tries it as well" {
+	printf '#!/bin/sh\nprintf "1..1\\nok 1 a\\n"\n' >tests/guest/run
+	chmod +x tests/guest/run
+	guest a "lab: --topology one" "kernels: 6.12" "soak-kernels: 6.1"
+	guest b "lab: --topology two" "soak: it takes hours"
+	check guest-6.12 guest-6.1
+	[[ $output == *"6.12 --topology one"* && $output == *"group guest-6.1 has no tests"* ]]
+	last_line "1 passed, 1 failed, 0 skipped"
+	MEMOFFLINE_SOAK=1 check guest-6.12 guest-6.1
+	last_line "4 passed, 0 failed, 0 skipped"
 }
 
 @test "tests of the lab itself run on the host, once" {
