@@ -223,21 +223,39 @@ static size_t chunk_len(uint64_t pfn, uint64_t end_pfn)
 
 /* ---- what is in a range ---- */
 
-static void count_page(struct mo_content *content, uint64_t flags)
+static void count_alike(struct mo_content *content, uint64_t flags, uint64_t nr)
 {
 	enum mo_kind kind = mo_page_kind(flags);
 
-	content->nr_pages[kind]++;
+	content->nr_pages[kind] += nr;
 	if (!mo_page_in_use(flags))
 		return;
-	content->move_pages++;
-	content->mapped_pages += !!(flags & KPF(MMAP));
-	content->dirty_pages += !!(flags & KPF(DIRTY));
-	content->writeback_pages += !!(flags & KPF(WRITEBACK));
-	content->unevictable_pages += !!(flags & KPF(UNEVICTABLE));
-	content->locked_pages += !!(flags & KPF(LOCKED));
-	content->unmovable_pages += !kind_movable(kind);
-	content->flagless_pages += !flags;
+	content->move_pages += nr;
+	content->mapped_pages += flags & KPF(MMAP) ? nr : 0;
+	content->dirty_pages += flags & KPF(DIRTY) ? nr : 0;
+	content->writeback_pages += flags & KPF(WRITEBACK) ? nr : 0;
+	content->unevictable_pages += flags & KPF(UNEVICTABLE) ? nr : 0;
+	content->locked_pages += flags & KPF(LOCKED) ? nr : 0;
+	content->unmovable_pages += kind_movable(kind) ? 0 : nr;
+	content->flagless_pages += flags ? 0 : nr;
+}
+
+/* A block has few different flags, each of them thousands of times: what they mean is found out once for many. */
+static void count_pages(struct mo_content *content, const uint64_t *flags, size_t nr)
+{
+	struct { uint64_t flags, nr; } seen[64] = { 0 }, *slot;
+
+	for (size_t i = 0; i < nr; i++) {
+		slot = &seen[(flags[i] * 0x9e3779b97f4a7c15) >> 58];
+		if (slot->flags != flags[i]) {
+			count_alike(content, slot->flags, slot->nr);
+			slot->flags = flags[i];
+			slot->nr = 0;
+		}
+		slot->nr++;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(seen); i++)
+		count_alike(content, seen[i].flags, seen[i].nr);
 }
 
 static int read_content(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages, struct mo_content *content)
@@ -251,8 +269,7 @@ static int read_content(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_
 		err = read_flags(pages, pfn, nr);
 		if (err)
 			return err;
-		for (size_t i = 0; i < nr; i++)
-			count_page(content, pages->flags[i]);
+		count_pages(content, pages->flags, nr);
 	}
 	return 0;
 }
