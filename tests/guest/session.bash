@@ -56,7 +56,8 @@ end_session() {	# NAME
 	rm "$BATS_TEST_TMPDIR/$1.in"
 }
 
-free_pages() { awk '/^nr_free_pages/ { print $2 }' /proc/vmstat; }
+# Also what processors keep.
+free_pages() { awk '/^ *nr_free_pages |^ *count: / { n += $2 } END { print n }' /proc/zoneinfo; }
 
 # Pageblocks that are isolated, of which a block has 64.
 isolated_pageblocks() {
