@@ -10,16 +10,16 @@ header() {
 
 # runs_on FILE KERNEL
 runs_on() {
-	local kernels
+	local list
 
-	kernels=$(header "$1" kernels)
-	kernels=${kernels:-6.12 6.1}
+	list=$(header "$1" kernels)
+	list=${list:-6.12 6.1}
 	if [[ ${MEMOFFLINE_SOAK-} ]]; then
-		kernels+=" $(header "$1" soak-kernels)"
+		list+=" $(header "$1" soak-kernels)"
 	elif [[ $(header "$1" soak) ]]; then
 		return 1
 	fi
-	[[ " $kernels " == *" $2 "* ]]
+	[[ " $list " == *" $2 "* ]]
 }
 
 module_for() {
@@ -64,27 +64,26 @@ add_machines() {	# KERNEL
 	done
 }
 
-# Those with one processor keep the host's busy together; those with more are alone, for what they measure. Last the
-# kernel that has to be built first. Of each the long ones first.
+processors_of() {	# MACHINE
+	local cpus=2	# the lab's usual
+
+	[[ ! ${machines[$1]} =~ --cpus\ ([0-9]+) ]] || cpus=${BASH_REMATCH[1]}
+	echo $((cpus < nr_processors ? cpus : nr_processors))
+}
+
+# Those that leave the host a processor keep it busy together; those that need all are alone, for what they measure.
+# Last the kernel that has to be built first. Of each the long ones first.
 order_machines() {
 	local i nr_tests class
 
 	for i in "${!machines[@]}"; do
-		class=1
-		[[ ${machines[i]} != *"--cpus 1"* ]] || class=0
+		class=$(($(processors_of "$i") < nr_processors ? 0 : 1))
 		[[ ${kernels[i]} == 6.* ]] || class=2
 		# Words, not lines.
 		# shellcheck disable=SC2086
 		nr_tests=$(cat ${files[i]} | grep -c ^@test)
 		echo "$class $nr_tests $i"
 	done | sort -k1,1n -k2,2nr -k3,3n | cut -d ' ' -f 3
-}
-
-processors_of() {	# MACHINE
-	local cpus=2
-
-	[[ ! ${machines[$1]} =~ --cpus\ ([0-9]+) ]] || cpus=${BASH_REMATCH[1]}
-	echo $((cpus < nr_processors ? cpus : nr_processors))
 }
 
 start_machine() {	# MACHINE
@@ -95,9 +94,9 @@ start_machine() {	# MACHINE
 	# Words, not lines. To load a locale costs a program that is emulated as much as its work.
 	# shellcheck disable=SC2086
 	if [[ $options == host ]]; then
-		timeout -k 5 1800 bats --timing --formatter tap ${files[$1]}
+		exec timeout -k 5 1800 bats --timing --formatter tap ${files[$1]}
 	else
-		LC_ALL=C tests/guest/run --kernel "$kernel" --timeout 1800 $options -- \
+		LC_ALL=C exec tests/guest/run --kernel "$kernel" --timeout 1800 $options -- \
 			bats --timing --formatter tap ${files[$1]}
 	fi >"$log" 2>&1 </dev/null &
 	running[$!]=$1
@@ -132,6 +131,11 @@ build_module() {	# KERNEL
 		count_group "guest-$1" 0
 		built[$1]=no
 	}
+}
+
+# What runs in the background hears nothing of Ctrl-C.
+stop_machines() {
+	((! ${#running[@]})) || kill "${!running[@]}" 2>/dev/null || true
 }
 
 run_machines() {

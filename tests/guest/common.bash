@@ -60,6 +60,7 @@ eject() {	# DIMM
 	eject_ms=$(((end_us - begin_us) / 1000))
 }
 
+all_blocks() { find $memory -maxdepth 1 -name 'memory[0-9]*' -printf '%f\n' | tr -dc '0-9\n' | sort -n; }
 state() { cat "$memory/memory$1/state"; }
 zone() { head -n 1 "$memory/memory$1/valid_zones"; }
 states() {

@@ -207,11 +207,15 @@ offline_by_chmem() {
 	[ "$status" = 0 ]
 }
 
-# From the guest's first answer to its last one, as the host sees them.
+# In a kernel that checks itself the programs of the test take seconds: from the guest's first answer to its last there.
 try_eject() {
+	local start_ms
+
+	start_ms=$(now_ms)
 	eject d1
-	elapsed_ms=$eject_ms
-	echo "eject: $elapsed_ms ms, status $answer"
+	elapsed_ms=$(($(now_ms) - start_ms))
+	echo "eject: $elapsed_ms ms, of which $eject_ms ms by the host's events, status $answer"
+	[ "$LAB_KERNEL" != debug ] || elapsed_ms=$eject_ms
 }
 
 @test "a pinned page: an eject is answered, the block works on, another one goes at once" {

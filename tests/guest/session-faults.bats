@@ -681,7 +681,7 @@ nr_offline() {
 plug() {	# DIMM
 	local i
 
-	first=$(($(find $memory -maxdepth 1 -name 'memory[0-9]*' -printf '%f\n' | tr -dc '0-9\n' | sort -n | tail -n 1) + 1))
+	first=$(($(all_blocks | tail -n 1) + 1))
 	host dimm-add "$1" 1G 0
 	for ((i = first; i < first + 8; i++)); do
 		until [ -e "$memory/memory$i/state" ]; do pause 0.05; done

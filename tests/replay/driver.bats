@@ -138,6 +138,21 @@ END
 runs.three" ]]
 }
 
+@test "when the driver is stopped, its machines end with it" {
+	cat >tests/guest/run <<'END'
+#!/bin/bash
+exec sleep 300
+END
+	chmod +x tests/guest/run
+	guest a "lab: --topology one"
+	tests/check --unit-tests "" guest-6.12 3>&- &
+	driver=$!
+	until machine=$(pgrep -P $driver -x sleep); do kill -0 $driver; done
+	kill -TERM $driver
+	wait $driver || :
+	timeout 10 tail -s 0.1 -f --pid="$machine" /dev/null
+}
+
 @test "a file says on which kernels it is checked, and on which make soak tries it as well" {
 	printf '#!/bin/sh\nprintf "1..1\\nok 1 a\\n"\n' >tests/guest/run
 	chmod +x tests/guest/run
