@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* One write to the state of one block: started in a worker, watched, and ended when it takes too long. */
+/* One write to the state of one block: given to a process, watched, and ended when it takes too long. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -13,7 +13,6 @@
 
 struct watch {
 	struct mo_attempt *attempt;
-	struct mo_worker *worker;
 	uint64_t start_pfn;
 	uint64_t nr_pages;
 	uint64_t start_ms;
@@ -118,12 +117,12 @@ static enum mo_reason limit_passed(const struct watch *watch)
 	return late ? MO_REASON_DEADLINE : MO_REASON_STALL;
 }
 
-/* Till the worker ends (NONE), or why it has to be ended. */
-static enum mo_reason watch_worker(struct watch *watch)
+/* Till it is done (NONE), or why it has to be ended. */
+static enum mo_reason watch_write(struct watch *watch)
 {
 	struct mo_attempt *attempt = watch->attempt;
 	struct pollfd fds[2] = {
-		{ .fd = mo_worker_fd(watch->worker), .events = POLLIN },
+		{ .fd = mo_writer_fd(attempt->writer), .events = POLLIN },
 		{ .fd = attempt->stop_fd, .events = POLLIN },
 	};
 	enum mo_reason reason;
@@ -166,25 +165,20 @@ static void keep_pages(struct watch *watch)
 		mo_pages_each(attempt->pages, watch->start_pfn, watch->nr_pages, keep_page, &attempt->kept);
 }
 
-static int end_worker(struct watch *watch)
-{
-	return mo_worker_end(watch->worker, &watch->attempt->abandoned);
-}
-
-static void run_worker(struct watch *watch)
+static void await_end(struct watch *watch)
 {
 	struct mo_attempt *attempt = watch->attempt;
-	enum mo_reason reason = watch_worker(watch);
+	enum mo_reason reason = watch_write(watch);
 
 	if (reason == MO_REASON_NONE) {
-		attempt->error = mo_worker_finish(watch->worker);
+		attempt->error = mo_writer_finish(attempt->writer);
 		if (attempt->error)
 			keep_pages(watch);
 		return;
 	}
 	/* While the block is still isolated, what is in use is what could not leave. */
 	keep_pages(watch);
-	attempt->error = end_worker(watch);
+	attempt->error = mo_writer_end(attempt->writer, &attempt->abandoned);
 	if (!attempt->error)
 		return;		/* it succeeded at the last moment */
 	attempt->ended_by = reason;
@@ -215,20 +209,28 @@ void mo_attempt_look(struct mo_attempt *attempt)
 	keep_pages(&watch);
 }
 
+static int start(const struct watch *watch)
+{
+	const struct mo_attempt *attempt = watch->attempt;
+	struct mo_order order = {
+		.holder = attempt->holder, .start_pfn = watch->start_pfn, .nr_pages = watch->nr_pages,
+	};
+
+	snprintf(order.path, sizeof(order.path), "/sys/devices/system/memory/memory%u/state", attempt->block);
+	snprintf(order.text, sizeof(order.text), "%s", attempt->word);
+	return mo_writer_start(attempt->writer, &order);
+}
+
 void mo_attempt_run(struct mo_attempt *attempt)
 {
 	struct watch watch = watch_begin(attempt);
-	char path[64];
 
 	if (attempt->evidence)
 		mo_evidence_reset(attempt->evidence, watch.start_pfn, watch.nr_pages);
 	tell(attempt);
-	snprintf(path, sizeof(path), "/sys/devices/system/memory/memory%u/state", attempt->block);
-	attempt->error = mo_worker_start(mo_memory_ctx(attempt->memory), attempt->word, path, attempt->before,
-					 attempt->before_data, &watch.worker);
+	attempt->error = start(&watch);
 	if (!attempt->error)
-		run_worker(&watch);
-	mo_memory_refresh(attempt->memory, attempt->block);
+		await_end(&watch);
 	if (!attempt->is_emptied || attempt->error)
 		count_pages(&watch);
 	if (attempt->evidence)

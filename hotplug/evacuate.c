@@ -4,7 +4,7 @@
  * lock, so that each page moves once and none moves into a block that goes next. What is left for the kernel is to take
  * empty blocks offline, each released just before its turn.
  *
- * A process of its own waits for the module, as one does for each write to sysfs: it can be killed at any time, and
+ * A process of its own waits for the module, as one does for the writes to sysfs: it can be killed at any time, and
  * whatever moved stays moved. What it has quarantined belongs to the session, which is this process's too.
  */
 #include <errno.h>
@@ -17,12 +17,16 @@
 #define GRACE_MS 2000		/* for the module to keep its deadline */
 #define OFFLINE_MS 100		/* for the kernel to take an empty block offline */
 
+struct quarantined {
+	int error;
+	uint64_t used_pages;
+};
+
 /* What the process leaves; both see it. */
 struct outcome {
-	bool is_complete;		/* the evacuation came to its end */
 	struct mo_core_room room;
 	struct mo_core_evacuated answer;
-	int errors[];			/* of each item's quarantine */
+	struct quarantined items[];
 };
 
 struct evacuation {
@@ -30,7 +34,6 @@ struct evacuation {
 	struct outcome *outcome;
 	size_t outcome_bytes;
 	bool takes_part;
-	uint64_t todo_pages;		/* in the blocks at the start */
 	struct mo_core_progress last;
 };
 
@@ -41,22 +44,31 @@ static uint64_t start_of(const struct mo_transaction *txn, const struct mo_item 
 
 /* ---- the process ---- */
 
-/* A block that can't be quarantined is left to the kernel, whose attempt tells why. */
-static int quarantine(const struct evacuation *evacuation)
+static int quarantine_block(const struct evacuation *evacuation, size_t i)
 {
 	struct mo_transaction *txn = evacuation->txn;
+	struct mo_core_room *room = &evacuation->outcome->room;
+	uint64_t used_before = room->used_pages;
+	int err = mo_session_quarantine(txn->session, start_of(txn, &txn->items[i]),
+					mo_memory_block_pages(txn->memory), room);
+
+	evacuation->outcome->items[i].error = err;
+	evacuation->outcome->items[i].used_pages = err ? 0 : room->used_pages - used_before;
+	return err;
+}
+
+/* A block that can't be quarantined is left to the kernel, whose attempt tells why. */
+static int quarantine(void *data)
+{
+	const struct evacuation *evacuation = data;
+	const struct mo_transaction *txn = evacuation->txn;
 	bool may_be_short = txn->flags & MO_REQUEST_FORCE;
 	size_t i;
-	int err;
 
 	for (i = 0; i < txn->nr_wanted; i++) {
-		if (!mo_item_is_to_go(&txn->items[i]))
+		if (!mo_item_is_to_go(&txn->items[i]) || quarantine_block(evacuation, i) != -ENOSPC || may_be_short)
 			continue;
-		err = mo_session_quarantine(txn->session, start_of(txn, &txn->items[i]),
-					    mo_memory_block_pages(txn->memory), &evacuation->outcome->room);
-		evacuation->outcome->errors[i] = err;
-		if (err == -ENOSPC && !may_be_short)
-			return evacuation->takes_part ? 0 : err;
+		return evacuation->takes_part ? 0 : -ENOSPC;
 	}
 	return 0;
 }
@@ -74,40 +86,38 @@ static uint32_t time_left(const struct evacuation *evacuation)
 	return (uint32_t)(left_ms - (kept_ms < left_ms / 4 ? kept_ms : left_ms / 4));
 }
 
-static int work(void *data)
+static int evacuate(void *data)
 {
 	struct evacuation *evacuation = data;
 	const struct mo_transaction *txn = evacuation->txn;
 	struct mo_core_terms terms = txn->terms;
-	int err = quarantine(evacuation);
 
-	if (err)
-		return err;
 	terms.deadline_ms = time_left(evacuation);
 	terms.stall_ms = txn->request->stall_ms == MO_STALL_USUAL ? txn->core.stall_ms : txn->request->stall_ms;
-	err = mo_session_evacuate(txn->session, &terms, &evacuation->outcome->answer);
-	evacuation->outcome->is_complete = !err;
-	return err;
+	return mo_session_evacuate(txn->session, &terms, &evacuation->outcome->answer);
 }
 
 /* ---- watching it ---- */
 
+/* How many pages there are is known before, or by and by as blocks are quarantined. */
 static void tell(void *data)
 {
 	struct evacuation *evacuation = data;
 	struct mo_core_progress *last = &evacuation->last;
+	uint64_t todo_pages = evacuation->txn->pages_todo, used_pages = evacuation->outcome->room.used_pages;
 
+	todo_pages = used_pages > todo_pages ? used_pages : todo_pages;
 	mo_session_progress(evacuation->txn->session, last);
-	mo_transaction_tell(evacuation->txn, evacuation->todo_pages > last->done_pages ?
-			    evacuation->todo_pages - last->done_pages : 0, last->stuck_pfn);
+	mo_transaction_tell(evacuation->txn, todo_pages > last->done_pages ? todo_pages - last->done_pages : 0,
+			    last->stuck_pfn);
 }
 
-static int run(struct evacuation *evacuation)
+static int run(struct evacuation *evacuation, mo_worker_fn *step)
 {
 	struct mo_transaction *txn = evacuation->txn;
 	struct mo_worker *worker;
 	enum mo_reason reason;
-	int err = mo_worker_run(work, evacuation, &worker);
+	int err = mo_worker_run(step, evacuation, &worker);
 
 	if (err)
 		return err;
@@ -149,6 +159,10 @@ static int conclude(const struct evacuation *evacuation)
 {
 	const struct mo_core_evacuated *answer = &evacuation->outcome->answer;
 	struct mo_transaction *txn = evacuation->txn;
+	size_t i;
+
+	for (i = 0; i < txn->nr_wanted; i++)
+		txn->items[i].is_emptied = txn->items[i].is_quarantined;
 
 	txn->core_moved += answer->moved_pages;
 	txn->core_evicted += answer->evicted_pages;
@@ -164,68 +178,77 @@ static int conclude(const struct evacuation *evacuation)
 	return -ETIMEDOUT;
 }
 
+/* ---- the steps ---- */
+
+static bool make_outcome(struct evacuation *evacuation)
+{
+	size_t nr = evacuation->txn->nr_wanted, i;
+
+	evacuation->outcome_bytes = sizeof(*evacuation->outcome) + nr * sizeof(*evacuation->outcome->items);
+	evacuation->outcome = mmap(NULL, evacuation->outcome_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+				   -1, 0);
+	if (evacuation->outcome == MAP_FAILED)
+		return false;
+	for (i = 0; i < nr; i++)
+		evacuation->outcome->items[i].error = -ECANCELED;
+	return true;
+}
+
 static void adopt_quarantine(const struct evacuation *evacuation)
 {
 	struct mo_transaction *txn = evacuation->txn;
 	size_t i;
 
 	for (i = 0; i < txn->nr_wanted; i++) {
-		txn->items[i].is_quarantined = !evacuation->outcome->errors[i];
-		txn->items[i].is_emptied = txn->items[i].is_quarantined && evacuation->outcome->is_complete;
+		struct mo_item *item = &txn->items[i];
+
+		item->is_quarantined = !evacuation->outcome->items[i].error;
+		if (item->is_quarantined)
+			item->pages = evacuation->outcome->items[i].used_pages;
 	}
+	mo_transaction_want(txn, txn->nr_wanted);
 	txn->room = evacuation->outcome->room;
 }
 
-static int evacuate(struct evacuation *evacuation)
+/* What fails otherwise is told by the attempts on the blocks. */
+static int fatal(const struct mo_transaction *txn, int err)
 {
-	struct mo_transaction *txn = evacuation->txn;
-	int err = run(evacuation);
-
-	if (txn->abandoned)
-		return err;
-	adopt_quarantine(evacuation);
-	if (!err)
-		return conclude(evacuation);
-	if (err == -ENOSPC || txn->ended_by != MO_REASON_NONE)
-		return err;
-	return 0;	/* the attempts on the blocks tell */
+	return err == -ENOSPC || txn->ended_by != MO_REASON_NONE ? err : 0;
 }
 
-static bool make_outcome(struct evacuation *evacuation)
+static bool has_sessions(const struct mo_transaction *txn)
 {
-	size_t nr = evacuation->txn->nr_wanted, i;
+	return txn->session && txn->core.has_sessions && txn->nr_wanted;
+}
 
-	evacuation->outcome_bytes = sizeof(*evacuation->outcome) + nr * sizeof(*evacuation->outcome->errors);
-	evacuation->outcome = mmap(NULL, evacuation->outcome_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-				   -1, 0);
-	if (evacuation->outcome == MAP_FAILED)
-		return false;
-	for (i = 0; i < nr; i++)
-		evacuation->outcome->errors[i] = -ECANCELED;
-	return true;
+int mo_evacuate_quarantine(struct mo_transaction *txn, bool takes_part)
+{
+	struct evacuation evacuation = { .txn = txn, .takes_part = takes_part, .last = { .stuck_pfn = NO_PFN } };
+	int err;
+
+	if (!has_sessions(txn) || !make_outcome(&evacuation))
+		return 0;
+	err = run(&evacuation, quarantine);
+	if (!txn->abandoned)
+		adopt_quarantine(&evacuation);
+	munmap(evacuation.outcome, evacuation.outcome_bytes);
+	return fatal(txn, err);
 }
 
 int mo_evacuate_blocks(struct mo_transaction *txn, bool takes_part)
 {
-	struct evacuation evacuation = {
-		.txn = txn, .takes_part = takes_part, .todo_pages = txn->pages_todo, .last = { .stuck_pfn = NO_PFN },
-	};
+	struct evacuation evacuation = { .txn = txn, .takes_part = takes_part, .last = { .stuck_pfn = NO_PFN } };
 	int err;
 
-	if (!txn->session || !txn->core.has_sessions || !txn->nr_wanted || !make_outcome(&evacuation))
+	if (!has_sessions(txn) || !make_outcome(&evacuation))
 		return 0;
-	err = evacuate(&evacuation);
+	err = run(&evacuation, evacuate);
+	if (err)
+		err = fatal(txn, err);
+	else
+		err = conclude(&evacuation);
 	munmap(evacuation.outcome, evacuation.outcome_bytes);
 	return err;
-}
-
-int mo_evacuate_hand_over(void *data)
-{
-	const struct mo_turn *turn = data;
-	const struct mo_transaction *txn = turn->txn;
-
-	return mo_session_release(txn->session, start_of(txn, &txn->items[turn->i]),
-				  mo_memory_block_pages(txn->memory));
 }
 
 void mo_evacuate_release(struct mo_transaction *txn, size_t i)

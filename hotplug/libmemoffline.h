@@ -310,7 +310,7 @@ typedef void mo_progress_fn(void *data, const struct mo_progress *progress);
 #define MO_REQUEST_KEEP_ORDER	(1u << 4)  /* the order as given, not the cheapest */
 #define MO_REQUEST_NO_CONTENT	(1u << 5)  /* plan without reading page flags */
 #define MO_REQUEST_ONLINE	(1u << 6)  /* plan for mo_online(): len_bytes is taken from blocks that are offline */
-#define MO_REQUEST_AT_ONCE	(1u << 7)  /* plan for mo_offline() right away, which finds out what stays */
+#define MO_REQUEST_AT_ONCE	(1u << 7)  /* plan for mo_offline() right away: the core may find out what stays */
 
 /* Who moves the pages, and explains those that stay. */
 enum mo_engine {
@@ -408,8 +408,9 @@ struct mo_step {
  * -ENOENT: no such block, node or device; -ENODATA: nothing matches (an empty target, or no
  * block passes the filters); -ERANGE: less memory matches than len_bytes. Blocks that are offline already
  * stay in the plan as MO_VERDICT_DONE, but never count for len_bytes. Where the module is loaded (and
- * request->engine is not MO_ENGINE_STOCK) it is asked which pages would stay, but not for MO_REQUEST_AT_ONCE with
- * blocks that are named. MO_ENGINE_CORE loads it; what fails then is as in mo_offline().
+ * request->engine is not MO_ENGINE_STOCK) it is asked which pages would stay. With MO_REQUEST_AT_ONCE and blocks that
+ * are named, nobody looks into blocks that it will empty together: their content is not known then. MO_ENGINE_CORE
+ * loads it; what fails then is as in mo_offline().
  */
 int mo_plan_new(struct mo_memory *memory, const struct mo_request *request, struct mo_plan **plan);
 struct mo_plan *mo_plan_unref(struct mo_plan *plan);

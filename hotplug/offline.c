@@ -43,10 +43,8 @@ static int refuse(struct mo_transaction *txn, size_t i)
 static int take_block(struct mo_transaction *txn, size_t i)
 {
 	struct mo_item *item = &txn->items[i];
-	struct mo_turn turn = { txn, i };
 	const struct mo_write order = {
 		.deadline_ms = txn->deadline_ms, .stall_ms = txn->stall_ms, .stop_fd = txn->request->stop_fd,
-		.before = item->is_quarantined ? mo_evacuate_hand_over : NULL, .data = &turn,
 	};
 	int err;
 
@@ -63,7 +61,9 @@ static int take_block(struct mo_transaction *txn, size_t i)
 		return refuse(txn, i);	/* the kernel's own attempt would not keep to them */
 	mo_transaction_mark(txn, i, MO_MARK_BEGUN);
 	err = mo_transaction_write(txn, i, "offline", &order);
-	mo_evacuate_release(txn, i);
+	if (err)
+		mo_evacuate_release(txn, i);
+	item->is_quarantined = false;
 	if (item->result->outcome == MO_OUTCOME_VANISHED) {
 		mo_report_add_note(txn->report, "memory%u was removed by somebody else meanwhile", item->block);
 		txn->nr_done++;
@@ -90,9 +90,40 @@ static int refuse_hopeless(struct mo_transaction *txn)
 	return err;
 }
 
+/* What the core can't quarantine is looked into only now. */
+static void judge_unknown(struct mo_transaction *txn)
+{
+	size_t i;
+
+	for (i = 0; i < txn->nr_wanted; i++) {
+		struct mo_item *item = &txn->items[i];
+		struct mo_step step = { .block = item->block };
+
+		if (item->is_known || item->is_quarantined || !mo_item_is_to_go(item))
+			continue;
+		mo_step_judge(txn->memory, txn->pages, NULL, &step);
+		item->is_known = true;
+		item->verdict = step.verdict;
+		item->pages = step.content.move_pages;
+	}
+	mo_transaction_want(txn, txn->nr_wanted);
+}
+
+static int prepare(struct mo_transaction *txn)
+{
+	int err = refuse_hopeless(txn);
+
+	if (!err)
+		err = mo_evacuate_quarantine(txn, keeps_part(txn));
+	if (err)
+		return err;
+	judge_unknown(txn);
+	return refuse_hopeless(txn);
+}
+
 static int take_blocks(struct mo_transaction *txn)
 {
-	int first_err = refuse_hopeless(txn), err;
+	int first_err = prepare(txn), err;
 	size_t i;
 
 	if (!first_err)
@@ -305,6 +336,7 @@ static int fill_from_plan(struct mo_transaction *txn, const struct mo_plan *plan
 	for (i = 0; i < nr && !err; i++) {
 		step = mo_plan_candidate(plan, i);
 		err = mo_transaction_fill(txn, i, step->block, step->verdict, step->content.move_pages);
+		txn->items[i].is_known = step->content_known;
 	}
 	if (!err)
 		mo_transaction_want(txn, mo_plan_nr_steps(plan));
@@ -347,6 +379,7 @@ static int fill_from_journal(struct mo_transaction *txn)
 		if (block)
 			mo_step_judge(txn->memory, txn->pages, NULL, &step);
 		err = mo_transaction_fill(txn, i, entry->block, step.verdict, step.content.move_pages);
+		txn->items[i].is_known = true;
 		if (err)
 			break;
 		txn->items[i].before.zone = entry->zone;

@@ -106,16 +106,8 @@ static int choose_steps(struct mo_plan *plan, const struct mo_selection *selecti
 	return 0;
 }
 
-/* Where all of a target goes at once there is nothing to choose: the evacuation meets the same pages. */
-static bool needs_core(const struct mo_selection *selection, const struct mo_request *request)
-{
-	return !(request->flags & MO_REQUEST_NO_CONTENT) &&
-	       (selection->len_bytes || !(request->flags & MO_REQUEST_AT_ONCE));
-}
-
 /* A plan writes nothing: it does not load the module, unless that was asked for. */
-static int open_session(struct mo_plan *plan, const struct mo_selection *selection, const struct mo_request *request,
-			struct mo_session **session)
+static int open_session(struct mo_plan *plan, const struct mo_request *request, struct mo_session **session)
 {
 	struct mo_ctx *ctx = plan->memory->ctx;
 	int err = 0;
@@ -125,23 +117,56 @@ static int open_session(struct mo_plan *plan, const struct mo_selection *selecti
 		return 0;
 	if (request->engine == MO_ENGINE_CORE)
 		err = mo_module_load(ctx);
-	if (err || !needs_core(selection, request) || mo_ctx_get_sysroot(ctx) || !mo_module_is_loaded(ctx))
+	if (err || request->flags & MO_REQUEST_NO_CONTENT || mo_ctx_get_sysroot(ctx) || !mo_module_is_loaded(ctx))
 		return err;
 	err = mo_session_open(ctx, session);
 	return request->engine == MO_ENGINE_CORE ? err : 0;
 }
 
+static bool has_poison(struct mo_ctx *ctx)
+{
+	uint64_t kib;
+
+	return mo_read_field(ctx, "/proc/meminfo", "HardwareCorrupted", &kib) || kib;
+}
+
+/*
+ * Where all of a target goes at once there is nothing to choose: the core refuses what can't go when it is asked to
+ * quarantine it, and counts what is in use. Of poisoned pages only a plan warns.
+ */
+static bool is_left_to_core(const struct mo_plan *plan, const struct mo_selection *selection,
+			    const struct mo_request *request, struct mo_session *session)
+{
+	struct mo_ctx *ctx = plan->memory->ctx;
+	struct mo_core_info info;
+
+	return request->flags & MO_REQUEST_AT_ONCE && !selection->len_bytes && session && mo_module_is_enabled(ctx) &&
+	       !mo_session_info(session, &info) && info.has_sessions && !has_poison(ctx);
+}
+
+static int look(struct mo_plan *plan, const struct mo_selection *selection, const struct mo_request *request,
+		struct mo_session *session, int *pages_err)
+{
+	struct mo_pages *pages = NULL;
+	int err;
+
+	*pages_err = -ECANCELED;
+	if (request->flags & MO_REQUEST_NO_CONTENT || is_left_to_core(plan, selection, request, session))
+		return fill_steps(plan, selection, NULL, NULL, request->flags);
+	*pages_err = mo_pages_open(plan->memory->ctx, &pages);
+	err = fill_steps(plan, selection, pages, session, request->flags);
+	mo_pages_close(pages);
+	return err;
+}
+
 static int complete_plan(struct mo_plan *plan, const struct mo_selection *selection, const struct mo_request *request)
 {
 	struct mo_session *session;
-	struct mo_pages *pages = NULL;
-	int err = open_session(plan, selection, request, &session), pages_err;
+	int err = open_session(plan, request, &session), pages_err;
 
 	if (err)
 		return err;
-	pages_err = request->flags & MO_REQUEST_NO_CONTENT ? -ECANCELED : mo_pages_open(plan->memory->ctx, &pages);
-	err = fill_steps(plan, selection, pages, session, request->flags);
-	mo_pages_close(pages);
+	err = look(plan, selection, request, session, &pages_err);
 	mo_session_close(session);
 	if (!err)
 		err = choose_steps(plan, selection, request);

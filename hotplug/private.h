@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the files of libmemoffline offer each other. Calls go down:
- *	offline, online > engine, plan, evidence, journal, worker > prefer, holder > memory, pages, owner, session,
- *	report > pagemap, module > sysfs > ctx
+ *	offline, online > engine, plan, evidence, journal, writer > prefer, holder > memory, pages, owner, session,
+ *	report, worker > pagemap, module > sysfs > ctx
  */
 #ifndef MEMOFFLINE_PRIVATE_H
 #define MEMOFFLINE_PRIVATE_H
@@ -44,6 +44,8 @@ ssize_t mo_read_text(struct mo_ctx *ctx, char *text, size_t size, const char *fm
 int mo_read_u64(struct mo_ctx *ctx, int base, uint64_t *value, const char *fmt, ...) PRINTF(4, 5);
 /* Whole file of any length, NUL-terminated; freed by the caller. */
 int mo_read_file(struct mo_ctx *ctx, char **text, size_t *len_bytes, const char *fmt, ...) PRINTF(4, 5);
+/* The number in the line of a file such as /proc/meminfo that begins with KEY. -ENODATA: there is none. */
+int mo_read_field(struct mo_ctx *ctx, const char *path, const char *key, uint64_t *value);
 ssize_t mo_read_link(struct mo_ctx *ctx, char *text, size_t size, const char *fmt, ...) PRINTF(4, 5);
 /* One write(2). -EROFS with a sysroot. */
 int mo_write_text(struct mo_ctx *ctx, const char *text, const char *fmt, ...) PRINTF(3, 4);
@@ -408,9 +410,6 @@ struct mo_worker;
 typedef int mo_worker_fn(void *data);
 /* Fork a process that calls FN. */
 int mo_worker_run(mo_worker_fn *fn, void *data, struct mo_worker **worker);
-/* Fork a process, in the root cpuset where it can, that calls BEFORE, unless it is NULL, and writes TEXT to PATH. */
-int mo_worker_start(struct mo_ctx *ctx, const char *text, const char *path, mo_worker_fn *before, void *data,
-		    struct mo_worker **worker);
 /* Readable when it ended. Belongs to the worker. */
 int mo_worker_fd(const struct mo_worker *worker);
 /* Waits for the end and frees. 0, the function's negative errno, -EINTR when it was killed. */
@@ -419,10 +418,31 @@ int mo_worker_finish(struct mo_worker *worker);
 int mo_worker_end(struct mo_worker *worker, bool *abandoned);
 /* SIGKILL for one that has nothing in its hands: hardly waits, and leaves one that hangs to itself. */
 void mo_worker_drop(struct mo_worker *worker);
+/* Where writing "0" moves the writer into the root cpuset; -1: it need not, or it can't. */
+int mo_worker_open_cpuset(struct mo_ctx *ctx);
 /* Of a worker: into the root cpuset, where it can. */
 void mo_worker_leave_cpuset(struct mo_ctx *ctx);
 /* Nodes with memory that a worker may not use, "" when none: why the root cpuset could not be entered. */
 const char *mo_worker_cpuset_problem(struct mo_ctx *ctx);
+
+/* ---- writer.c: writes to sysfs by such a process, in the root cpuset where it can ---- */
+struct mo_writer;
+struct mo_order {
+	char path[64];
+	char text[24];
+	struct mo_session *holder;	/* gives these pages back just before, so late that nobody uses them; or NULL */
+	uint64_t start_pfn, nr_pages;
+};
+struct mo_writer *mo_writer_new(struct mo_ctx *ctx);	/* NULL: no memory */
+void mo_writer_free(struct mo_writer *writer);		/* accepts NULL; waits for nothing that was ended */
+/* Forks the process if there is none. HOLDER was opened before the first order. */
+int mo_writer_start(struct mo_writer *writer, const struct mo_order *order);
+/* Readable when it is done. Belongs to the writer. */
+int mo_writer_fd(const struct mo_writer *writer);
+/* Waits for the end. 0, the negative errno of the write, -EINTR when the process was killed. */
+int mo_writer_finish(struct mo_writer *writer);
+/* As mo_worker_end(). */
+int mo_writer_end(struct mo_writer *writer, bool *abandoned);
 
 /* ---- lock.c: the run directory, one memoffline at a time ---- */
 int mo_run_dir_make(struct mo_ctx *ctx);
@@ -499,8 +519,8 @@ struct mo_attempt {
 	struct mo_pages *pages;		/* NULL: content can't be seen */
 	struct mo_evidence *evidence;	/* or NULL */
 	bool is_emptied;		/* its pages are looked at when it fails all the same */
-	mo_worker_fn *before;		/* just before the write, in its process; or NULL */
-	void *before_data;
+	struct mo_writer *writer;
+	struct mo_session *holder;	/* the block is in its quarantine until it is written to; or NULL */
 	uint32_t block;			/* number */
 	const char *word;		/* what to write */
 	uint64_t deadline_ms;		/* on mo_now_ms()'s clock; 0: none */

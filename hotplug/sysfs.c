@@ -2,6 +2,7 @@
 /* Access to sysfs and proc below the sysroot. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,6 +186,24 @@ int mo_read_file(struct mo_ctx *ctx, char **text, size_t *len_bytes, const char 
 		return fd;
 	err = read_whole(fd, text, len_bytes);
 	close(fd);
+	return err;
+}
+
+int mo_read_field(struct mo_ctx *ctx, const char *path, const char *key, uint64_t *value)
+{
+	size_t len = strlen(key);
+	char *text, *line;
+	int err = mo_read_file(ctx, &text, NULL, "%s", path);
+
+	if (err)
+		return err;
+	for (line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (!strncmp(line, key, len) && strchr(": \t", line[len]))
+			break;
+	}
+	err = line && sscanf(line + len, "%*[: \t]%" SCNu64, value) == 1 ? 0 : -ENODATA;
+	free(text);
 	return err;
 }
 

@@ -37,21 +37,12 @@ static int check_rights(struct mo_ctx *ctx)
 	return mo_error(ctx, -EACCES, "no permission to change memory blocks; run it as root");
 }
 
-static uint64_t vmstat(struct mo_ctx *ctx, const char *name)
+static uint64_t nr_migrated(struct mo_ctx *ctx)
 {
-	unsigned long long value = 0;
-	char *text, *line;
-	size_t len = strlen(name);
+	uint64_t nr = 0;
 
-	if (mo_read_file(ctx, &text, NULL, "/proc/vmstat"))
-		return 0;
-	for (line = text; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (!strncmp(line, name, len) && sscanf(line + len, " %llu", &value) == 1)
-			break;
-	}
-	free(text);
-	return value;
+	mo_read_field(ctx, "/proc/vmstat", "pgmigrate_success", &nr);
+	return nr;
 }
 
 static uint64_t nr_hugepages(struct mo_ctx *ctx)
@@ -91,21 +82,28 @@ int mo_transaction_begin(struct mo_transaction *txn, struct mo_memory *memory, c
 	txn->start_ms = mo_now_ms();
 	txn->deadline_ms = request->timeout_ms ? txn->start_ms + request->timeout_ms : 0;
 	txn->stall_ms = request->stall_ms == MO_STALL_USUAL ? STALL_MS : request->stall_ms;
+	txn->writer = mo_writer_new(ctx);
+	if (!txn->writer)
+		return mo_error(ctx, -ENOMEM, "no memory for a transaction");
 	err = take_lock(txn, action, target);
 	if (err)
-		return err;
+		goto free_writer;
 	err = mo_report_new(ctx, action, target, &txn->report);
-	if (err) {
-		mo_lock_drop(txn->lock);
-		return err;
-	}
+	if (err)
+		goto drop_lock;
 	txn->memory = mo_memory_ref(memory);
-	txn->vmstat_moved = vmstat(ctx, "pgmigrate_success");
+	txn->vmstat_moved = nr_migrated(ctx);
 	txn->nr_hugepages = nr_hugepages(ctx);
 	if (mo_pages_open(ctx, &txn->pages))
 		txn->pages = NULL;
 	txn->holder = request->progress ? mo_holder_new(ctx) : NULL;
 	return 0;
+
+drop_lock:
+	mo_lock_drop(txn->lock);
+free_writer:
+	mo_writer_free(txn->writer);
+	return err;
 }
 
 void mo_transaction_adopt(struct mo_transaction *txn)
@@ -330,8 +328,8 @@ int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word,
 		.evidence = leaves ? txn->evidence : NULL,
 		.block = item->block, .word = word,
 		.deadline_ms = order->deadline_ms, .stall_ms = order->stall_ms, .stop_fd = order->stop_fd,
-		.tick = tell, .data = txn,
-		.is_emptied = leaves && item->is_emptied, .before = order->before, .before_data = order->data,
+		.tick = tell, .data = txn, .is_emptied = leaves && item->is_emptied,
+		.writer = txn->writer, .holder = item->is_quarantined ? txn->session : NULL,
 	};
 	struct mo_block_result *result = item->result;
 
@@ -406,6 +404,8 @@ static void unlock(struct mo_transaction *txn)
 {
 	mo_holder_free(txn->holder);
 	txn->holder = NULL;
+	mo_writer_free(txn->writer);
+	txn->writer = NULL;
 	mo_engine_end(txn);
 	mo_journal_close(txn->journal);
 	txn->journal = NULL;
@@ -452,7 +452,7 @@ int mo_transaction_end(struct mo_transaction *txn, int result, uint64_t freed_by
 	note_hugepages(txn);
 	mo_engine_note(txn, result);
 	mo_report_set_moved(txn->report, txn->session ? txn->core_moved :
-			    vmstat(ctx, "pgmigrate_success") - txn->vmstat_moved);
+			    nr_migrated(ctx) - txn->vmstat_moved);
 	mo_report_finish(txn->report, result, result ? main_reason(txn, result) : MO_REASON_NONE, freed_bytes);
 	/* The blocks are as they stay: nobody else has to wait for names. */
 	unlock(txn);

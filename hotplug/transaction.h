@@ -15,6 +15,7 @@ struct mo_item {
 	uint32_t block;			/* number */
 	struct mo_block before;		/* as it was when the transaction began */
 	enum mo_verdict verdict;
+	bool is_known;			/* what it holds, and so the verdict */
 	uint64_t pages;			/* in use, as far as known */
 	enum mo_journal_mark mark;
 	bool is_quarantined;		/* by our session */
@@ -47,6 +48,7 @@ struct mo_transaction {
 	bool is_core_set_aside;		/* by us */
 	bool misses_core;		/* there is no module for this kernel */
 	bool needs_owners;		/* records of others than the core's were added */
+	struct mo_writer *writer;
 	struct mo_pages *pages;		/* NULL: content can't be seen */
 	struct mo_report *report;
 	struct mo_progress progress;
@@ -68,13 +70,14 @@ int mo_transaction_alloc(struct mo_transaction *txn, size_t nr);
 int mo_transaction_fill(struct mo_transaction *txn, size_t i, uint32_t block, enum mo_verdict verdict, uint64_t pages);
 /* Once the items are filled: NR of them have to change, the first ones as far as their turn comes. */
 void mo_transaction_want(struct mo_transaction *txn, size_t nr);
-/* Write WORD to one block and put what came of it into its result. EVIDENCE: on failure say which pages stayed. */
+/*
+ * Write WORD to one block and put what came of it into its result. What is quarantined is so until then, and after a
+ * failure.
+ */
 struct mo_write {
 	uint64_t deadline_ms;
 	uint32_t stall_ms;
 	int stop_fd;
-	mo_worker_fn *before;		/* called just before the write, in its process; or NULL */
-	void *data;
 };
 int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word, const struct mo_write *order);
 /* Tell of pages that leave before the first block's turn. */
@@ -114,21 +117,14 @@ void mo_engine_end(struct mo_transaction *txn);
 void mo_engine_tidy(struct mo_ctx *ctx);
 
 /* ---- evacuate.c ---- */
+/* All wanted blocks, with the core; without it these do nothing. What can't be done so is left to each attempt. */
+/* From now on nothing is put into them. -ENOSPC: other memory has no room, and no part will do; -EINTR, -ETIMEDOUT. */
+int mo_evacuate_quarantine(struct mo_transaction *txn, bool takes_part);
 /*
- * With the core: empty all blocks that are wanted, at once. Those with pages that stay have failed. What can't be done
- * so is left to the attempts on each block. -EBUSY: pages stay; -ETIMEDOUT: the same, for the deadline passed;
- * -EINTR: a stop was asked for; -ENOSPC: other memory has no room, and no part will do.
+ * Empty what is quarantined, at once. Those with pages that stay have failed. -EBUSY: pages stay; -ETIMEDOUT: the same,
+ * for the deadline passed; -EINTR: a stop was asked for.
  */
 int mo_evacuate_blocks(struct mo_transaction *txn, bool takes_part);
-/*
- * For a struct mo_write, in the process that writes: the block is usual memory again, so late that nobody puts
- * anything into it.
- */
-struct mo_turn {
-	struct mo_transaction *txn;
-	size_t i;
-};
-int mo_evacuate_hand_over(void *turn);
 /* The block is usual memory again, if it was not yet. */
 void mo_evacuate_release(struct mo_transaction *txn, size_t i);
 /* All that are still held are. */

@@ -68,7 +68,7 @@ static bool cpuset_is_limited(struct mo_ctx *ctx)
 	return false;
 }
 
-/* Writing "0" there moves the writer into the root cgroup; version 2, then version 1. */
+/* Version 2, then version 1. */
 static int open_root_cgroup(struct mo_ctx *ctx)
 {
 	int fd = mo_open(ctx, O_WRONLY, "/sys/fs/cgroup/cgroup.procs");
@@ -76,9 +76,14 @@ static int open_root_cgroup(struct mo_ctx *ctx)
 	return fd >= 0 ? fd : mo_open(ctx, O_WRONLY, "/sys/fs/cgroup/cpuset/tasks");
 }
 
+int mo_worker_open_cpuset(struct mo_ctx *ctx)
+{
+	return cpuset_is_limited(ctx) ? open_root_cgroup(ctx) : -1;
+}
+
 void mo_worker_leave_cpuset(struct mo_ctx *ctx)
 {
-	int fd = cpuset_is_limited(ctx) ? open_root_cgroup(ctx) : -1;
+	int fd = mo_worker_open_cpuset(ctx);
 
 	if (fd < 0)
 		return;
@@ -144,46 +149,6 @@ int mo_worker_run(mo_worker_fn *fn, void *data, struct mo_worker **out)
 		free(worker);
 	else
 		*out = worker;
-	return err;
-}
-
-/* ---- a write to sysfs ---- */
-
-struct order {
-	const char *text;
-	int state_fd;
-	int cgroup_fd;		/* -1: it need not change its cpuset */
-	mo_worker_fn *before;
-	void *data;
-};
-
-static int write_state(void *data)
-{
-	const struct order *order = data;
-
-	if (order->cgroup_fd >= 0 && write(order->cgroup_fd, "0", 1) < 0)
-		return -EACCES;	/* EPERM is a driver's veto */
-	if (order->before)
-		order->before(order->data);
-	return write(order->state_fd, order->text, strlen(order->text)) < 0 ? -errno : 0;
-}
-
-int mo_worker_start(struct mo_ctx *ctx, const char *text, const char *path, mo_worker_fn *before, void *data,
-		    struct mo_worker **out)
-{
-	struct order order = { .text = text, .before = before, .data = data };
-	int err;
-
-	if (mo_ctx_get_sysroot(ctx))
-		return -EROFS;
-	order.state_fd = mo_open(ctx, O_WRONLY, "%s", path);
-	if (order.state_fd < 0)
-		return order.state_fd;
-	order.cgroup_fd = cpuset_is_limited(ctx) ? open_root_cgroup(ctx) : -1;
-	err = mo_worker_run(write_state, &order, out);
-	if (order.cgroup_fd >= 0)
-		close(order.cgroup_fd);
-	close(order.state_fd);
 	return err;
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: --topology one-node-dimm --swap 768M --disk 256M
+# lab: --topology one-node-dimm --swap 768M --disk 256M --append movable_node
 # kernels: 6.12 6.1 debug
 # soak: takes minutes on each kernel
 # Sessions under bad conditions and with bad input: nothing is lost, and nothing stays isolated, whatever happens when.
@@ -21,10 +21,12 @@ setup_file() {
 	export swap_disk
 	swapoff -a
 	load_core
+	insmod "${module%/*}/tests/linger.ko"
 }
 
 teardown_file() {
 	unload_core
+	rmmod linger
 }
 
 setup() {
@@ -38,6 +40,8 @@ setup() {
 
 teardown() {
 	kill_children
+	linger offline -1
+	linger online -1
 	echo 1 > $cpu
 	echo 300 > $parameters/stall_ms
 	echo 10000 > $parameters/deadline_ms
@@ -497,12 +501,13 @@ await_release() {
 	until [ "$(isolated_pageblocks)" = 0 ]; do pause 0.05; done
 }
 
+# Who takes that block offline or brings it online waits for as long, with the lock of memory hotplug held.
+linger() { echo "$2" > "/sys/module/linger/parameters/$1"; }	# offline|online BLOCK, -1: no more
+
 @test "a command that is killed in its quarantine: --undo leaves all as before" {
-	start_work pinned pin --block 39
-	echo 60000 > $parameters/stall_ms
-	echo 60000 > $parameters/deadline_ms
+	linger offline 39
 	echo offline > "$memory/memory39/state" 3>&- &	# holds the lock that a quarantine needs
-	spinner=$!
+	holder=$!
 	until [ "$(state 39)" = going-offline ]; do pause 0.02; done
 	start_command 32-35
 	until [ "$(awk '{ print $3 }' /proc/"$(pgrep -P $command | head -n 1)"/stat)" = D ]; do
@@ -510,13 +515,13 @@ await_release() {
 		pause 0.02
 	done
 	kill_command
-	kill -KILL $spinner
-	wait $spinner || :
+	linger offline -1
+	wait $holder
+	echo online_movable > "$memory/memory39/state"
 	await_release
 	"$memoffline" offline --undo
 	[ ! -e "$run_dir/journal" ]
 	all_online
-	end_work "$pid"
 }
 
 @test "a command that is killed in mid-evacuation: --undo leaves all as before, --resume ends it" {
@@ -540,38 +545,22 @@ await_release() {
 	end_work "$pid"
 }
 
-# Awaits that one of the blocks has a state.
-await_any() {	# STATE
-	local block now
-
-	while :; do
-		kill -0 $command
-		for block in $blocks; do
-			read -r now < "$memory/memory$block/state"
-			[ "$now" != "$1" ] || return 0
-		done
-	done
-}
-
-nr_offline() {
-	local block now nr=0
-
-	for block in $blocks; do
-		read -r now < "$memory/memory$block/state"
-		[ "$now" != offline ] || nr=$((nr + 1))
-	done
-	echo $nr
+# With blocks 39 to 36 offline: the highest goes first.
+start_and_await_35() {
+	linger offline 35
+	start_command 32-39
+	until [ "$(state 35)" = going-offline ]; do kill -0 $command; pause 0.02; done
+	# shellcheck disable=SC2086
+	[ "$(states $blocks)" = "going-offline=1 offline=4 online=3" ]
 }
 
 @test "a command that is killed when some blocks are offline: --undo leaves all as before, --resume ends it" {
 	start_work ready --anon "$(mib 100)" --threads 1
 	for end in --undo --resume; do
-		start_command 32-39
-		await_any offline
+		start_and_await_35
 		kill_command
 		await_release
-		# shellcheck disable=SC2086
-		states $blocks
+		linger offline -1
 		"$memoffline" offline $end
 		[ ! -e "$run_dir/journal" ]
 		[ $end = --resume ] || all_online
@@ -584,14 +573,16 @@ nr_offline() {
 
 @test "a command that is killed while it rolls back: --undo leaves all as before" {
 	start_work ready --anon "$(mib 100)" --threads 1
-	start_command 32-39
-	until [ "$(nr_offline)" -ge 3 ]; do kill -0 $command; done
+	start_and_await_35
+	linger online 37
 	kill -INT $command
-	until grep -qi roll "$BATS_TEST_TMPDIR/command"; do kill -0 $command; pause 0.01; done
+	until [ "$(state 36)" = online ]; do kill -0 $command; pause 0.02; done
 	kill_command
 	await_release
+	linger offline -1
+	linger online -1
 	# shellcheck disable=SC2086
-	[[ "$(states $blocks)" == *offline* ]]
+	[ "$(states $blocks)" = "offline=3 online=5" ]
 	"$memoffline" offline --undo
 	[ ! -e "$run_dir/journal" ]
 	all_online

@@ -112,6 +112,8 @@ static void a_block_that_comes_back_elsewhere_is_said(void **state)
 	machine_read(&machine);
 	txn.ctx = machine.ctx;
 	txn.memory = machine.memory;
+	txn.writer = mo_writer_new(machine.ctx);
+	assert_non_null(txn.writer);
 	assert_int_equal(mo_report_new(machine.ctx, "offline", "7", &txn.report), 0);
 	assert_int_equal(mo_transaction_alloc(&txn, 2), 0);
 	for (uint32_t i = 0; i < 2; i++)
@@ -125,6 +127,7 @@ static void a_block_that_comes_back_elsewhere_is_said(void **state)
 	assert_string_equal(txn.items[1].result->detail, "it is in zone Normal now, and was in Movable");
 	assert_int_equal(txn.items[1].mark, MO_MARK_UNDONE);	/* online: there is nothing to undo */
 	free(txn.items);
+	mo_writer_free(txn.writer);
 	mo_report_unref(txn.report);
 	machine_close(&machine);
 }
