@@ -30,6 +30,8 @@
 #define MAX_WORKERS	64
 #define GFP_JOB		(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)	/* not worth an OOM kill */
 #define MIN_REST_MS	10	/* timers are not exact enough for less */
+#define EVICTION_TRIES	4
+#define MAX_WRITE_MS	100	/* to wait for between two of them */
 #define MAX_PAUSE_MS	20	/* between passes: a lock that is let go is noticed so late at most */
 
 /* A pageblock. */
@@ -132,7 +134,7 @@ static void note_progress(struct job *job, unsigned long nr_pages)
 	show_progress(job->evacuation->progress);
 }
 
-static void empty_chunk(struct job *job, struct chunk *chunk, struct mo_migration *migration)
+static void try_chunk(struct job *job, struct chunk *chunk, struct mo_migration *migration)
 {
 	unsigned long pfn = chunk->start_pfn, end_pfn = pfn + pageblock_nr_pages;
 	unsigned long progress = migration->nr_moved + migration->nr_evicted;
@@ -161,6 +163,22 @@ static void rest(const struct mo_migration *migration, unsigned long len_ms)
 			schedule_timeout_idle(min(until - jiffies, msecs_to_jiffies(MAX_PAUSE_MS) + 1));
 		else
 			schedule_timeout_interruptible(min(until - jiffies, msecs_to_jiffies(MAX_PAUSE_MS) + 1));
+	}
+}
+
+/*
+ * What goes to swap is written first and freed by the next try. That comes soon: who touches it meanwhile has it back,
+ * in its old place. What is written to all the time stays.
+ */
+static void empty_chunk(struct job *job, struct chunk *chunk, struct mo_migration *migration)
+{
+	unsigned int i, ms;
+
+	try_chunk(job, chunk, migration);
+	for (i = 1; migration->evict_all && chunk->nr_left && i < EVICTION_TRIES; i++) {
+		for (ms = 0; ms < MAX_WRITE_MS && mo_is_written(chunk->start_pfn); ms++)
+			rest(migration, 1);
+		try_chunk(job, chunk, migration);
 	}
 }
 

@@ -346,6 +346,7 @@ void mo_writeout_exit(void);	/* waits for what was begun */
  * on the LRU. Returns pages evicted, and adds those that stayed to NR_LEFT.
  */
 unsigned long mo_swapout(struct list_head *folios, unsigned long *nr_left);
+bool mo_is_written(unsigned long start_pfn);	/* some of the pageblock that begins there, to swap or a file */
 
 /* ---- facts.c, owner.c ---- */
 

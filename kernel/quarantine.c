@@ -17,6 +17,8 @@
 #include "compat/compat.h"
 #include "migrate.h"
 
+#define ISOLATION_TRIES	5
+
 struct held {
 	struct list_head link;
 	struct mo_quarantine *owner;
@@ -70,6 +72,19 @@ static bool is_online(unsigned long start_pfn, unsigned long end_pfn)
 	return true;
 }
 
+/* Pages that come and go meanwhile may look as if they could not move. */
+static int isolate_section(unsigned long start_pfn, unsigned long end_pfn)
+{
+	unsigned int nr_tries = ISOLATION_TRIES;
+	int err;
+
+	do {
+		err = mo_isolate_range(start_pfn, end_pfn);
+		cond_resched();
+	} while (err == -EBUSY && --nr_tries);
+	return err;
+}
+
 /* A section at a time, which lies in one zone. What was isolated before one that can't be is let go again. */
 static int isolate(unsigned long start_pfn, unsigned long end_pfn, unsigned long *bad_pfn)
 {
@@ -78,8 +93,7 @@ static int isolate(unsigned long start_pfn, unsigned long end_pfn, unsigned long
 
 	for (pfn = start_pfn; pfn < end_pfn; pfn = next_pfn) {
 		next_pfn = min(ALIGN(pfn + 1, PAGES_PER_SECTION), end_pfn);
-		err = mo_isolate_range(pfn, next_pfn);
-		cond_resched();
+		err = isolate_section(pfn, next_pfn);
 		if (!err)
 			continue;
 		*bad_pfn = pfn;

@@ -3,6 +3,7 @@
  * Evict folios for which no target memory is left: anonymous ones to swap, clean cache to nowhere. Dirty cache stays
  * until it is written.
  */
+#include <linux/blkdev.h>
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
 #include <linux/vmstat.h>
@@ -25,9 +26,22 @@ static unsigned long uncount_isolated(struct list_head *folios)
 
 unsigned long mo_swapout(struct list_head *folios, unsigned long *nr_left)
 {
-	unsigned long nr = uncount_isolated(folios);
-	unsigned long nr_evicted = min(nr, mo_reclaim(folios));
+	unsigned long nr = uncount_isolated(folios), nr_evicted;
+	struct blk_plug plug;
 
+	blk_start_plug(&plug);	/* neighbours in swap are written together */
+	nr_evicted = min(nr, mo_reclaim(folios));
+	blk_finish_plug(&plug);
 	*nr_left += nr - nr_evicted;
 	return nr_evicted;
+}
+
+bool mo_is_written(unsigned long start_pfn)
+{
+	unsigned long pfn;
+
+	for (pfn = start_pfn; pfn < start_pfn + pageblock_nr_pages; pfn++)
+		if (PageWriteback(pfn_to_page(pfn)))
+			return true;
+	return false;
 }

@@ -171,12 +171,41 @@ void mo_drain_free_pages(void)
 		MO_CALL(drain_all_pages)(NULL);
 }
 
+#if MO_IS_6_12
+static unsigned long reclaim(struct list_head *folios)
+{
+	return MO_CALL(reclaim_pages)(folios);
+}
+#else
+#define RECLAIM_FOLIOS	32
+
+/* This kernel keeps what is in use: make it look unused, and reclaim it before somebody uses it again. */
+static unsigned long reclaim(struct list_head *folios)
+{
+	unsigned long nr = 0, vm_flags;
+	LIST_HEAD(unused);
+	unsigned int i;
+
+	while (!list_empty(folios)) {
+		for (i = 0; i < RECLAIM_FOLIOS && !list_empty(folios); i++) {
+			struct folio *folio = list_first_entry(folios, struct folio, lru);
+
+			folio_clear_referenced(folio);
+			MO_CALL(folio_referenced)(folio, 0, NULL, &vm_flags);
+			list_move_tail(&folio->lru, &unused);
+		}
+		nr += MO_CALL(reclaim_pages)(&unused);
+	}
+	return nr;
+}
+#endif
+
 unsigned long mo_reclaim(struct list_head *folios)
 {
 	struct folio *folio, *next;
 
 	if (has(MEMOFFLINE_FEATURE_SWAPOUT))
-		return MO_CALL(reclaim_pages)(folios);
+		return reclaim(folios);
 	list_for_each_entry_safe(folio, next, folios, lru) {
 		list_del(&folio->lru);
 		mo_folio_putback_lru(folio);

@@ -50,6 +50,7 @@ MO_DEFINE(putback_movable_pages)
 MO_DEFINE(migrate_pages)
 MO_DEFINE(alloc_migration_target)
 MO_DEFINE(reclaim_pages)
+MO_DEFINE(folio_referenced)
 MO_DEFINE(rmap_walk)
 MO_DEFINE(page_vma_mapped_walk)
 MO_DEFINE(stable_page_flags)
@@ -91,6 +92,7 @@ static const struct symbol symbols[] = {
 	MO_SYMBOL(migrate_pages, MEMOFFLINE_FEATURE_KERNEL_OPS),
 	MO_SYMBOL(alloc_migration_target, MEMOFFLINE_FEATURE_KERNEL_OPS),
 	MO_SYMBOL(reclaim_pages, MEMOFFLINE_FEATURE_SWAPOUT),
+	MO_SYMBOL(folio_referenced, MEMOFFLINE_FEATURE_SWAPOUT),
 	MO_SYMBOL(rmap_walk, OWNERS),
 	MO_SYMBOL(page_vma_mapped_walk, MEMOFFLINE_FEATURE_OWNERS),
 	MO_SYMBOL(stable_page_flags, MEMOFFLINE_FEATURE_KPAGEFLAGS),

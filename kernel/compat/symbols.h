@@ -56,6 +56,7 @@ MO_DECLARE(putback_movable_pages);
 MO_DECLARE(migrate_pages);
 MO_DECLARE(alloc_migration_target);
 MO_DECLARE(reclaim_pages);
+MO_DECLARE(folio_referenced);
 MO_DECLARE(rmap_walk);
 MO_DECLARE(page_vma_mapped_walk);
 MO_DECLARE(stable_page_flags);

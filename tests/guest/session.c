@@ -7,7 +7,7 @@
  *	churn BLOCK COUNT ROUNDS	both, again and again
  *	evacuate [KEY=N...]		"ok reason=N moved=N evicted=N kept=N passes=N records=N us=N"; keys: deadline stall
  *					workers rate cpu records flags node
- *	read				the records that wait: "pfn=N reason=N pid=N ..." in one line, then "end"
+ *	read				the records that wait: "pfn=N reason=N pid=N ..." in a line each, then "end"
  *	watch				begins to print "progress done=N left=N" while another line is worked on
  *
  * Ends with its input.
@@ -122,13 +122,20 @@ static void evacuate(const char *line)
 		       arg.out_elapsed_ns / 1000);
 }
 
+static void show(const struct memoffline_record *record)
+{
+	printf("pfn=%#llx reason=%u pid=%d kind=%u kpageflags=%#llx refs=%d expected=%d error=%d\n", record->pfn,
+	       record->reason, record->mappers[0].pid, record->kind, record->kpageflags, record->refs,
+	       record->refs_expected, record->error);
+}
+
 static void read_records(void)
 {
 	struct memoffline_event event;
 
 	while (read(fd, &event, sizeof(event)) == sizeof(event))
 		if (event.type == MEMOFFLINE_EVENT_RECORD)
-			printf("pfn=%#llx reason=%u pid=%d\n", event.record.pfn, event.record.reason, event.record.mappers[0].pid);
+			show(&event.record);
 	puts("end");
 }
 
