@@ -64,11 +64,14 @@ static int quarantine(void *data)
 	const struct mo_transaction *txn = evacuation->txn;
 	bool may_be_short = txn->flags & MO_REQUEST_FORCE;
 	size_t i;
+	int err;
 
 	for (i = 0; i < txn->nr_wanted; i++) {
-		if (!mo_item_is_to_go(&txn->items[i]) || quarantine_block(evacuation, i) != -ENOSPC || may_be_short)
+		if (!mo_item_is_to_go(&txn->items[i]))
 			continue;
-		return evacuation->takes_part ? 0 : -ENOSPC;
+		err = quarantine_block(evacuation, i);
+		if (err == -ENOSPC && !may_be_short)
+			return evacuation->takes_part ? 0 : err;
 	}
 	return 0;
 }
@@ -155,15 +158,41 @@ static void fail(void *data, uint32_t block, enum mo_reason reason, uint64_t nr_
 	}
 }
 
-static int conclude(const struct evacuation *evacuation)
+/* What fails otherwise is told by the attempts on the blocks. */
+static int fatal(const struct mo_transaction *txn, int err)
+{
+	return err == -ENOSPC || txn->ended_by != MO_REASON_NONE ? err : 0;
+}
+
+static int adopt_quarantine(const struct evacuation *evacuation, int err)
+{
+	struct mo_transaction *txn = evacuation->txn;
+	size_t i;
+
+	if (txn->abandoned)
+		return err;
+	for (i = 0; i < txn->nr_wanted; i++) {
+		struct mo_item *item = &txn->items[i];
+
+		item->is_quarantined = !evacuation->outcome->items[i].error;
+		if (item->is_quarantined)
+			item->pages = evacuation->outcome->items[i].used_pages;
+	}
+	mo_transaction_want(txn, txn->nr_wanted);
+	txn->room = evacuation->outcome->room;
+	return fatal(txn, err);
+}
+
+static int conclude(const struct evacuation *evacuation, int err)
 {
 	const struct mo_core_evacuated *answer = &evacuation->outcome->answer;
 	struct mo_transaction *txn = evacuation->txn;
 	size_t i;
 
+	if (err)
+		return fatal(txn, err);
 	for (i = 0; i < txn->nr_wanted; i++)
 		txn->items[i].is_emptied = txn->items[i].is_quarantined;
-
 	txn->core_moved += answer->moved_pages;
 	txn->core_evicted += answer->evicted_pages;
 	txn->core_violated += answer->violated_pages;
@@ -194,61 +223,28 @@ static bool make_outcome(struct evacuation *evacuation)
 	return true;
 }
 
-static void adopt_quarantine(const struct evacuation *evacuation)
+static int take_step(struct mo_transaction *txn, bool takes_part, mo_worker_fn *step,
+		     int (*adopt)(const struct evacuation *evacuation, int err))
 {
-	struct mo_transaction *txn = evacuation->txn;
-	size_t i;
+	struct evacuation evacuation = { .txn = txn, .takes_part = takes_part, .last = { .stuck_pfn = NO_PFN } };
+	int err;
 
-	for (i = 0; i < txn->nr_wanted; i++) {
-		struct mo_item *item = &txn->items[i];
-
-		item->is_quarantined = !evacuation->outcome->items[i].error;
-		if (item->is_quarantined)
-			item->pages = evacuation->outcome->items[i].used_pages;
-	}
-	mo_transaction_want(txn, txn->nr_wanted);
-	txn->room = evacuation->outcome->room;
-}
-
-/* What fails otherwise is told by the attempts on the blocks. */
-static int fatal(const struct mo_transaction *txn, int err)
-{
-	return err == -ENOSPC || txn->ended_by != MO_REASON_NONE ? err : 0;
-}
-
-static bool has_sessions(const struct mo_transaction *txn)
-{
-	return txn->session && txn->core.has_sessions && txn->nr_wanted;
+	if (!txn->session || !txn->core.has_sessions || !txn->nr_wanted || !make_outcome(&evacuation))
+		return 0;
+	err = run(&evacuation, step);
+	err = adopt(&evacuation, err);
+	munmap(evacuation.outcome, evacuation.outcome_bytes);
+	return err;
 }
 
 int mo_evacuate_quarantine(struct mo_transaction *txn, bool takes_part)
 {
-	struct evacuation evacuation = { .txn = txn, .takes_part = takes_part, .last = { .stuck_pfn = NO_PFN } };
-	int err;
-
-	if (!has_sessions(txn) || !make_outcome(&evacuation))
-		return 0;
-	err = run(&evacuation, quarantine);
-	if (!txn->abandoned)
-		adopt_quarantine(&evacuation);
-	munmap(evacuation.outcome, evacuation.outcome_bytes);
-	return fatal(txn, err);
+	return take_step(txn, takes_part, quarantine, adopt_quarantine);
 }
 
 int mo_evacuate_blocks(struct mo_transaction *txn, bool takes_part)
 {
-	struct evacuation evacuation = { .txn = txn, .takes_part = takes_part, .last = { .stuck_pfn = NO_PFN } };
-	int err;
-
-	if (!has_sessions(txn) || !make_outcome(&evacuation))
-		return 0;
-	err = run(&evacuation, evacuate);
-	if (err)
-		err = fatal(txn, err);
-	else
-		err = conclude(&evacuation);
-	munmap(evacuation.outcome, evacuation.outcome_bytes);
-	return err;
+	return take_step(txn, takes_part, evacuate, conclude);
 }
 
 void mo_evacuate_release(struct mo_transaction *txn, size_t i)

@@ -95,6 +95,8 @@ static void judge_unknown(struct mo_transaction *txn)
 {
 	size_t i;
 
+	if (!txn->core.has_sessions)
+		return;
 	for (i = 0; i < txn->nr_wanted; i++) {
 		struct mo_item *item = &txn->items[i];
 		struct mo_step step = { .block = item->block };
