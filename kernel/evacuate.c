@@ -166,18 +166,25 @@ static void rest(const struct mo_migration *migration, unsigned long len_ms)
 	}
 }
 
+static void await_writes(const struct chunk *chunk, const struct mo_migration *migration)
+{
+	unsigned long until = jiffies + msecs_to_jiffies(MAX_WRITE_MS);
+
+	while (mo_is_written(chunk->start_pfn) && time_before(jiffies, until) && !mo_migration_is_over(migration))
+		rest(migration, 1);
+}
+
 /*
  * What goes to swap is written first and freed by the next try. That comes soon: who touches it meanwhile has it back,
  * in its old place. What is written to all the time stays.
  */
 static void empty_chunk(struct job *job, struct chunk *chunk, struct mo_migration *migration)
 {
-	unsigned int i, ms;
+	unsigned int i;
 
 	try_chunk(job, chunk, migration);
 	for (i = 1; migration->evict_all && chunk->nr_left && i < EVICTION_TRIES; i++) {
-		for (ms = 0; ms < MAX_WRITE_MS && mo_is_written(chunk->start_pfn); ms++)
-			rest(migration, 1);
+		await_writes(chunk, migration);
 		try_chunk(job, chunk, migration);
 	}
 }
