@@ -194,14 +194,9 @@ kills_in_group() { awk '$1 == "oom_kill" { print $2 }' $group/memory.events; }
 	start_in_full_group ready --anon "$(mib 80)" --shm "$(mib 32)" --threads 2
 	open_session a
 	ask a "quarantine 32 8"
-	# Two threads read it back meanwhile, to elsewhere. What one of them writes to all the time stays, till it rests.
-	ask a "evacuate flags=2 deadline=60000 stall=5000"
+	# Two threads read it back meanwhile, to elsewhere.
+	[[ "$(ask a "evacuate flags=2 deadline=60000 stall=5000")" == "ok reason=0 "*" kept=0 "* ]] || { ask a read; false; }
 	[ "$(value evicted)" -ge $((90 * 256 / scale)) ]
-	[ "$(value kept)" -le 2 ]
-	[ "$(value moved)" = 0 ]
-	kill -STOP "$pid"
-	[[ "$(ask a "evacuate flags=2 deadline=60000 stall=5000")" == "ok reason=0 "*" kept=0 "* ]]
-	kill -CONT "$pid"
 	[ "$(value moved)" = 0 ]
 	[ "$(kills_in_group)" = 0 ]
 	verify_work
