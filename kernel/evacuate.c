@@ -174,19 +174,51 @@ static void await_writes(const struct chunk *chunk, const struct mo_migration *m
 		rest(migration, 1);
 }
 
-/*
- * What goes to swap is written first and freed by the next try. That comes soon: who touches it meanwhile has it back,
- * in its old place. What is written to all the time stays.
- */
-static void empty_chunk(struct job *job, struct chunk *chunk, struct mo_migration *migration)
+/* What goes to swap is written first, and freed by the next try. */
+static void evict_chunk(struct job *job, struct chunk *chunk, struct mo_migration *migration)
 {
 	unsigned int i;
 
 	try_chunk(job, chunk, migration);
-	for (i = 1; migration->evict_all && chunk->nr_left && i < EVICTION_TRIES; i++) {
+	for (i = 1; chunk->nr_left && i < EVICTION_TRIES; i++) {
 		await_writes(chunk, migration);
 		try_chunk(job, chunk, migration);
 	}
+}
+
+/* Who is busy faulting pages in lets go of the lock soon, but often not for long. */
+static struct mm_struct *lock_out_user(const struct chunk *chunk, const struct mo_migration *migration)
+{
+	unsigned long until = jiffies + msecs_to_jiffies(MAX_WRITE_MS);
+	struct mm_struct *mm;
+
+	do {
+		mm = mo_swapout_lock_user(chunk->start_pfn);
+		if (mm)
+			return mm;
+		rest(migration, 1);
+	} while (time_before(jiffies, until) && !mo_migration_is_over(migration));
+	return NULL;
+}
+
+/*
+ * Who touches a page while it is written has it back, in its old place: who does so all the time has to wait. One
+ * process at a time; others that are in the way have their turn in the next pass.
+ */
+static void empty_chunk(struct job *job, struct chunk *chunk, struct mo_migration *migration)
+{
+	struct mm_struct *mm;
+
+	if (!migration->evict_all) {
+		try_chunk(job, chunk, migration);
+		return;
+	}
+	evict_chunk(job, chunk, migration);
+	mm = chunk->nr_left ? lock_out_user(chunk, migration) : NULL;
+	if (!mm)
+		return;
+	evict_chunk(job, chunk, migration);
+	mo_swapout_unlock_user(mm);
 }
 
 /* How far a rate of so many KiB in a second, by all workers, is ahead of its time. */

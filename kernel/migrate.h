@@ -346,6 +346,12 @@ void mo_writeout_exit(void);	/* waits for what was begun */
  * on the LRU. Returns pages evicted, and adds those that stayed to NR_LEFT.
  */
 unsigned long mo_swapout(struct list_head *folios, unsigned long *nr_left);
+/*
+ * The first process found that maps some of the pageblock that begins there waits from now on when it wants to have a
+ * page back: its mmap lock and that of the VMA are held for writing. NULL: nobody maps it, or the locks are busy.
+ */
+struct mm_struct *mo_swapout_lock_user(unsigned long start_pfn);
+void mo_swapout_unlock_user(struct mm_struct *mm);
 bool mo_is_written(unsigned long start_pfn);	/* some of the pageblock that begins there, to swap or a file */
 
 /* ---- facts.c, owner.c ---- */

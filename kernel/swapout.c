@@ -6,6 +6,8 @@
 #include <linux/blkdev.h>
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
+#include <linux/mmap_lock.h>
+#include <linux/sched/mm.h>
 #include <linux/vmstat.h>
 
 #include "compat/compat.h"
@@ -44,4 +46,53 @@ bool mo_is_written(unsigned long start_pfn)
 		if (PageWriteback(pfn_to_page(pfn)))
 			return true;
 	return false;
+}
+
+/* ---- those who have it back ---- */
+
+struct mapping_at {
+	struct mm_struct *mm;
+	unsigned long addr;
+};
+
+static bool see_mapping(struct folio *folio, struct vm_area_struct *vma, unsigned long addr, void *data)
+{
+	struct mapping_at *at = data;
+
+	if (!mo_is_mapped_at(folio, vma, &addr) || !mmget_not_zero(vma->vm_mm))
+		return true;
+	*at = (struct mapping_at){ vma->vm_mm, addr };
+	return false;
+}
+
+static void find_mapping(unsigned long start_pfn, struct mapping_at *at)
+{
+	unsigned long end_pfn = start_pfn + pageblock_nr_pages, pfn;
+
+	for (pfn = start_pfn; !at->mm && (pfn = mo_first_used(pfn, end_pfn)) < end_pfn; pfn++) {
+		struct folio *folio = page_folio(pfn_to_page(pfn));
+
+		if (!folio_try_get(folio))
+			continue;
+		if (folio_test_lru(folio))
+			mo_rmap_walk(folio, see_mapping, at);
+		folio_put(folio);
+	}
+}
+
+struct mm_struct *mo_swapout_lock_user(unsigned long start_pfn)
+{
+	struct mapping_at at = {};
+
+	find_mapping(start_pfn, &at);
+	if (!at.mm || mo_trylock_faults(at.mm, at.addr))
+		return at.mm;
+	mmput(at.mm);
+	return NULL;
+}
+
+void mo_swapout_unlock_user(struct mm_struct *mm)
+{
+	mmap_write_unlock(mm);
+	mmput(mm);
 }

@@ -109,6 +109,12 @@ unsigned long mo_reclaim(struct list_head *folios);
 typedef bool mo_rmap_fn(struct folio *folio, struct vm_area_struct *vma, unsigned long addr, void *data);
 bool mo_rmap_walk(struct folio *folio, mo_rmap_fn *fn, void *data);
 
+/*
+ * Takes the mmap lock for writing, and that of the VMA at ADDR, so that faults there wait until mmap_write_unlock().
+ * Not waited for: locks that the caller holds may be taken below it elsewhere. False: busy.
+ */
+bool mo_trylock_faults(struct mm_struct *mm, unsigned long addr);
+
 bool mo_is_charged(struct folio *folio);			/* to a memory cgroup */
 /* Debugging of this kernel keeps an account of each page, which pages that are freed together would spoil. */
 bool mo_counts_single_pages(void);

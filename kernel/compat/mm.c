@@ -362,6 +362,29 @@ bool mo_is_mapped_at(struct folio *folio, struct vm_area_struct *vma, unsigned l
 	return true;
 }
 
+#if MO_IS_6_12
+static void lock_vma_at(struct mm_struct *mm, unsigned long addr)
+{
+	struct vm_area_struct *vma = vma_lookup(mm, addr);
+
+	if (vma)
+		vma_start_write(vma);
+}
+#else
+static void lock_vma_at(struct mm_struct *mm, unsigned long addr)
+{
+	/* Faults take the lock of the mm. */
+}
+#endif
+
+bool mo_trylock_faults(struct mm_struct *mm, unsigned long addr)
+{
+	if (!down_write_trylock(&mm->mmap_lock))
+		return false;
+	lock_vma_at(mm, addr);
+	return true;
+}
+
 /* ---- large folios ---- */
 
 int mo_split_folio(struct folio *folio, struct list_head *list)

@@ -234,7 +234,7 @@ struct memoffline_release {
 /*
  * MEMOFFLINE_EVACUATE: move all out of what this file has quarantined. Returns when it ended, by success, a limit or a
  * signal: 0 also where pages stay, see out_reason. Whoever reads the file meanwhile sees the progress. What moved stays
- * moved, and the request may be repeated. A page that a process writes to all the time can be moved, but not evicted.
+ * moved, and the request may be repeated. A process that has pages back before they are evicted is made to wait.
  *
  *	EINVAL	also a node without memory, or none at all; more than 100 per cent; more than MEMOFFLINE_MAX_RECORDS
  *	ENOENT	this file has quarantined nothing
