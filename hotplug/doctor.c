@@ -322,32 +322,24 @@ static void check_acpi(struct mo_doctor *doctor)
 	      "ACPI memory hotplug is switched off: every eject fails with EPERM; taking blocks offline works");
 }
 
-static uint64_t meminfo(const char *text, const char *key)
-{
-	const char *at = strstr(text, key);
-
-	return at ? strtoull(at + strlen(key), NULL, 10) : 0;
-}
-
 static void check_meminfo(struct mo_doctor *doctor)
 {
-	char *text;
+	uint64_t poisoned_kib = 0, nr_huge = 0, swap_kib;
 
-	if (mo_read_file(doctor->ctx, &text, NULL, "/proc/meminfo"))
-		return;
-	if (meminfo(text, "\nHardwareCorrupted:"))
+	mo_read_field(doctor->ctx, "/proc/meminfo", "HardwareCorrupted", &poisoned_kib);
+	if (poisoned_kib)
 		found(doctor, MO_HEALTH_WARNING, "poison", "replace the module; do not bring its blocks online again",
 		      "%" PRIu64 " KiB of memory are poisoned: a block that holds such a page can go offline, but newer kernels refuse to bring it "
-		      "back online (EHWPOISON)", meminfo(text, "\nHardwareCorrupted:"));
-	if (meminfo(text, "\nHugePages_Total:"))
+		      "back online (EHWPOISON)", poisoned_kib);
+	mo_read_field(doctor->ctx, "/proc/meminfo", "HugePages_Total", &nr_huge);
+	if (nr_huge)
 		found(doctor, MO_HEALTH_NOTE, "hugetlb",
 		      "look at nr_hugepages afterwards and ask for the missing ones again",
 		      "there are %" PRIu64 " huge pages: free ones in a block that goes offline are dissolved, and nr_hugepages shrinks without a word",
-		      meminfo(text, "\nHugePages_Total:"));
-	if (strstr(text, "\nSwapTotal:") && !meminfo(text, "\nSwapTotal:"))
+		      nr_huge);
+	if (!mo_read_field(doctor->ctx, "/proc/meminfo", "SwapTotal", &swap_kib) && !swap_kib)
 		found(doctor, MO_HEALTH_NOTE, "swap", "add swap if other memory may be too small for what has to move",
 		      "there is no swap: anonymous memory can only move to other memory, and when that is full the kernel kills processes");
-	free(text);
 }
 
 static void check_kdump(struct mo_doctor *doctor)

@@ -17,7 +17,6 @@
 #include "private.h"
 
 static struct mo_ctx *ctx;
-
 static struct mo_writer *writer;
 
 static int make_writer(void **state)
