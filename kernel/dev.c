@@ -51,7 +51,7 @@ static int get_info(struct mo_session *session, void *arg)
 	struct memoffline_info *info = arg;
 
 	info->out_version = 1;
-	info->out_nr_workers = mo_evacuate_nr_workers();
+	info->out_nr_workers = mo_crew_size();
 	info->out_features = features();
 	info->out_deadline_ms = mo_hotplug_deadline_ms();
 	info->out_stall_ms = mo_hotplug_stall_ms();

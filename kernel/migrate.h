@@ -3,6 +3,8 @@
  * What the core offers the rest of the module, from the top of the picture to its foot:
  *
  *	evacuate.c	one range: chunks shared out to workers, passes, deadlines
+ *	crew.c		threads that help with what one caller has begun
+ *	progress.c	how far it is, and what ends it
  *	isolate.c	take pages off the LRU lists, put them back
  *	migrate.c	one list of folios: lock, unmap, copy, remap
  *	release.c	give emptied pages back in runs
@@ -84,18 +86,11 @@ int mo_evacuate(struct mo_evacuation *evacuation);
 void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error, enum memoffline_reason otherwise,
 	     struct mo_report *report);
 
-int mo_evacuate_init(void);	/* makes the workers */
-void mo_evacuate_exit(void);
-unsigned int mo_evacuate_nr_workers(void);
-
 #else
 
 static inline int mo_evacuate(struct mo_evacuation *evacuation) { return -ENOSYS; }
 static inline void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error,
 			   enum memoffline_reason otherwise, struct mo_report *report) { }
-static inline int mo_evacuate_init(void) { return 0; }
-static inline void mo_evacuate_exit(void) { }
-static inline unsigned int mo_evacuate_nr_workers(void) { return 0; }
 
 #endif /* CONFIG_MIGRATION */
 
@@ -327,8 +322,43 @@ int mo_migrate(struct mo_batch *batch, struct mo_migration *migration);
 static inline int mo_migrate(struct mo_batch *batch, struct mo_migration *migration) { return -ENOSYS; }
 #endif
 
+/* ---- crew.c ---- */
+
+/* Work that several can do at once, each with a part of its own. */
+struct mo_job {
+	/* Called by each that takes part, at the same time; returns when nothing is left to be taken. */
+	void (*work)(struct mo_job *job, struct mo_migration *migration);
+	struct mo_report *report;	/* to which is added what each has moved */
+	unsigned int nr_workers;	/* that may take part, the caller included; not 0 */
+	int nid;			/* on whose processors, if it has enough of them */
+	struct list_head link;		/* the rest is the crew's */
+	unsigned int nr_seats;		/* workers that may still join */
+	unsigned int nr_at_work;
+	struct mo_migration migration;	/* the caller's part */
+};
+
+#ifdef CONFIG_MIGRATION
+void mo_crew_run(struct mo_job *job);	/* the caller takes part; returns when all are done */
+unsigned int mo_crew_size(void);	/* the caller included */
+int mo_crew_init(void);			/* makes the threads */
+void mo_crew_exit(void);
+#else
+static inline void mo_crew_run(struct mo_job *job) { }
+static inline unsigned int mo_crew_size(void) { return 0; }
+static inline int mo_crew_init(void) { return 0; }
+static inline void mo_crew_exit(void) { }
+#endif
+
+/* ---- progress.c ---- */
+
+void mo_progress_add(struct mo_progress *progress, unsigned long nr_pages);	/* NULL: nobody looks */
+void mo_progress_left(struct mo_progress *progress, unsigned long nr_left, unsigned long stuck_pfn);	/* likewise */
+
 /* What ends it before its work is done: the deadline, a signal. */
 bool mo_migration_is_over(const struct mo_migration *migration);
+bool mo_is_interrupted(struct task_struct *caller);	/* NULL: nobody that signals reach */
+bool mo_has_passed(unsigned long deadline);		/* jiffies; 0: none */
+void mo_migration_rest(const struct mo_migration *migration, unsigned long len_ms);	/* until it is over, at most */
 
 /* ---- writeout.c ---- */
 
@@ -337,7 +367,11 @@ bool mo_migration_is_over(const struct mo_migration *migration);
  * is being begun others have to come again.
  */
 void mo_writeout(struct folio *folio);
+#ifdef CONFIG_MIGRATION
 void mo_writeout_exit(void);	/* waits for what was begun */
+#else
+static inline void mo_writeout_exit(void) { }
+#endif
 
 /* ---- swapout.c ---- */
 

@@ -19,10 +19,10 @@ static int __init stubs_init(void)
 		return -EINVAL;
 	if (mo_putback(&batch) || mo_evacuate(&evacuation) != -ENOSYS || pfn)
 		return -EINVAL;
-	if (mo_evacuate_init() || mo_evacuate_nr_workers())
+	if (mo_crew_init() || mo_crew_size())
 		return -EINVAL;
 	mo_scan(0, 1, 0, MEMOFFLINE_REASON_NONE, NULL);
-	mo_evacuate_exit();
+	mo_crew_exit();
 	return -EAGAIN;
 }
 module_init(stubs_init);
