@@ -208,6 +208,7 @@ union any {
 	struct memoffline_quarantine quarantine;
 	struct memoffline_release release;
 	struct memoffline_evacuate evacuate;
+	struct memoffline_migrate_process migrate_process;
 };
 
 static const struct request {
@@ -229,6 +230,10 @@ static const struct request {
 	{ MEMOFFLINE_EVACUATE, "EVACUATE", offsetofend(struct memoffline_evacuate, out_kept_by_reason),
 	  sizeof(struct memoffline_evacuate), MEMOFFLINE_EVACUATE_FALLBACK | MEMOFFLINE_EVACUATE_EVICT,
 	  mo_session_evacuate },
+	{ MEMOFFLINE_MIGRATE_PROCESS, "MIGRATE_PROCESS", offsetofend(struct memoffline_migrate_process, out_kept_by_reason),
+	  sizeof(struct memoffline_migrate_process),
+	  MEMOFFLINE_PROCESS_MOVE_ALL | MEMOFFLINE_PROCESS_FALLBACK | MEMOFFLINE_PROCESS_PIDFD,
+	  mo_session_migrate_process },
 #undef REQUEST
 };
 

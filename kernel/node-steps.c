@@ -2,11 +2,10 @@
 /*
  * From one set of nodes to another in single steps.
  *
- * A step must not come after one that fills the node it empties: what had just arrived would go on with it. Of sets that
- * differ in number no target is ever a source, and any order is right. Of those that are equal each is sorted, so that
- * the n-th of one goes to the n-th of the other, and a higher node to a higher target. A chain that begins upwards then
- * goes upwards to its end, and no chain comes back to where it began: steps up are taken from the highest source on,
- * steps down from the lowest.
+ * A step must not come after one that fills the node it empties: what had just arrived would go on with it. Of sets
+ * that differ in number no target is ever a source, and any order is right. Where the numbers are equal, both sets are
+ * sorted, so that a higher node goes to a higher target. A chain that begins upwards then goes upwards to its end, and
+ * no chain comes back to where it began: steps up are taken from the highest source on, steps down from the lowest.
  */
 #include "node-steps.h"
 

@@ -204,7 +204,7 @@ struct memoffline_report {
  *	ENODEV	not all of the range is online memory
  *	ENOSPC	the rest of the machine and swap have no room for what is in all ranges of this file: out_nr_used
  *		pages are more than out_nr_room
- *	EALREADY a request of this kind, RELEASE or EVACUATE is under way on this file
+ *	EALREADY a request of this kind, RELEASE, EVACUATE or MIGRATE_PROCESS is under way on this file
  */
 struct memoffline_quarantine {
 	__u32 size;
@@ -270,10 +270,13 @@ struct memoffline_evacuate {
 
 /*
  * MEMOFFLINE_MIGRATE_PROCESS: move the memory of a process from one set of nodes to another. The layout is kept: the
- * n-th node of the first set goes to the n-th of the second, which begins again where it is the smaller; a node that
- * is in both keeps its pages if both have as many. No page moves twice. Policies are left alone. Pages go to their
- * node or stay. Returns as EVACUATE does: 0 also where pages stay, see out_reason and read(). This file need not have
- * quarantined anything.
+ * n-th node of the first set goes to the n-th of the second, which begins again where it is the smaller. Where the sets
+ * differ in number, a node that is in both keeps its pages. No page moves twice. Policies are left alone. Pages go to
+ * their node or stay. Returns as EVACUATE does: 0 also where pages stay, see out_reason and read(). This file need not
+ * have quarantined anything. A process that ends, or becomes another program, meanwhile has nothing left to be moved.
+ *
+ * A VMA that can't move for its kind, or since its hook refused, has one record in each step from node to node. Without
+ * a hook it has one only where it holds memory of the node.
  *
  *	EINVAL	also a set without nodes; a node that is unknown or, in nodes_to, without memory; addresses that are
  *		not aligned to pages, in the wrong order, or beyond the address space; a process without memory of its
@@ -293,7 +296,7 @@ struct memoffline_migrate_process {
 	__u64 nodes_to;
 	__u64 start_addr;		/* of the addresses, aligned to pages */
 	__u64 end_addr;			/* behind them; 0 with start_addr 0: all */
-	__u32 deadline_ms;		/* 0: none */
+	__u32 deadline_ms;		/* 0: until what stays has resisted several passes */
 	__u32 nr_workers;		/* the caller included; 0: as many as help */
 	__u32 max_records;		/* that can be read afterwards; MEMOFFLINE_MAX_RECORDS at most */
 	__u32 out_reason;		/* enum memoffline_reason; NONE: nothing is left on nodes_from that was to go */
@@ -310,7 +313,7 @@ struct memoffline_migrate_process {
 };
 
 /*
- * read() of the file gives these, whole ones only: while an evacuation runs its progress, when there is some; then the
+ * read() of the file gives these, whole ones only: while something moves its progress, when there is some; then the
  * records of pages that stayed; then 0. poll(): POLLIN where read() would not wait. EINVAL: the buffer is smaller than
  * one.
  */
