@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: --topology four-nodes --disk 256m --swap 256m
+# lab: --topology four-nodes --disk 256m --swap 256m --append secretmem.enable=1
 # kernels: 6.12 6.1 debug
 # Processes are moved from node to node.
 load common
@@ -240,7 +240,8 @@ moves_whole() {	# KIND...
 	[ "$(unshare -pf --mount-proc "$process" $victim_pid 1 2)" = ESRCH ]
 	is_at 1:100
 	[[ "$(unshare -pf --mount-proc "$process" 1 0,1 2,3)" == "ok reason=0 "* ]]
-	unshare -pf --kill-child "$victim" layout 1 100 < /dev/zero > "$BATS_TEST_TMPDIR/inner" 2>&1 3>&- &
+	mkfifo "$BATS_TEST_TMPDIR/inner.in"
+	unshare -pf --kill-child "$victim" layout 1 100 <> "$BATS_TEST_TMPDIR/inner.in" > "$BATS_TEST_TMPDIR/inner" 2>&1 3>&- &
 	await "$BATS_TEST_TMPDIR/inner" $! ready
 	inner=$(pgrep -P $!)
 	move "$inner" 1 3
@@ -281,9 +282,8 @@ moves_whole() {	# KIND...
 
 @test "memory that nobody else may see has one record, and all the rest moves" {
 	mkfifo "$BATS_TEST_TMPDIR/hold.in"
-	"$build/tests/guest/hold" secret $((1 << 20)) < "$BATS_TEST_TMPDIR/hold.in" > "$BATS_TEST_TMPDIR/hold" 3>&- &
+	"$build/tests/guest/hold" secret $((1 << 20)) <> "$BATS_TEST_TMPDIR/hold.in" > "$BATS_TEST_TMPDIR/hold" 3>&- &
 	pid=$!
-	exec 7> "$BATS_TEST_TMPDIR/hold.in"
 	await "$BATS_TEST_TMPDIR/hold" $pid held
 	[[ "$(move $pid 0,1 2,3)" == "ok reason=6 "* ]]
 	[ "$(records)" -le 2 ]
