@@ -51,7 +51,7 @@ static int get_info(struct mo_session *session, void *arg)
 	struct memoffline_info *info = arg;
 
 	info->out_version = 1;
-	info->out_nr_workers = mo_evacuate_nr_workers();
+	info->out_nr_workers = mo_crew_size();
 	info->out_features = features();
 	info->out_deadline_ms = mo_hotplug_deadline_ms();
 	info->out_stall_ms = mo_hotplug_stall_ms();
@@ -208,6 +208,7 @@ union any {
 	struct memoffline_quarantine quarantine;
 	struct memoffline_release release;
 	struct memoffline_evacuate evacuate;
+	struct memoffline_migrate_process migrate_process;
 };
 
 static const struct request {
@@ -229,6 +230,10 @@ static const struct request {
 	{ MEMOFFLINE_EVACUATE, "EVACUATE", offsetofend(struct memoffline_evacuate, out_kept_by_reason),
 	  sizeof(struct memoffline_evacuate), MEMOFFLINE_EVACUATE_FALLBACK | MEMOFFLINE_EVACUATE_EVICT,
 	  mo_session_evacuate },
+	{ MEMOFFLINE_MIGRATE_PROCESS, "MIGRATE_PROCESS", offsetofend(struct memoffline_migrate_process, out_kept_by_reason),
+	  sizeof(struct memoffline_migrate_process),
+	  MEMOFFLINE_PROCESS_MOVE_ALL | MEMOFFLINE_PROCESS_FALLBACK | MEMOFFLINE_PROCESS_PIDFD,
+	  mo_session_migrate_process },
 #undef REQUEST
 };
 

@@ -1,33 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One range: it is cut into chunks of a pageblock, which the caller and a crew of threads take from one queue, so
- * that a dense part leaves nobody idle. Passes go over the chunks that are not clean yet, with growing patience,
- * until all are, or a limit ends it, or pages are left that can never move.
- *
- * The crew is made when the module is loaded: under the locks of memory hotplug no thread can be made, and the caller
- * takes part, so that progress never depends on a thread. Evacuations that run at the same time share the crew.
+ * One range: it is cut into chunks of a pageblock, which the caller and the crew take from one queue, so that a dense
+ * part leaves nobody idle. Passes go over the chunks that are not clean yet, with growing patience, until all are, or a
+ * limit ends it, or pages are left that can never move.
  */
+#include <linux/container_of.h>
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
-#include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
-#include <linux/sched/isolation.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
-#include <linux/spinlock.h>
 #include <linux/topology.h>
-#include <linux/wait.h>
 
 #include "compat/compat.h"
 #include "migrate.h"
 #include "trace.h"
 
-#define MAX_WORKERS	64
 #define GFP_JOB		(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)	/* not worth an OOM kill */
 #define MIN_REST_MS	10	/* timers are not exact enough for less */
 #define EVICTION_TRIES	4
@@ -42,9 +35,9 @@ struct chunk {
 	int error;		/* of the last page that stayed */
 };
 
-/* An evacuation at work. The caller's; workers see it between join() and leave(). */
+/* An evacuation at work. The caller's; workers see it during a pass. */
 struct job {
-	struct list_head link;		/* in crew.jobs during a pass; under crew.lock */
+	struct mo_job crew;		/* as the crew sees it; in the whole its report, too */
 	struct mo_evacuation *evacuation;
 	struct mo_targets targets;
 	unsigned long nr_chunks;
@@ -58,32 +51,8 @@ struct job {
 	bool may_stall;			/* every page had its turn, and none awaits I/O: without progress it may end */
 	struct task_struct *caller;	/* NULL: nobody that signals reach */
 	bool caches_on;			/* the LRU caches, which the caller has disabled, for the first pass */
-	unsigned int nr_seats;		/* workers that may still join this pass; under crew.lock */
-	unsigned int nr_at_work;	/* under crew.lock */
-	struct mo_migration migration;	/* the caller's part */
 	unsigned int *order;		/* of the chunks, those with most pages last; NULL: as they lie */
 	struct chunk chunks[];		/* by address */
-};
-
-struct worker {
-	struct task_struct *task;
-	int nid;			/* whose processors it runs on; NUMA_NO_NODE: any */
-	struct cpumask cpus;
-	struct mo_migration migration;
-};
-
-static struct {
-	spinlock_t lock;		/* guards jobs, and in each of them seats, work and counts */
-	struct list_head jobs;		/* that can be joined; the first has the workers first */
-	wait_queue_head_t start;
-	wait_queue_head_t done;
-	unsigned int nr_workers;
-	struct worker *workers[MAX_WORKERS];
-} crew = {
-	.lock = __SPIN_LOCK_UNLOCKED(crew.lock),
-	.jobs = LIST_HEAD_INIT(crew.jobs),
-	.start = __WAIT_QUEUE_HEAD_INITIALIZER(crew.start),
-	.done = __WAIT_QUEUE_HEAD_INITIALIZER(crew.done),
 };
 
 /* ---- chunks ---- */
@@ -93,32 +62,9 @@ static bool has_limit_passed(unsigned int limit_ms, unsigned long since)
 	return limit_ms && time_after(jiffies, since + msecs_to_jiffies(limit_ms));
 }
 
-/* A signal of any kind: the kernel's own loop, which comes after us, would not go on with one pending either. */
-static bool is_interrupted(struct task_struct *caller)
-{
-	return caller && signal_pending(caller);
-}
-
-static bool has_passed(unsigned long deadline)
-{
-	return deadline && time_after(jiffies, deadline);
-}
-
 static bool has_stalled(const struct job *job)
 {
 	return job->may_stall && has_limit_passed(job->evacuation->stall_ms, READ_ONCE(job->last_progress));
-}
-
-bool mo_migration_is_over(const struct mo_migration *migration)
-{
-	return is_interrupted(migration->caller) || has_passed(migration->deadline);
-}
-
-static void show_progress(struct mo_progress *progress)
-{
-	atomic_inc(&progress->seq);
-	if (wq_has_sleeper(&progress->wait))
-		wake_up_all(&progress->wait);
 }
 
 static void note_progress(struct job *job, unsigned long nr_pages)
@@ -128,10 +74,7 @@ static void note_progress(struct job *job, unsigned long nr_pages)
 	atomic_long_add(nr_pages, &job->nr_progress);
 	atomic_long_add(nr_pages, &job->nr_done);
 	WRITE_ONCE(job->last_progress, jiffies);
-	if (!job->evacuation->progress)
-		return;
-	atomic_long_add(nr_pages, &job->evacuation->progress->nr_done);
-	show_progress(job->evacuation->progress);
+	mo_progress_add(job->evacuation->progress, nr_pages);
 }
 
 static void try_chunk(struct job *job, struct chunk *chunk, struct mo_migration *migration)
@@ -154,24 +97,12 @@ static void try_chunk(struct job *job, struct chunk *chunk, struct mo_migration 
 	note_progress(job, migration->nr_moved + migration->nr_evicted - progress);
 }
 
-static void rest(const struct mo_migration *migration, unsigned long len_ms)
-{
-	unsigned long until = jiffies + msecs_to_jiffies(len_ms);
-
-	while (time_before(jiffies, until) && !mo_migration_is_over(migration)) {
-		if (current->flags & PF_KTHREAD)
-			schedule_timeout_idle(min(until - jiffies, msecs_to_jiffies(MAX_PAUSE_MS) + 1));
-		else
-			schedule_timeout_interruptible(min(until - jiffies, msecs_to_jiffies(MAX_PAUSE_MS) + 1));
-	}
-}
-
 static void await_writes(const struct chunk *chunk, const struct mo_migration *migration)
 {
 	unsigned long until = jiffies + msecs_to_jiffies(MAX_WRITE_MS);
 
 	while (mo_is_written(chunk->start_pfn) && time_before(jiffies, until) && !mo_migration_is_over(migration))
-		rest(migration, 1);
+		mo_migration_rest(migration, 1);
 }
 
 /* What goes to swap is written first, and freed by the next try. */
@@ -243,7 +174,7 @@ static void throttle(const struct job *job, const struct mo_migration *migration
 	rest_ns = max(*owed_ns, ahead_ns(job, now_ns));
 	if (rest_ns < MIN_REST_MS * NSEC_PER_MSEC)
 		return;
-	rest(migration, div_u64(rest_ns, NSEC_PER_MSEC));
+	mo_migration_rest(migration, div_u64(rest_ns, NSEC_PER_MSEC));
 	*owed_ns -= min(*owed_ns, ktime_get_ns() - now_ns);
 }
 
@@ -291,123 +222,9 @@ static void empty_chunks(struct job *job, struct mo_migration *migration)
 	mo_lru_add_drain();	/* targets that wait for their list */
 }
 
-/* ---- the crew ---- */
-
-static struct job *find_seat(void)
+static void take_part(struct mo_job *crew, struct mo_migration *migration)
 {
-	struct job *job;
-
-	list_for_each_entry(job, &crew.jobs, link)
-		if (job->nr_seats)
-			return job;
-	return NULL;
-}
-
-static struct job *join(void)
-{
-	struct job *job;
-
-	spin_lock(&crew.lock);
-	job = find_seat();
-	if (job) {
-		job->nr_seats--;
-		job->nr_at_work++;
-	}
-	spin_unlock(&crew.lock);
-	return job;
-}
-
-static void add_counts(struct mo_report *report, const struct mo_migration *migration)
-{
-	report->nr_moved += migration->nr_moved;
-	report->nr_evicted += migration->nr_evicted;
-	report->nr_split += migration->nr_split;
-	report->nr_policy_violated += migration->memo.nr_violated;
-}
-
-static void leave(struct job *job, const struct mo_migration *migration)
-{
-	spin_lock(&crew.lock);
-	add_counts(job->evacuation->report, migration);
-	job->nr_at_work--;
-	wake_up_all(&crew.done);
-	spin_unlock(&crew.lock);
-}
-
-static unsigned int nr_workers_for(const struct mo_evacuation *evacuation)
-{
-	unsigned int nr = evacuation->nr_workers;
-
-	if (!nr)
-		nr = cpumask_weight(cpumask_of_node(pfn_to_nid(evacuation->spans[0].start_pfn)));
-	if (!nr)	/* a node without processors */
-		nr = num_online_cpus();
-	return min(nr, crew.nr_workers + 1);
-}
-
-/* Where it copies from, as long as there is a processor for each. */
-static int node_for(const struct job *job)
-{
-	int nid = job->targets.source_nid;
-
-	return cpumask_weight(cpumask_of_node(nid)) < nr_workers_for(job->evacuation) ? NUMA_NO_NODE : nid;
-}
-
-/* Processors that were set apart from threads of the kernel stay so. */
-static void settle(struct worker *worker, int nid)
-{
-	const struct cpumask *ours = housekeeping_cpumask(HK_TYPE_KTHREAD);
-
-	if (worker->nid == nid)
-		return;
-	worker->nid = nid;
-	if (nid == NUMA_NO_NODE || !cpumask_and(&worker->cpus, cpumask_of_node(nid), ours))
-		cpumask_copy(&worker->cpus, ours);
-	set_cpus_allowed_ptr(current, &worker->cpus);
-}
-
-static int work(void *data)
-{
-	struct worker *worker = data;
-	struct job *job = NULL;
-
-	while (!kthread_should_stop()) {
-		wait_event_idle(crew.start, kthread_should_stop() || (job = join()));
-		if (!job)
-			continue;
-		settle(worker, node_for(job));
-		empty_chunks(job, &worker->migration);
-		leave(job, &worker->migration);
-		job = NULL;
-	}
-	return 0;
-}
-
-static void open_seats(struct job *job, unsigned int nr)
-{
-	spin_lock(&crew.lock);
-	job->nr_seats = nr;
-	list_add_tail(&job->link, &crew.jobs);
-	spin_unlock(&crew.lock);
-	if (nr)
-		wake_up_nr(&crew.start, nr);
-}
-
-/* Afterwards no worker knows of the job any more. */
-static void close_seats(struct job *job)
-{
-	spin_lock(&crew.lock);
-	list_del(&job->link);
-	add_counts(job->evacuation->report, &job->migration);
-	spin_unlock(&crew.lock);
-	wait_event(crew.done, !READ_ONCE(job->nr_at_work));
-	spin_lock(&crew.lock);	/* what they counted is seen, and nobody touches the job any more */
-	spin_unlock(&crew.lock);
-}
-
-unsigned int mo_evacuate_nr_workers(void)
-{
-	return crew.nr_workers + 1;
+	empty_chunks(container_of(crew, struct job, crew), migration);
 }
 
 /* ---- passes ---- */
@@ -416,9 +233,7 @@ static void run_pass(struct job *job)
 {
 	atomic_long_set(&job->nr_todo, job->nr_chunks);
 	atomic_long_set(&job->nr_progress, 0);
-	open_seats(job, nr_workers_for(job->evacuation) - 1);
-	empty_chunks(job, &job->migration);
-	close_seats(job);
+	mo_crew_run(&job->crew);
 	job->nr_pass++;
 }
 
@@ -498,9 +313,9 @@ static enum memoffline_reason verdict(struct job *job, struct mo_report *scratch
 {
 	struct outlook outlook;
 
-	if (is_interrupted(job->caller))
+	if (mo_is_interrupted(job->caller))
 		return MEMOFFLINE_REASON_INTERRUPTED;
-	if (has_passed(job->deadline))
+	if (mo_has_passed(job->deadline))
 		return MEMOFFLINE_REASON_DEADLINE;
 	if (job->nr_pass < 2)
 		return MEMOFFLINE_REASON_NONE;
@@ -547,17 +362,6 @@ static unsigned long first_left(const struct job *job)
 	return 0;
 }
 
-static void tell(const struct job *job, unsigned long nr_left)
-{
-	struct mo_progress *progress = job->evacuation->progress;
-
-	if (!progress)
-		return;
-	atomic_long_set(&progress->nr_left, nr_left);
-	WRITE_ONCE(progress->stuck_pfn, nr_left ? first_left(job) : 0);
-	show_progress(progress);
-}
-
 static enum memoffline_reason run_passes(struct job *job, struct mo_report *scratch)
 {
 	enum memoffline_reason reason;
@@ -566,7 +370,7 @@ static enum memoffline_reason run_passes(struct job *job, struct mo_report *scra
 	for (;;) {
 		run_pass(job);
 		nr_left = count_left(job) ?: count_left_after_all(job);
-		tell(job, nr_left);
+		mo_progress_left(job->evacuation->progress, nr_left, first_left(job));
 		trace_memoffline_pass(job->evacuation->spans[0].start_pfn, job->nr_pass, nr_left,
 				      atomic_long_read(&job->nr_progress));
 		if (!nr_left)
@@ -667,6 +471,17 @@ static void sort_chunks(struct job *job)
 	sort_r(job->order, job->nr_chunks, sizeof(*job->order), by_pages, NULL, job->chunks);
 }
 
+static unsigned int nr_workers_for(const struct mo_evacuation *evacuation)
+{
+	unsigned int nr = evacuation->nr_workers;
+
+	if (!nr)
+		nr = cpumask_weight(cpumask_of_node(pfn_to_nid(evacuation->spans[0].start_pfn)));
+	if (!nr)	/* a node without processors */
+		nr = num_online_cpus();
+	return min(nr, mo_crew_size());
+}
+
 static void start(struct job *job)
 {
 	struct mo_evacuation *evacuation = job->evacuation;
@@ -675,6 +490,10 @@ static void start(struct job *job)
 	cut(job);
 	sort_chunks(job);
 	mo_targets_init(&job->targets, page_to_nid(page), is_zone_movable_page(page), evacuation->targets);
+	job->crew.work = take_part;
+	job->crew.report = evacuation->report;
+	job->crew.nr_workers = nr_workers_for(evacuation);
+	job->crew.nid = job->targets.source_nid;
 	job->last_progress = jiffies;
 	job->start_ns = ktime_get_ns();
 	if (evacuation->deadline_ms)
@@ -720,45 +539,4 @@ int mo_evacuate(struct mo_evacuation *evacuation)
 	mo_report_free(scratch);
 	free_job(job);
 	return err;
-}
-
-/* ---- init ---- */
-
-static struct worker *new_worker(unsigned int i)
-{
-	struct worker *worker = kvzalloc(sizeof(*worker), GFP_KERNEL);
-
-	if (!worker)
-		return NULL;
-	worker->nid = NUMA_NO_NODE;
-	worker->task = kthread_run(work, worker, "memoffline/%u", i);
-	if (IS_ERR(worker->task)) {
-		kvfree(worker);
-		return NULL;
-	}
-	return worker;
-}
-
-void mo_evacuate_exit(void)
-{
-	while (crew.nr_workers) {
-		struct worker *worker = crew.workers[--crew.nr_workers];
-
-		kthread_stop(worker->task);
-		kvfree(worker);
-	}
-	mo_writeout_exit();
-}
-
-int mo_evacuate_init(void)
-{
-	unsigned int i, nr = clamp(num_possible_cpus(), 1u, (unsigned int)MAX_WORKERS);
-
-	for (i = 0; i < nr; i++) {
-		crew.workers[i] = new_worker(i);
-		if (!crew.workers[i])
-			break;
-		crew.nr_workers++;
-	}
-	return crew.nr_workers ? 0 : -ENOMEM;	/* fewer are slower, no more */
 }

@@ -81,6 +81,11 @@ static bool is_poisoned(struct folio *folio)
 	return folio_test_hwpoison(folio) || (folio_test_large(folio) && folio_test_has_hwpoisoned(folio));
 }
 
+bool mo_isolate_folio(struct folio *folio, struct mo_batch *batch)
+{
+	return !is_poisoned(folio) && take(folio, batch);
+}
+
 /* Looks at one page and returns how many are done with by that. */
 static unsigned long take_at(struct page *page, unsigned long nr_max, struct mo_batch *batch)
 {

@@ -15,12 +15,12 @@ static int __init memoffline_init(void)
 	err = mo_compat_init();
 	if (err)
 		return err;
-	err = mo_evacuate_init();
+	err = mo_crew_init();
 	if (err)
 		return err;
 	err = mo_dev_init();
 	if (err)
-		goto exit_evacuate;
+		goto exit_crew;
 	err = mo_hotplug_init();
 	if (err)
 		goto exit_dev;
@@ -28,8 +28,9 @@ static int __init memoffline_init(void)
 
 exit_dev:
 	mo_dev_exit();
-exit_evacuate:
-	mo_evacuate_exit();
+exit_crew:
+	mo_crew_exit();
+	mo_writeout_exit();
 	return err;
 }
 
@@ -37,7 +38,8 @@ static void __exit memoffline_exit(void)
 {
 	mo_hotplug_exit();
 	mo_dev_exit();
-	mo_evacuate_exit();
+	mo_crew_exit();
+	mo_writeout_exit();
 }
 
 module_init(memoffline_init);

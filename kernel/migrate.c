@@ -254,11 +254,18 @@ static struct folio *alloc_target(struct folio *src, struct mo_migration *migrat
 	return mo_target_alloc(migration->targets, &migration->memo, &migration->pool, src, true);
 }
 
+/* Its pieces would find nothing either, and it would have been split for that. */
+static bool is_split_in_vain(struct mo_migration *migration)
+{
+	return migration->targets->is_strict && !(migration->may_evict && migration->is_patient) &&
+	       mo_target_is_full(migration->targets, &migration->memo, migration->is_patient);
+}
+
 /* Without a target of its size a large folio is split, and a small one may be evicted. */
 static int go_without_target(struct folio *src, struct mo_migration *migration)
 {
 	if (folio_test_large(src))
-		return split(src, migration);
+		return is_split_in_vain(migration) ? -ENOMEM : split(src, migration);
 	if (migration->may_evict && migration->is_patient)
 		list_move_tail(&src->lru, &migration->to_evict);
 	return -ENOMEM;

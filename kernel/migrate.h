@@ -3,6 +3,9 @@
  * What the core offers the rest of the module, from the top of the picture to its foot:
  *
  *	evacuate.c	one range: chunks shared out to workers, passes, deadlines
+ *	process.c	one process, from one set of nodes to another
+ *	crew.c		threads that help with what one caller has begun
+ *	progress.c	how far it is, and what ends it
  *	isolate.c	take pages off the LRU lists, put them back
  *	migrate.c	one list of folios: lock, unmap, copy, remap
  *	release.c	give emptied pages back in runs
@@ -13,8 +16,8 @@
  *	facts.c		what a page is
  *	owner.c		whose a page is
  *
- * Locking order: crew.lock, folio lock. A task that holds a folio
- * lock only tries for further ones, and waits for none, nor for writeback.
+ * Locking order: a job's walk_lock, the mmap lock of its process, a page table's; and apart from these crew.lock, folio
+ * lock. A task that holds a folio lock only tries for further ones, and waits for none, nor for writeback.
  */
 #ifndef MEMOFFLINE_MIGRATE_H
 #define MEMOFFLINE_MIGRATE_H
@@ -31,13 +34,16 @@
 struct anon_vma;
 struct task_struct;
 struct folio;
+struct mm_struct;
 struct page;
+struct vm_area_struct;
 
 /* ---- what is asked ---- */
 
 #define MO_SWAP_FALLBACK	(1u << 0)	/* evict what finds no target */
 #define MO_SWAP_ONLY		(1u << 1)	/* evict all of it, move nothing */
 #define MO_CACHES_OFF		(1u << 2)	/* the caller has disabled the LRU caches: the first pass lifts that */
+#define MO_MOVE_ALL		(1u << 3)	/* of a process: also what others use */
 
 /* Pages in a row, aligned to pageblocks. */
 struct mo_span {
@@ -84,20 +90,64 @@ int mo_evacuate(struct mo_evacuation *evacuation);
 void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error, enum memoffline_reason otherwise,
 	     struct mo_report *report);
 
-int mo_evacuate_init(void);	/* makes the workers */
-void mo_evacuate_exit(void);
-unsigned int mo_evacuate_nr_workers(void);
-
 #else
 
 static inline int mo_evacuate(struct mo_evacuation *evacuation) { return -ENOSYS; }
 static inline void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error,
 			   enum memoffline_reason otherwise, struct mo_report *report) { }
-static inline int mo_evacuate_init(void) { return 0; }
-static inline void mo_evacuate_exit(void) { }
-static inline unsigned int mo_evacuate_nr_workers(void) { return 0; }
 
 #endif /* CONFIG_MIGRATION */
+
+/* ---- process.c ---- */
+
+/* What is to be moved of one process. */
+struct mo_process {
+	int pid;			/* in the caller's pid namespace, 0: the caller; or a descriptor of a process */
+	bool is_pidfd;
+	const nodemask_t *from;
+	const nodemask_t *to;		/* each has memory */
+	unsigned long start_addr;	/* aligned to pages */
+	unsigned long end_addr;		/* 0 with start_addr 0: all */
+	unsigned int flags;		/* MO_SWAP_FALLBACK, MO_MOVE_ALL */
+	unsigned int deadline_ms;	/* 0: until pages that stay have resisted several passes */
+	unsigned int nr_workers;	/* the caller included; 0: as many as help */
+	struct mo_progress *progress;	/* NULL: nobody looks */
+	struct mo_report *report;	/* totals, and a record with its place of what stayed */
+	unsigned long nr_shared;	/* pages left alone since others use them; written */
+	unsigned long nr_swapped;	/* pages that were in swap at the start; written */
+	struct mm_struct *mm;		/* written by mo_process_open(), as the next */
+	pid_t tgid;			/* in the initial pid namespace */
+};
+
+#ifdef CONFIG_MIGRATION
+/*
+ * Finds the process, and asks whether the caller may move it. 0, or -ESRCH, -EBADF, -EPERM, -EINVAL, -EOPNOTSUPP as the
+ * uapi header has them; after 0 comes mo_process_close().
+ */
+int mo_process_open(struct mo_process *process);
+void mo_process_close(struct mo_process *process);
+/*
+ * Move it, node by node, with growing patience. May sleep. Returns 0 when nothing that was to go is left. -EBUSY: see
+ * the report; -ENOMEM: nothing could be begun; -EINTR: a signal.
+ */
+int mo_process_migrate(struct mo_process *process);
+#else
+static inline int mo_process_open(struct mo_process *process) { return -ENOSYS; }
+static inline void mo_process_close(struct mo_process *process) { }
+static inline int mo_process_migrate(struct mo_process *process) { return -ENOSYS; }
+#endif
+
+/* ---- vma.c ---- */
+
+/*
+ * A VMA's own way to move, asked once for each step and VMA, with the mmap lock held for read and nothing else. FLAGS
+ * are MPOL_MF_MOVE or MPOL_MF_MOVE_ALL. 0: regular migration goes on; negative errno: it is prevented.
+ */
+static inline int mo_vma_migrate(struct vm_area_struct *vma, const nodemask_t *from, const nodemask_t *to,
+				 unsigned int flags)
+{
+	return 0;
+}
 
 /* ---- isolate.c ---- */
 
@@ -129,6 +179,11 @@ void mo_tally_flush(struct mo_tally *tally);
  * last page looked at. Returns 0, or -ENOSYS without CONFIG_MIGRATION.
  */
 int mo_isolate(unsigned long *pfn, unsigned long end_pfn, unsigned long max_pages, struct mo_batch *batch);
+/*
+ * Take one folio that the caller keeps in place by a reference, or by the lock of a page table that maps it. False: it
+ * can't be taken now. The batch's tally is flushed by the caller.
+ */
+bool mo_isolate_folio(struct folio *folio, struct mo_batch *batch);
 /* Whatever is left in the batch goes back to where it was. Returns how many folios. */
 unsigned long mo_putback(struct mo_batch *batch);
 /*
@@ -141,6 +196,7 @@ unsigned long mo_count_used(unsigned long pfn, unsigned long end_pfn);
 #else
 static inline int mo_isolate(unsigned long *pfn, unsigned long end_pfn, unsigned long max_pages,
 			     struct mo_batch *batch) { return -ENOSYS; }
+static inline bool mo_isolate_folio(struct folio *folio, struct mo_batch *batch) { return false; }
 static inline unsigned long mo_putback(struct mo_batch *batch) { return 0; }
 static inline unsigned long mo_first_used(unsigned long pfn, unsigned long end_pfn) { return pfn; }
 static inline unsigned long mo_count_used(unsigned long pfn, unsigned long end_pfn) { return 0; }
@@ -229,6 +285,7 @@ void mo_run_flush(struct mo_run *run);
 /* Where the folios of one node go. Made once for an evacuation, then read by all workers. */
 struct mo_targets {
 	int source_nid;
+	bool is_strict;			/* to one node, whatever the owner wants; nothing is split in vain */
 	bool is_movable;		/* the source is in ZONE_MOVABLE: so may be the targets */
 	unsigned int nr_nodes;
 	unsigned int nr_near;		/* nodes of the same or a higher memory tier; the rest is last resort */
@@ -259,11 +316,13 @@ struct mo_target_memo {
 
 #ifdef CONFIG_MIGRATION
 void mo_targets_init(struct mo_targets *targets, int source_nid, bool is_movable, const nodemask_t *allowed);
+void mo_targets_init_strict(struct mo_targets *targets, int source_nid, int target_nid);
 /* Pages that the targets have free, or could have by reclaim, above what is kept for others. An estimate. */
 unsigned long mo_targets_room(const struct mo_targets *targets);
 #else
 static inline void mo_targets_init(struct mo_targets *targets, int source_nid, bool is_movable,
 				   const nodemask_t *allowed) { }
+static inline void mo_targets_init_strict(struct mo_targets *targets, int source_nid, int target_nid) { }
 static inline unsigned long mo_targets_room(const struct mo_targets *targets) { return 0; }
 #endif
 /*
@@ -273,6 +332,8 @@ static inline unsigned long mo_targets_room(const struct mo_targets *targets) { 
  */
 struct folio *mo_target_alloc(const struct mo_targets *targets, struct mo_target_memo *memo, struct mo_pool *pool,
 			      struct folio *src, bool hard);
+/* Not one page is free for it; HARD: nor could be had by reclaim, a moment ago. */
+bool mo_target_is_full(const struct mo_targets *targets, struct mo_target_memo *memo, bool hard);
 /* For a folio whose target comes from elsewhere: the nodes that its owner wants, and which one it got. */
 const nodemask_t *mo_target_nodes(const struct mo_targets *targets, struct mo_target_memo *memo, struct folio *src);
 void mo_target_count(struct mo_target_memo *memo, struct folio *dst);
@@ -327,8 +388,43 @@ int mo_migrate(struct mo_batch *batch, struct mo_migration *migration);
 static inline int mo_migrate(struct mo_batch *batch, struct mo_migration *migration) { return -ENOSYS; }
 #endif
 
+/* ---- crew.c ---- */
+
+/* Work that several can do at once, each with a part of its own. */
+struct mo_job {
+	/* Called by each that takes part, at the same time; returns when nothing is left to be taken. */
+	void (*work)(struct mo_job *job, struct mo_migration *migration);
+	struct mo_report *report;	/* to which is added what each has moved */
+	unsigned int nr_workers;	/* that may take part, the caller included; not 0 */
+	int nid;			/* on whose processors, if it has enough of them */
+	struct list_head link;		/* the rest is the crew's */
+	unsigned int nr_seats;		/* workers that may still join */
+	unsigned int nr_at_work;
+	struct mo_migration migration;	/* the caller's part */
+};
+
+#ifdef CONFIG_MIGRATION
+void mo_crew_run(struct mo_job *job);	/* the caller takes part; returns when all are done */
+unsigned int mo_crew_size(void);	/* the caller included */
+int mo_crew_init(void);			/* makes the threads */
+void mo_crew_exit(void);
+#else
+static inline void mo_crew_run(struct mo_job *job) { }
+static inline unsigned int mo_crew_size(void) { return 0; }
+static inline int mo_crew_init(void) { return 0; }
+static inline void mo_crew_exit(void) { }
+#endif
+
+/* ---- progress.c ---- */
+
+void mo_progress_add(struct mo_progress *progress, unsigned long nr_pages);	/* NULL: nobody looks */
+void mo_progress_left(struct mo_progress *progress, unsigned long nr_left, unsigned long stuck_pfn);	/* likewise */
+
 /* What ends it before its work is done: the deadline, a signal. */
 bool mo_migration_is_over(const struct mo_migration *migration);
+bool mo_is_interrupted(struct task_struct *caller);	/* NULL: nobody that signals reach */
+bool mo_has_passed(unsigned long deadline);		/* jiffies; 0: none */
+void mo_migration_rest(const struct mo_migration *migration, unsigned long len_ms);	/* until it is over, at most */
 
 /* ---- writeout.c ---- */
 
@@ -337,7 +433,11 @@ bool mo_migration_is_over(const struct mo_migration *migration);
  * is being begun others have to come again.
  */
 void mo_writeout(struct folio *folio);
+#ifdef CONFIG_MIGRATION
 void mo_writeout_exit(void);	/* waits for what was begun */
+#else
+static inline void mo_writeout_exit(void) { }
+#endif
 
 /* ---- swapout.c ---- */
 

@@ -26,10 +26,24 @@ free_report:
 	return NULL;
 }
 
+struct mo_report *mo_report_new_placed(u32 max_records)
+{
+	struct mo_report *report = mo_report_new(0, ~0ULL, max_records);
+
+	if (!report || !max_records)
+		return report;
+	report->places = kvcalloc(max_records, sizeof(*report->places), GFP_REPORT);
+	if (report->places)
+		return report;
+	mo_report_free(report);
+	return NULL;
+}
+
 void mo_report_free(struct mo_report *report)
 {
 	if (!report)
 		return;
+	kvfree(report->places);
 	kvfree(report->records);
 	kfree(report);
 }
@@ -53,6 +67,8 @@ void mo_report_keep(struct mo_report *report, struct memoffline_record *record, 
 	if (!record)
 		return;
 	record->reason = reason;
+	if (report->places)
+		report->places[report->nr_records] = report->place;
 	report->nr_records++;
 }
 
@@ -72,7 +88,7 @@ void mo_report_trim(struct mo_report *report)
 	struct memoffline_record *records = NULL;
 	size_t len_bytes = (size_t)report->nr_records * sizeof(*records);
 
-	if (report->nr_records == report->max_records)
+	if (report->nr_records == report->max_records || report->places)
 		return;
 	if (len_bytes) {
 		records = kvcalloc(report->nr_records, sizeof(*records), GFP_REPORT);

@@ -11,6 +11,14 @@
 #include "pure.h"
 #include "include/uapi/linux/memoffline.h"
 
+/* Where a record's pages are in a process. */
+struct mo_place {
+	u64 addr;
+	u64 nr_pages;			/* from addr on */
+	u64 vma_start;
+	u64 vma_end;
+};
+
 struct mo_report {
 	u64 start_pfn;
 	u64 nr_pages;
@@ -33,10 +41,14 @@ struct mo_report {
 	u32 nr_records;
 	u32 max_records;
 	struct memoffline_record *records;
+	struct mo_place place;		/* of what is kept next, where there are places */
+	struct mo_place *places;	/* of the records; NULL: they have none */
 };
 
 /* Room for MAX_RECORDS records, which may be 0. NULL: no memory. */
 struct mo_report *mo_report_new(u64 start_pfn, u64 nr_pages, u32 max_records);
+/* Likewise, and each record has a place. The report is of no range of pages. */
+struct mo_report *mo_report_new_placed(u32 max_records);
 void mo_report_free(struct mo_report *report);	/* accepts NULL */
 
 /*
@@ -50,7 +62,7 @@ void mo_report_keep(struct mo_report *report, struct memoffline_record *record, 
 /* What holds most pages; MEMOFFLINE_REASON_NONE when none stayed. */
 enum memoffline_reason mo_report_main_reason(const struct mo_report *report);
 
-/* Gives back the room for records that were not needed. Never fails: it may keep what it has. */
+/* Gives back the room for records that were not needed. Never fails: it may keep what it has, and does so of places. */
 void mo_report_trim(struct mo_report *report);
 
 #endif

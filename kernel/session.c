@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A session is an open file of /dev/memoffline: it owns what it has quarantined, one evacuation at a time, and the
- * records of the last one. All of it goes when the file is closed, whatever ended the process. A request that is under
- * way holds the file, so that closing never meets one.
+ * A session is an open file of /dev/memoffline: it owns what it has quarantined, one evacuation, or move of a process,
+ * at a time, and the records of the last one. All of it goes when the file is closed, whatever ended the process. A
+ * request that is under way holds the file, so that closing never meets one.
  */
 #include <linux/kernel.h>
 #include <linux/math64.h>
@@ -27,8 +27,8 @@ struct mo_session {
 	struct mutex lock;		/* guards what a request leaves: is_busy to nr_read */
 	struct mo_quarantine quarantine;	/* the busy one's */
 	bool is_busy;			/* a request that changes something is under way */
-	bool is_evacuating;
-	u64 start_ns;			/* of the evacuation, since boot */
+	bool is_moving;
+	u64 start_ns;			/* of the evacuation, or what else moves, since boot */
 	int seq_told;			/* of the progress that was told last */
 	struct mo_report *report;	/* of the last one that ended; NULL: none, or no memory for it */
 	u32 nr_read;			/* records of it */
@@ -139,14 +139,17 @@ int mo_session_release(struct mo_session *session, void *data)
 
 /* ---- EVACUATE ---- */
 
-static int read_nodes(const struct memoffline_evacuate *arg, nodemask_t *nodes)
+/* Each of them in that state. */
+static int read_nodes(u64 address, u32 nr_words, enum node_states state, nodemask_t *nodes)
 {
-	u64 __user *words = u64_to_user_ptr(arg->nodes);
+	u64 __user *words = u64_to_user_ptr(address);
 	u64 word;
 	u32 i;
 
+	if (nr_words > DIV_ROUND_UP(MAX_NUMNODES, 64))
+		return -EINVAL;
 	nodes_clear(*nodes);
-	for (i = 0; i < arg->nr_node_words; i++) {
+	for (i = 0; i < nr_words; i++) {
 		unsigned int bit;
 
 		if (get_user(word, words + i))
@@ -154,7 +157,7 @@ static int read_nodes(const struct memoffline_evacuate *arg, nodemask_t *nodes)
 		for (bit = 0; bit < 64; bit++) {
 			if (!(word & BIT_ULL(bit)))
 				continue;
-			if (i * 64 + bit >= MAX_NUMNODES || !node_state(i * 64 + bit, N_MEMORY))
+			if (i * 64 + bit >= MAX_NUMNODES || !node_state(i * 64 + bit, state))
 				return -EINVAL;
 			node_set(i * 64 + bit, *nodes);
 		}
@@ -166,9 +169,7 @@ static int check(const struct memoffline_evacuate *arg)
 {
 	if (arg->flags & ~(MEMOFFLINE_EVACUATE_FALLBACK | MEMOFFLINE_EVACUATE_EVICT))
 		return -EINVAL;
-	if (arg->max_cpu_percent > 100 || arg->max_records > MEMOFFLINE_MAX_RECORDS)
-		return -EINVAL;
-	return arg->nr_node_words > DIV_ROUND_UP(MAX_NUMNODES, 64) ? -EINVAL : 0;
+	return arg->max_cpu_percent > 100 || arg->max_records > MEMOFFLINE_MAX_RECORDS ? -EINVAL : 0;
 }
 
 static unsigned int flags_of(const struct memoffline_evacuate *arg)
@@ -194,7 +195,7 @@ static void begin(struct mo_session *session)
 	struct mo_report *report;
 
 	mutex_lock(&session->lock);
-	session->is_evacuating = true;
+	session->is_moving = true;
 	session->start_ns = ktime_get_ns();
 	session->seq_told = 0;
 	session->nr_read = 0;
@@ -211,7 +212,7 @@ static void begin(struct mo_session *session)
 static void end(struct mo_session *session, struct mo_report *report)
 {
 	mutex_lock(&session->lock);
-	session->is_evacuating = false;
+	session->is_moving = false;
 	session->report = report;
 	mutex_unlock(&session->lock);
 	wake_up_all(&session->progress.wait);
@@ -333,7 +334,7 @@ int mo_session_evacuate(struct mo_session *session, void *data)
 	int err = check(arg);
 
 	if (!err && arg->nr_node_words)
-		err = read_nodes(arg, &nodes);
+		err = read_nodes(arg->nodes, arg->nr_node_words, N_MEMORY, &nodes);
 	if (!err)
 		err = claim(session);
 	if (err)
@@ -343,17 +344,111 @@ int mo_session_evacuate(struct mo_session *session, void *data)
 	return err;
 }
 
+/* ---- MIGRATE_PROCESS ---- */
+
+static unsigned int process_flags_of(const struct memoffline_migrate_process *arg)
+{
+	return (arg->flags & MEMOFFLINE_PROCESS_FALLBACK ? MO_SWAP_FALLBACK : 0) |
+	       (arg->flags & MEMOFFLINE_PROCESS_MOVE_ALL ? MO_MOVE_ALL : 0);
+}
+
+static void tell_process(struct memoffline_migrate_process *arg, const struct mo_process *process, u64 elapsed_ns)
+{
+	const struct mo_report *report = process->report;
+
+	arg->out_reason = report->reason;
+	arg->out_nr_moved = report->nr_moved;
+	arg->out_nr_evicted = report->nr_evicted;
+	arg->out_nr_kept = report->nr_kept;
+	arg->out_nr_shared = process->nr_shared;
+	arg->out_nr_swapped = process->nr_swapped;
+	arg->out_nr_split = report->nr_split;
+	arg->out_elapsed_ns = elapsed_ns;
+	arg->out_nr_passes = report->nr_passes;
+	arg->out_nr_records = report->nr_records;
+	memcpy(arg->out_kept_by_reason, report->kept_by_reason, sizeof(arg->out_kept_by_reason));
+}
+
+static int run_process(struct mo_session *session, struct memoffline_migrate_process *arg, struct mo_process *process)
+{
+	int err;
+
+	process->report = mo_report_new_placed(arg->max_records);
+	if (!process->report)
+		return -ENOMEM;
+	begin(session);
+	err = mo_process_migrate(process);
+	if (err == -ENOMEM) {
+		mo_report_free(process->report);
+		end(session, NULL);
+		return err;
+	}
+	tell_process(arg, process, ktime_get_ns() - session->start_ns);
+	end(session, process->report);
+	return 0;
+}
+
+static int migrate_process(struct mo_session *session, struct memoffline_migrate_process *arg, const nodemask_t *from,
+			   const nodemask_t *to)
+{
+	struct mo_process process = {
+		.pid = arg->pid,
+		.is_pidfd = arg->flags & MEMOFFLINE_PROCESS_PIDFD,
+		.from = from,
+		.to = to,
+		.start_addr = arg->start_addr,
+		.end_addr = arg->end_addr,
+		.flags = process_flags_of(arg),
+		.deadline_ms = arg->deadline_ms,
+		.nr_workers = arg->nr_workers,
+		.progress = &session->progress,
+	};
+	int err = mo_process_open(&process);
+
+	if (err)
+		return err;
+	err = run_process(session, arg, &process);
+	mo_process_close(&process);
+	return err;
+}
+
+int mo_session_migrate_process(struct mo_session *session, void *data)
+{
+	struct memoffline_migrate_process *arg = data;
+	nodemask_t from, to;
+	int err;
+
+	if (arg->max_records > MEMOFFLINE_MAX_RECORDS)
+		return -EINVAL;
+	err = read_nodes(arg->nodes_from, arg->nr_node_words, N_ONLINE, &from) ?:
+	      read_nodes(arg->nodes_to, arg->nr_node_words, N_MEMORY, &to) ?:
+	      claim(session);
+	if (err)
+		return err;
+	err = migrate_process(session, arg, &from, &to);
+	unclaim(session);
+	return err;
+}
+
 /* ---- read(), poll() ---- */
 
 /* Without the lock, too: whoever changes one of them wakes those who wait afterwards. */
 static bool has_progress(const struct mo_session *session)
 {
-	return READ_ONCE(session->is_evacuating) && atomic_read(&session->progress.seq) != READ_ONCE(session->seq_told);
+	return READ_ONCE(session->is_moving) && atomic_read(&session->progress.seq) != READ_ONCE(session->seq_told);
 }
 
 static bool has_news(const struct mo_session *session)
 {
-	return !READ_ONCE(session->is_evacuating) || has_progress(session);
+	return !READ_ONCE(session->is_moving) || has_progress(session);
+}
+
+static void put_place(struct memoffline_event *event, const struct mo_place *place)
+{
+	event->place.addr = place->addr;
+	event->place.nr_pages = place->nr_pages;
+	event->place.vma_start = place->vma_start;
+	event->place.vma_end = place->vma_end;
 }
 
 /* Under the lock. False: there is none. */
@@ -376,6 +471,8 @@ static bool next_event(struct mo_session *session, struct memoffline_event *even
 	if (!report || session->nr_read >= report->nr_records)
 		return false;
 	event->type = MEMOFFLINE_EVENT_RECORD;
+	if (report->places)
+		put_place(event, &report->places[session->nr_read]);
 	event->record = report->records[session->nr_read++];
 	return true;
 }
@@ -409,7 +506,7 @@ ssize_t mo_session_read(struct mo_session *session, char __user *buffer, size_t 
 		return -EINVAL;
 	for (;;) {
 		done = read_events(session, buffer, size);
-		if (done || !READ_ONCE(session->is_evacuating))
+		if (done || !READ_ONCE(session->is_moving))
 			return done;
 		if (!may_wait)
 			return -EAGAIN;

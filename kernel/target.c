@@ -45,6 +45,7 @@ void mo_targets_init(struct mo_targets *targets, int source_nid, bool is_movable
 	int nid;
 
 	targets->source_nid = source_nid;
+	targets->is_strict = false;
 	targets->is_movable = is_movable;
 	targets->nr_nodes = 0;
 	nodes_clear(targets->allowed);
@@ -58,6 +59,15 @@ void mo_targets_init(struct mo_targets *targets, int source_nid, bool is_movable
 	nodes_clear(targets->near);
 	for (i = 0; i < targets->nr_near; i++)
 		node_set(targets->nodes[i], targets->near);
+}
+
+/* With one node there is no choice, and so nobody is asked. */
+void mo_targets_init_strict(struct mo_targets *targets, int source_nid, int target_nid)
+{
+	nodemask_t allowed = nodemask_of_node(target_nid);
+
+	mo_targets_init(targets, source_nid, true, &allowed);
+	targets->is_strict = true;
 }
 
 /* ---- the owner ---- */
@@ -394,6 +404,16 @@ static bool is_exhausted(struct mo_target_memo *memo, const nodemask_t *nodes)
 	if (time_after(jiffies, memo->exhausted_until))
 		nodes_clear(memo->exhausted);
 	return nodes_subset(*nodes, memo->exhausted);
+}
+
+bool mo_target_is_full(const struct mo_targets *targets, struct mo_target_memo *memo, bool hard)
+{
+	unsigned int i;
+
+	for (i = 0; i < targets->nr_nodes; i++)
+		if (has_room(targets, targets->nodes[i]))
+			return false;
+	return !hard || is_exhausted(memo, &targets->allowed);
 }
 
 static struct folio *take(const struct mo_targets *targets, struct mo_target_memo *memo, struct mo_pool *pool,

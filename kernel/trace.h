@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Tracepoints: an attempt on a block, its passes, and each page that stayed. */
+/* Tracepoints: an attempt on a block, or on a process, its passes, and each page of a block that stayed. */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM memoffline
 
@@ -118,6 +118,72 @@ TRACE_EVENT(memoffline_end,
 		  __print_symbolic(__entry->reason, MO_REASON_NAMES(EM, EMe)),
 		  __entry->nr_moved, __entry->nr_evicted, __entry->nr_kept, __entry->nr_split,
 		  __entry->nr_policy_violated, __entry->elapsed_ns)
+);
+
+TRACE_EVENT(memoffline_process_begin,
+	TP_PROTO(int pid, u64 start_addr, u64 end_addr, unsigned int nr_steps, unsigned int deadline_ms),
+	TP_ARGS(pid, start_addr, end_addr, nr_steps, deadline_ms),
+	TP_STRUCT__entry(
+		__field(u64, start_addr)
+		__field(u64, end_addr)
+		__field(int, pid)
+		__field(unsigned int, nr_steps)
+		__field(unsigned int, deadline_ms)
+	),
+	TP_fast_assign(
+		__entry->start_addr = start_addr;
+		__entry->end_addr = end_addr;
+		__entry->pid = pid;
+		__entry->nr_steps = nr_steps;
+		__entry->deadline_ms = deadline_ms;
+	),
+	TP_printk("pid=%d addr=0x%llx-0x%llx steps=%u deadline_ms=%u",
+		  __entry->pid, __entry->start_addr, __entry->end_addr, __entry->nr_steps, __entry->deadline_ms)
+);
+
+TRACE_EVENT(memoffline_process_pass,
+	TP_PROTO(int from, int to, unsigned int nr_pass, u64 nr_left, u64 nr_progress),
+	TP_ARGS(from, to, nr_pass, nr_left, nr_progress),
+	TP_STRUCT__entry(
+		__field(u64, nr_left)
+		__field(u64, nr_progress)
+		__field(int, from)
+		__field(int, to)
+		__field(unsigned int, nr_pass)
+	),
+	TP_fast_assign(
+		__entry->nr_left = nr_left;
+		__entry->nr_progress = nr_progress;
+		__entry->from = from;
+		__entry->to = to;
+		__entry->nr_pass = nr_pass;
+	),
+	TP_printk("from=%d to=%d pass=%u left=%llu moved=%llu",
+		  __entry->from, __entry->to, __entry->nr_pass, __entry->nr_left, __entry->nr_progress)
+);
+
+TRACE_EVENT(memoffline_process_end,
+	TP_PROTO(int pid, const struct mo_report *report),
+	TP_ARGS(pid, report),
+	TP_STRUCT__entry(
+		__field(u64, nr_moved)
+		__field(u64, nr_evicted)
+		__field(u64, nr_kept)
+		__field(u64, nr_split)
+		__field(int, pid)
+		__field(u32, reason)
+	),
+	TP_fast_assign(
+		__entry->nr_moved = report->nr_moved;
+		__entry->nr_evicted = report->nr_evicted;
+		__entry->nr_kept = report->nr_kept;
+		__entry->nr_split = report->nr_split;
+		__entry->pid = pid;
+		__entry->reason = report->reason;
+	),
+	TP_printk("pid=%d reason=%s moved=%llu evicted=%llu kept=%llu split=%llu",
+		  __entry->pid, __print_symbolic(__entry->reason, MO_REASON_NAMES(EM, EMe)),
+		  __entry->nr_moved, __entry->nr_evicted, __entry->nr_kept, __entry->nr_split)
 );
 
 #endif

@@ -12,9 +12,11 @@
 
 #include <linux/migrate_mode.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
 #include <linux/types.h>
 
 struct anon_vma;
+struct task_struct;
 
 int mo_compat_init(void);	/* -ENOENT: what even the core needs is missing, and it was said which */
 u64 mo_compat_features(void);	/* MEMOFFLINE_FEATURE_ bits that this kernel allows */
@@ -114,6 +116,44 @@ bool mo_rmap_walk(struct folio *folio, mo_rmap_fn *fn, void *data);
  * Not waited for: locks that the caller holds may be taken below it elsewhere. False: busy.
  */
 bool mo_trylock_faults(struct mm_struct *mm, unsigned long addr);
+
+/* What an entry of a page table stands for. */
+enum mo_entry_kind {
+	MO_ENTRY_PAGE,		/* a folio, which stays while it is told of */
+	MO_ENTRY_SPECIAL,	/* a frame that is none of its pages: PFN-mapped, reserved, the zero page, a device's */
+	MO_ENTRY_MOVING,	/* a page that somebody is migrating */
+	MO_ENTRY_SWAP,
+};
+
+struct mo_entry {
+	enum mo_entry_kind kind;
+	struct vm_area_struct *vma;
+	unsigned long addr;
+	unsigned long nr_pages;		/* from addr on */
+	unsigned long pfn;		/* of the page at addr; not of swap */
+	struct folio *folio;		/* of MO_ENTRY_PAGE */
+	bool shares_table;		/* the table is another process's, too */
+};
+
+struct mo_walk_ops {
+	bool (*vma)(struct vm_area_struct *vma, void *data);		/* false: not this one */
+	/* Under the lock of the page table. Positive: end here, for whatever it is. */
+	int (*entry)(const struct mo_entry *entry, void *data);
+};
+
+/*
+ * Calls ops for what is mapped in [start, end) of a process whose mmap lock the caller holds. 0: to the end; or what
+ * ops->entry() ended it with. Without MEMOFFLINE_FEATURE_PROCESS it must not be called.
+ */
+int mo_walk(struct mm_struct *mm, unsigned long start, unsigned long end, const struct mo_walk_ops *ops, void *data);
+/* Other processes use it, too. A guess for large folios that are mapped in part, as migrate_pages(2) makes it. */
+bool mo_is_shared(const struct mo_entry *entry);
+
+/* A task by its descriptor, with a reference, or ERR_PTR. The caller asks none of these without FEATURE_PROCESS. */
+struct task_struct *mo_task_of_pidfd(int fd);
+bool mo_may_trace(struct task_struct *task);				/* the caller, with his real ids */
+bool mo_cpuset_allows(struct task_struct *task, const nodemask_t *nodes);	/* all of them */
+int mo_security_move(struct task_struct *task);				/* 0, or the errno of a security module */
 
 bool mo_is_charged(struct folio *folio);			/* to a memory cgroup */
 /* Debugging of this kernel keeps an account of each page, which pages that are freed together would spoil. */

@@ -286,6 +286,40 @@ int mo_migrate_pages(struct list_head *list, mo_alloc_fn *alloc, unsigned long p
 	return call_migrate_pages(list, alloc, private, mode, nr_moved);
 }
 
+/* ---- processes ---- */
+
+struct task_struct *mo_task_of_pidfd(int fd)
+{
+	unsigned int flags;
+
+	return MO_CALL(pidfd_get_task)(fd, &flags);
+}
+
+bool mo_may_trace(struct task_struct *task)
+{
+	return MO_CALL(ptrace_may_access)(task, PTRACE_MODE_READ_REALCREDS);
+}
+
+bool mo_cpuset_allows(struct task_struct *task, const nodemask_t *nodes)
+{
+#ifdef CONFIG_CPUSETS
+	nodemask_t allowed = MO_CALL(cpuset_mems_allowed)(task);
+#else
+	nodemask_t allowed = cpuset_mems_allowed(task);
+#endif
+
+	return nodes_subset(*nodes, allowed);
+}
+
+int mo_security_move(struct task_struct *task)
+{
+#ifdef CONFIG_SECURITY
+	return MO_CALL(security_task_movememory)(task);
+#else
+	return security_task_movememory(task);
+#endif
+}
+
 /* ---- mappings ---- */
 
 const unsigned int mo_batch_pages = MO_IS_6_12 ? 512 : 8;

@@ -69,6 +69,19 @@ MO_DEFINE(dissolve_free_huge_pages)
 #endif
 #endif
 MO_DEFINE(get_pfnblock_flags_mask)
+MO_DEFINE(walk_page_range)
+MO_DEFINE(vm_normal_page)
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+MO_DEFINE(vm_normal_page_pmd)
+#endif
+MO_DEFINE(pidfd_get_task)
+MO_DEFINE(ptrace_may_access)
+#ifdef CONFIG_CPUSETS
+MO_DEFINE(cpuset_mems_allowed)
+#endif
+#ifdef CONFIG_SECURITY
+MO_DEFINE(security_task_movememory)
+#endif
 #if MO_IS_6_12
 MO_DEFINE(isolate_hugetlb)
 MO_DEFINE(split_huge_page_to_list_to_order)
@@ -111,6 +124,19 @@ static const struct symbol symbols[] = {
 #endif
 #endif
 	MO_SYMBOL(get_pfnblock_flags_mask, MEMOFFLINE_FEATURE_CMA | MEMOFFLINE_FEATURE_QUARANTINE),
+	MO_SYMBOL(walk_page_range, MEMOFFLINE_FEATURE_PROCESS),
+	MO_SYMBOL(vm_normal_page, MEMOFFLINE_FEATURE_PROCESS),
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+	MO_SYMBOL(vm_normal_page_pmd, MEMOFFLINE_FEATURE_PROCESS),
+#endif
+	MO_SYMBOL(pidfd_get_task, MEMOFFLINE_FEATURE_PROCESS),
+	MO_SYMBOL(ptrace_may_access, MEMOFFLINE_FEATURE_PROCESS),
+#ifdef CONFIG_CPUSETS
+	MO_SYMBOL(cpuset_mems_allowed, MEMOFFLINE_FEATURE_PROCESS),
+#endif
+#ifdef CONFIG_SECURITY
+	MO_SYMBOL(security_task_movememory, MEMOFFLINE_FEATURE_PROCESS),
+#endif
 #if MO_IS_6_12
 	MO_SYMBOL(isolate_hugetlb, MEMOFFLINE_FEATURE_KERNEL_OPS),
 	MO_SYMBOL(split_huge_page_to_list_to_order, MEMOFFLINE_FEATURE_SPLIT),

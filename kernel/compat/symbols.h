@@ -6,12 +6,17 @@
 #ifndef MEMOFFLINE_COMPAT_SYMBOLS_H
 #define MEMOFFLINE_COMPAT_SYMBOLS_H
 
+#include <linux/cpuset.h>
 #include <linux/hugetlb.h>
 #include <linux/memory_hotplug.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
 #include <linux/page-isolation.h>
+#include <linux/pagewalk.h>
+#include <linux/pid.h>
+#include <linux/ptrace.h>
 #include <linux/rmap.h>
+#include <linux/security.h>
 #include <linux/static_call.h>
 #include <linux/swap.h>
 #include <linux/version.h>
@@ -75,6 +80,19 @@ MO_DECLARE(dissolve_free_huge_pages);
 #endif
 #endif
 MO_DECLARE(get_pfnblock_flags_mask);
+MO_DECLARE(walk_page_range);
+MO_DECLARE(vm_normal_page);
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+MO_DECLARE(vm_normal_page_pmd);
+#endif
+MO_DECLARE(pidfd_get_task);
+MO_DECLARE(ptrace_may_access);
+#ifdef CONFIG_CPUSETS
+MO_DECLARE(cpuset_mems_allowed);
+#endif
+#ifdef CONFIG_SECURITY
+MO_DECLARE(security_task_movememory);
+#endif
 #if MO_IS_6_12
 MO_DECLARE(isolate_hugetlb);
 MO_DECLARE(split_huge_page_to_list_to_order);

@@ -38,6 +38,7 @@ union any {
 	struct memoffline_quarantine quarantine;
 	struct memoffline_release release;
 	struct memoffline_evacuate evacuate;
+	struct memoffline_migrate_process process;
 	char bytes[3 * 4096];
 };
 
@@ -56,6 +57,8 @@ static const struct request {
 	{ "RELEASE", MEMOFFLINE_RELEASE, sizeof(struct memoffline_release), ENOENT, 0, false },
 	{ "EVACUATE", MEMOFFLINE_EVACUATE, sizeof(struct memoffline_evacuate), ENOENT,
 	  MEMOFFLINE_EVACUATE_FALLBACK | MEMOFFLINE_EVACUATE_EVICT, false },
+	{ "MIGRATE_PROCESS", MEMOFFLINE_MIGRATE_PROCESS, sizeof(struct memoffline_migrate_process), ESRCH,
+	  MEMOFFLINE_PROCESS_MOVE_ALL | MEMOFFLINE_PROCESS_FALLBACK | MEMOFFLINE_PROCESS_PIDFD, false },
 };
 #define NR_WITH_RECORDS 3	/* the first of them */
 #define NR_REQUESTS (sizeof(requests) / sizeof(requests[0]))
@@ -64,6 +67,7 @@ static int device;
 static int nr_wrong;
 static char *unmapped;		/* a page that is not there, behind one that is */
 static struct memoffline_record records[4096];
+static const uint64_t node_0 = 1;
 
 static const char *name_of(int error)
 {
@@ -110,6 +114,12 @@ static void fill(const struct request *request, union any *arg)
 	} else if (request->number == MEMOFFLINE_EVACUATE) {
 		memset(arg, 0, offsetof(struct memoffline_evacuate, out_reason));
 		arg->size = request->size;
+	} else if (request->number == MEMOFFLINE_MIGRATE_PROCESS) {
+		memset(arg, 0, offsetof(struct memoffline_migrate_process, out_reason));
+		arg->size = request->size;
+		arg->process.pid = -1;
+		arg->process.nr_node_words = 1;
+		arg->process.nodes_from = arg->process.nodes_to = (uintptr_t)&node_0;
 	} else if (request->number != MEMOFFLINE_INFO) {
 		arg->quarantine.start_pfn = NO_MEMORY_PFN;	/* as in RELEASE */
 		arg->quarantine.nr_pages = SECTION_PAGES;

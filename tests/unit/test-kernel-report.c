@@ -158,6 +158,51 @@ static void without_memory_there_is_no_report(void **state)
 	}
 }
 
+static void records_of_a_process_have_their_places(void **state)
+{
+	struct mo_report *report = mo_report_new_placed(2);
+
+	(void)state;
+	for (u64 i = 1; i <= 3; i++) {
+		report->place = (struct mo_place){ i << 20, i, i << 30, i << 31 };
+		keep(report, i, MEMOFFLINE_REASON_SLAB, 1);
+	}
+	assert_int_equal(report->nr_records, 2);
+	for (u64 i = 0; i < 2; i++) {
+		assert_int_equal(report->places[i].addr, (i + 1) << 20);
+		assert_int_equal(report->places[i].nr_pages, i + 1);
+		assert_int_equal(report->places[i].vma_end, (i + 1) << 31);
+	}
+	mo_report_free(report);
+	report = mo_report_new_placed(0);
+	assert_null(report->places);
+	mo_report_free(report);
+}
+
+static void without_memory_there_is_no_report_with_places(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		pure_fails_after = i;
+		assert_null(mo_report_new_placed(100));
+		assert_int_equal(pure_fails_after, -1);
+	}
+}
+
+static void trimming_keeps_places(void **state)
+{
+	struct mo_report *report = mo_report_new_placed(100);
+
+	(void)state;
+	report->place.addr = 1 << 20;
+	keep(report, 5, MEMOFFLINE_REASON_SLAB, 1);
+	mo_report_trim(report);
+	keep(report, 6, MEMOFFLINE_REASON_SLAB, 1);
+	assert_int_equal(report->nr_records, 2);
+	assert_int_equal(report->places[1].addr, 1 << 20);
+	mo_report_free(report);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +216,9 @@ int main(void)
 		cmocka_unit_test(trimming_an_empty_report_leaves_no_records),
 		cmocka_unit_test(without_memory_trimming_keeps_what_it_has),
 		cmocka_unit_test(without_memory_there_is_no_report),
+		cmocka_unit_test(records_of_a_process_have_their_places),
+		cmocka_unit_test(without_memory_there_is_no_report_with_places),
+		cmocka_unit_test(trimming_keeps_places),
 	};
 
 	return cmocka_run_group_tests_name("kernel report", tests, NULL, NULL);

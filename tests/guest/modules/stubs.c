@@ -13,16 +13,19 @@ static int __init stubs_init(void)
 {
 	struct mo_batch batch = { .lru = LIST_HEAD_INIT(batch.lru), .kernel_ops = LIST_HEAD_INIT(batch.kernel_ops) };
 	struct mo_evacuation evacuation = {};
+	struct mo_process process = {};
 	unsigned long pfn = 0;
 
 	if (mo_isolate(&pfn, 1, 1, &batch) != -ENOSYS || mo_migrate(&batch, NULL) != -ENOSYS)
 		return -EINVAL;
 	if (mo_putback(&batch) || mo_evacuate(&evacuation) != -ENOSYS || pfn)
 		return -EINVAL;
-	if (mo_evacuate_init() || mo_evacuate_nr_workers())
+	if (mo_process_open(&process) != -ENOSYS || mo_process_migrate(&process) != -ENOSYS)
+		return -EINVAL;
+	if (mo_crew_init() || mo_crew_size())
 		return -EINVAL;
 	mo_scan(0, 1, 0, MEMOFFLINE_REASON_NONE, NULL);
-	mo_evacuate_exit();
+	mo_crew_exit();
 	return -EAGAIN;
 }
 module_init(stubs_init);

@@ -129,7 +129,8 @@ struct memoffline_record {
 #define MEMOFFLINE_FEATURE_PARTIAL	(1ULL << 11)	/* huge pages mapped in part stay queued to be split */
 #define MEMOFFLINE_FEATURE_LRU_CACHES	(1ULL << 12)	/* per-cpu lists are used while most pages move */
 #define MEMOFFLINE_FEATURE_QUARANTINE	(1ULL << 13)	/* sessions: ranges can be quarantined and evacuated */
-#define MEMOFFLINE_FEATURE_NR		14
+#define MEMOFFLINE_FEATURE_PROCESS	(1ULL << 14)	/* MEMOFFLINE_MIGRATE_PROCESS */
+#define MEMOFFLINE_FEATURE_NR		15
 
 /* MEMOFFLINE_INFO: what this module is and can do. */
 struct memoffline_info {
@@ -203,7 +204,7 @@ struct memoffline_report {
  *	ENODEV	not all of the range is online memory
  *	ENOSPC	the rest of the machine and swap have no room for what is in all ranges of this file: out_nr_used
  *		pages are more than out_nr_room
- *	EALREADY a request of this kind, RELEASE or EVACUATE is under way on this file
+ *	EALREADY a request of this kind, RELEASE, EVACUATE or MIGRATE_PROCESS is under way on this file
  */
 struct memoffline_quarantine {
 	__u32 size;
@@ -263,14 +264,68 @@ struct memoffline_evacuate {
 	__u64 out_kept_by_reason[MEMOFFLINE_REASON_NR];	/* pages */
 };
 
+#define MEMOFFLINE_PROCESS_MOVE_ALL	(1U << 0)	/* also pages that other processes use; needs CAP_SYS_NICE */
+#define MEMOFFLINE_PROCESS_FALLBACK	(1U << 1)	/* evict to swap what finds no target */
+#define MEMOFFLINE_PROCESS_PIDFD	(1U << 2)	/* pid is a file descriptor, as pidfd_open(2) gives it */
+
 /*
- * read() of the file gives these, whole ones only: while an evacuation runs its progress, when there is some; then the
+ * MEMOFFLINE_MIGRATE_PROCESS: move the memory of a process from one set of nodes to another. The layout is kept: the
+ * n-th node of the first set goes to the n-th of the second, which begins again where it is the smaller. Where the sets
+ * differ in number, a node that is in both keeps its pages. No page moves twice. Policies are left alone. Pages go to
+ * their node or stay. Returns as EVACUATE does: 0 also where pages stay, see out_reason and read(). This file need not
+ * have quarantined anything. A process that ends, or becomes another program, meanwhile has nothing left to be moved.
+ *
+ * A VMA that can't move for its kind, or since its hook refused, has one record in each step from node to node. Without
+ * a hook it has one only where it holds memory of the node.
+ *
+ *	EINVAL	also a set without nodes; a node that is unknown or, in nodes_to, without memory; addresses that are
+ *		not aligned to pages, in the wrong order, or beyond the address space; a process without memory of its
+ *		own: a thread of the kernel, or one that is exiting
+ *	ESRCH	no such process
+ *	EBADF	pid is no file descriptor of a process
+ *	EPERM	no permission to trace the process; nodes_to are not all in its cpuset, without CAP_SYS_NICE;
+ *		MOVE_ALL without CAP_SYS_NICE; a security module refused
+ *	EALREADY as above
+ */
+struct memoffline_migrate_process {
+	__u32 size;
+	__u32 flags;			/* MEMOFFLINE_PROCESS_ */
+	__s32 pid;			/* in the caller's pid namespace; 0: the caller */
+	__u32 nr_node_words;		/* of each bitmap */
+	__u64 nodes_from;		/* address of a bitmap, __u64[nr_node_words] */
+	__u64 nodes_to;
+	__u64 start_addr;		/* of the addresses, aligned to pages */
+	__u64 end_addr;			/* behind them; 0 with start_addr 0: all */
+	__u32 deadline_ms;		/* 0: until what stays has resisted several passes */
+	__u32 nr_workers;		/* the caller included; 0: as many as help */
+	__u32 max_records;		/* that can be read afterwards; MEMOFFLINE_MAX_RECORDS at most */
+	__u32 out_reason;		/* enum memoffline_reason; NONE: nothing is left on nodes_from that was to go */
+	__u64 out_nr_moved;		/* pages */
+	__u64 out_nr_evicted;
+	__u64 out_nr_kept;		/* pages that stayed, and were to go */
+	__u64 out_nr_shared;		/* pages left alone since others use them too, without MOVE_ALL */
+	__u64 out_nr_swapped;		/* pages in swap, which are left there */
+	__u64 out_nr_split;		/* huge folios */
+	__u64 out_elapsed_ns;
+	__u32 out_nr_passes;
+	__u32 out_nr_records;		/* that wait to be read */
+	__u64 out_kept_by_reason[MEMOFFLINE_REASON_NR];	/* pages */
+};
+
+/*
+ * read() of the file gives these, whole ones only: while something moves its progress, when there is some; then the
  * records of pages that stayed; then 0. poll(): POLLIN where read() would not wait. EINVAL: the buffer is smaller than
  * one.
  */
 struct memoffline_event {
 	__u32 size;			/* of this struct */
 	__u32 type;			/* MEMOFFLINE_EVENT_ */
+	struct {			/* of MIGRATE_PROCESS, with a record; 0 otherwise */
+		__u64 addr;		/* in the process */
+		__u64 nr_pages;		/* from addr on; a VMA that can't move is one record, with record.pfn ~0 */
+		__u64 vma_start;
+		__u64 vma_end;
+	} place;
 	union {
 		struct {
 			__u64 nr_done;	/* pages that were moved or evicted */
@@ -292,5 +347,6 @@ struct memoffline_event {
 #define MEMOFFLINE_QUARANTINE	_IO(MEMOFFLINE_IOC_TYPE, 0x03)
 #define MEMOFFLINE_EVACUATE	_IO(MEMOFFLINE_IOC_TYPE, 0x04)
 #define MEMOFFLINE_RELEASE	_IO(MEMOFFLINE_IOC_TYPE, 0x05)
+#define MEMOFFLINE_MIGRATE_PROCESS _IO(MEMOFFLINE_IOC_TYPE, 0x06)
 
 #endif
