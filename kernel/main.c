@@ -15,9 +15,12 @@ static int __init memoffline_init(void)
 	err = mo_compat_init();
 	if (err)
 		return err;
-	err = mo_evacuate_init();
+	err = mo_asking_init();
 	if (err)
 		return err;
+	err = mo_evacuate_init();
+	if (err)
+		goto exit_asking;
 	err = mo_dev_init();
 	if (err)
 		goto exit_evacuate;
@@ -30,6 +33,8 @@ exit_dev:
 	mo_dev_exit();
 exit_evacuate:
 	mo_evacuate_exit();
+exit_asking:
+	mo_asking_exit();
 	return err;
 }
 
@@ -38,6 +43,7 @@ static void __exit memoffline_exit(void)
 	mo_hotplug_exit();
 	mo_dev_exit();
 	mo_evacuate_exit();
+	mo_asking_exit();
 }
 
 module_init(memoffline_init);

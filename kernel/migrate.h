@@ -12,9 +12,12 @@
  *	pool.c		small targets, taken a block at a time
  *	facts.c		what a page is
  *	owner.c		whose a page is
+ *	ask.c		hooks of VMAs that map what goes
+ *	vma.c		migrate hooks that VMAs may have
  *
- * Locking order: crew.lock, folio lock. A task that holds a folio
- * lock only tries for further ones, and waits for none, nor for writeback.
+ * Locking order: mem_hotplug_lock, where the kernel took it; an mmap lock, which is only tried; crew.lock; folio lock.
+ * The kernel has the first two in this order as well: its offline waits for ksm_thread_mutex, under which mmap locks
+ * are taken. A task that holds a folio lock only tries for further ones, and waits for none, nor for writeback.
  */
 #ifndef MEMOFFLINE_MIGRATE_H
 #define MEMOFFLINE_MIGRATE_H
@@ -32,6 +35,9 @@ struct anon_vma;
 struct task_struct;
 struct folio;
 struct page;
+struct vm_area_struct;
+struct mo_asking;
+struct mo_targets;
 
 /* ---- what is asked ---- */
 
@@ -301,6 +307,7 @@ struct mo_migration {
 	struct task_struct *caller;	/* a signal to it ends all; NULL: nobody that signals reach */
 	unsigned long deadline;		/* jiffies; 0: none */
 	const struct mo_evacuation *evacuation;
+	struct mo_asking *asking;	/* NULL: no VMA has a hook */
 	unsigned long nr_moved;		/* pages */
 	unsigned long nr_evicted;	/* pages */
 	unsigned long nr_split;		/* folios */
@@ -338,6 +345,56 @@ bool mo_migration_is_over(const struct mo_migration *migration);
  */
 void mo_writeout(struct folio *folio);
 void mo_writeout_exit(void);	/* waits for what was begun */
+
+/* ---- ask.c ---- */
+
+struct mo_refusal {
+	int error;			/* the hook's */
+	unsigned long addr;		/* of the page, in the process */
+	s32 pid;			/* in the initial pid namespace */
+	const char *comm;		/* as long as the asking lasts */
+};
+
+#ifdef CONFIG_MIGRATION
+int mo_asking_init(void);
+void mo_asking_exit(void);	/* waits for hooks that still run */
+
+/* For one evacuation. NULL: no memory. */
+struct mo_asking *mo_asking_new(const struct mo_evacuation *evacuation, const struct mo_targets *targets);
+void mo_asking_end(struct mo_asking *asking);	/* accepts NULL */
+/*
+ * Ask the hooks of all VMAs that map a part of the spans, until the deadline (jiffies; 0: none) or a signal. Does
+ * nothing when that was just done.
+ */
+void mo_asking_ask(struct mo_asking *asking, unsigned long deadline);
+/*
+ * Whether the folio, which is isolated, may be migrated: 0; negative errno of a hook that refused; -EAGAIN: a VMA that
+ * maps it was not asked yet, or that can't be seen now.
+ */
+int mo_asking_check(struct mo_asking *asking, struct folio *folio);
+/* A page of [pfn, pfn + nr_pages) stays since a hook refused. */
+bool mo_asking_find(struct mo_asking *asking, unsigned long pfn, unsigned long nr_pages, struct mo_refusal *refusal);
+#else
+static inline int mo_asking_init(void) { return 0; }
+static inline void mo_asking_exit(void) { }
+#endif
+
+/* ---- vma.c ---- */
+
+#ifdef CONFIG_MIGRATION
+bool mo_vma_has_hooks(void);	/* some VMAs may have; else nothing else need be asked */
+bool mo_vma_is_hooked(const struct vm_area_struct *vma);
+/*
+ * Ask the hook of the VMA, see memoffline-vma.h. 0: there is none, or regular migration goes on; negative errno: it
+ * refused. The mmap lock is held for reading, and nothing else. May sleep.
+ */
+int mo_vma_migrate(struct vm_area_struct *vma, const nodemask_t *from, const nodemask_t *to, unsigned int flags);
+#else
+static inline bool mo_vma_has_hooks(void) { return false; }
+static inline bool mo_vma_is_hooked(const struct vm_area_struct *vma) { return false; }
+static inline int mo_vma_migrate(struct vm_area_struct *vma, const nodemask_t *from, const nodemask_t *to,
+				 unsigned int flags) { return -ENOSYS; }
+#endif
 
 /* ---- swapout.c ---- */
 

@@ -109,6 +109,14 @@ unsigned long mo_reclaim(struct list_head *folios);
 typedef bool mo_rmap_fn(struct folio *folio, struct vm_area_struct *vma, unsigned long addr, void *data);
 bool mo_rmap_walk(struct folio *folio, mo_rmap_fn *fn, void *data);
 
+/*
+ * Calls fn for each page that the page tables of the VMA have present, of whatever kind, until it returns false. True:
+ * it never did. The mmap lock is held; fn is called with locks of page tables and does not sleep.
+ */
+typedef bool mo_mapped_fn(unsigned long pfn, unsigned long addr, void *data);
+bool mo_walk_mapped(struct vm_area_struct *vma, mo_mapped_fn *fn, void *data);
+bool mo_can_find_mappings(void);	/* both walks work */
+
 bool mo_is_charged(struct folio *folio);			/* to a memory cgroup */
 /* Debugging of this kernel keeps an account of each page, which pages that are freed together would spoil. */
 bool mo_counts_single_pages(void);

@@ -362,6 +362,75 @@ bool mo_is_mapped_at(struct folio *folio, struct vm_area_struct *vma, unsigned l
 	return true;
 }
 
+struct mapped_call {
+	mo_mapped_fn *fn;
+	void *data;
+};
+
+static int call_mapped(const struct mapped_call *call, unsigned long pfn, unsigned long addr, unsigned long end)
+{
+	for (; addr < end; addr += PAGE_SIZE)
+		if (!call->fn(pfn++, addr, call->data))
+			return 1;
+	return 0;
+}
+
+static int walk_pte(pte_t *pte, unsigned long addr, unsigned long next, struct mm_walk *walk)
+{
+	pte_t entry = ptep_get(pte);
+
+	return pte_present(entry) ? call_mapped(walk->private, pte_pfn(entry), addr, next) : 0;
+}
+
+/* What is huge would be split for the sake of a look at its parts. It may change meanwhile: nothing is touched. */
+static int walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long next, struct mm_walk *walk)
+{
+	pmd_t entry = READ_ONCE(*pmd);
+
+	if (pmd_present(entry) && !pmd_leaf(entry))
+		return 0;
+	walk->action = ACTION_CONTINUE;
+	if (!pmd_present(entry))
+		return 0;
+	return call_mapped(walk->private, pmd_pfn(entry) + ((addr & ~PMD_MASK) >> PAGE_SHIFT), addr, next);
+}
+
+static int walk_pud(pud_t *pud, unsigned long addr, unsigned long next, struct mm_walk *walk)
+{
+	pud_t entry = READ_ONCE(*pud);
+
+	if (pud_present(entry) && !pud_leaf(entry))
+		return 0;
+	walk->action = ACTION_CONTINUE;
+	if (!pud_present(entry))
+		return 0;
+	return call_mapped(walk->private, pud_pfn(entry) + ((addr & ~PUD_MASK) >> PAGE_SHIFT), addr, next);
+}
+
+/* The kernel leaves out what has no struct pages, unless it is told not to. */
+static int walk_any(unsigned long addr, unsigned long next, struct mm_walk *walk)
+{
+	return 0;
+}
+
+bool mo_walk_mapped(struct vm_area_struct *vma, mo_mapped_fn *fn, void *data)
+{
+	static const struct mm_walk_ops ops = {
+		.pud_entry = walk_pud,
+		.pmd_entry = walk_pmd,
+		.pte_entry = walk_pte,
+		.test_walk = walk_any,
+	};
+	struct mapped_call call = { fn, data };
+
+	return !MO_CALL(walk_page_vma)(vma, &ops, &call);
+}
+
+bool mo_can_find_mappings(void)
+{
+	return has(MEMOFFLINE_FEATURE_OWNERS) && has(MEMOFFLINE_FEATURE_PROCESS);
+}
+
 /* ---- large folios ---- */
 
 int mo_split_folio(struct folio *folio, struct list_head *list)

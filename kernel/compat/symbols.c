@@ -53,6 +53,7 @@ MO_DEFINE(reclaim_pages)
 MO_DEFINE(folio_referenced)
 MO_DEFINE(rmap_walk)
 MO_DEFINE(page_vma_mapped_walk)
+MO_DEFINE(walk_page_vma)
 MO_DEFINE(stable_page_flags)
 MO_DEFINE(node_is_toptier)
 MO_DEFINE(start_isolate_page_range)
@@ -95,6 +96,7 @@ static const struct symbol symbols[] = {
 	MO_SYMBOL(folio_referenced, MEMOFFLINE_FEATURE_SWAPOUT),
 	MO_SYMBOL(rmap_walk, OWNERS),
 	MO_SYMBOL(page_vma_mapped_walk, MEMOFFLINE_FEATURE_OWNERS),
+	MO_SYMBOL(walk_page_vma, MEMOFFLINE_FEATURE_PROCESS),
 	MO_SYMBOL(stable_page_flags, MEMOFFLINE_FEATURE_KPAGEFLAGS),
 	MO_SYMBOL(node_is_toptier, MEMOFFLINE_FEATURE_TIERS),
 	MO_SYMBOL(start_isolate_page_range, MEMOFFLINE_FEATURE_QUARANTINE),

@@ -11,6 +11,7 @@
 #include <linux/migrate.h>
 #include <linux/mm.h>
 #include <linux/page-isolation.h>
+#include <linux/pagewalk.h>
 #include <linux/rmap.h>
 #include <linux/static_call.h>
 #include <linux/swap.h>
@@ -59,6 +60,7 @@ MO_DECLARE(reclaim_pages);
 MO_DECLARE(folio_referenced);
 MO_DECLARE(rmap_walk);
 MO_DECLARE(page_vma_mapped_walk);
+MO_DECLARE(walk_page_vma);
 MO_DECLARE(stable_page_flags);
 MO_DECLARE(node_is_toptier);
 MO_DECLARE(start_isolate_page_range);
