@@ -258,6 +258,7 @@ static void empty_chunks(struct job *job, struct mo_migration *migration)
 		throttle(job, migration, began_ns, &owed_ns);
 		cond_resched();
 	}
+	migration->asking = NULL;	/* a worker's part outlives the job */
 	mo_lru_add_drain();	/* targets that wait for their list */
 }
 

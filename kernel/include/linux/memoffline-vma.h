@@ -21,7 +21,7 @@ struct module;
 /**
  * typedef memoffline_vma_migrate_t - moves, or prepares, what a VMA maps
  * @vma: the VMA. Its mm is locked for reading, and stays so: the function neither lets go of that lock nor takes it for
- *	writing. No other lock is held that a fault, an allocation or reclaim may want.
+ *	writing. No other lock is held that a fault, an allocation or reclaim may want. Faults go on meanwhile.
  * @from: nodes whose memory goes. It may be a part of it, as a block that goes offline: that part is isolated, so that
  *	nothing is allocated from it.
  * @to: nodes to move to, never empty. It may contain nodes of @from, where there is no other node or not all of a node
