@@ -37,17 +37,19 @@ fill_hooked() {	# DRIVER private|shared [fork]
 
 load_driver() { insmod "$drivers/$1.ko" "${@:2}"; }	# DRIVER ARG...
 
+kept_for() { jq --arg reason "$1" '[.records[] | select(.reason == $reason) | .nr_pages] | add // 0' "$said"; }	# REASON
+
 # The report of the block: REFUSED pages say so, and name the process and where the page is in it.
 report_says() {	# REFUSED
 	local addr
 
 	"$memoffline" report --json $block > "$said"
-	jq -c '[.records[] | .reason] | group_by(.) | map([.[0], length])' "$said"
-	[ "$(jq '[.records[] | select(.reason == "vma-refused")] | length' "$said")" = "$1" ]
+	jq -c '.records | group_by(.reason) | map([.[0].reason, (map(.nr_pages) | add)])' "$said"
+	[ "$(kept_for vma-refused)" = "$1" ]
 	addr=$(($(hooked_addr)))
-	jq -e --argjson pid $hooked_pid --argjson addr $addr --argjson end $((addr + nr_pages * 4096)) \
+	jq -e --argjson pid $hooked_pid --argjson first $addr --argjson last $((addr + nr_pages * 4096 - 1)) \
 		'[.records[] | select(.reason == "vma-refused") | .owners[0]] |
-			all(.pid == $pid and .comm == "hooked" and .addr >= $addr and .addr < $end)' "$said"
+			all(.pid == $pid and .comm == "hooked" and .addr >= $first and .addr <= $last)' "$said"
 	[ "$(jq '[.records[] | select(.reason == "vma-refused") | .owners[0].addr] | unique | length' "$said")" = "$1" ]
 }
 
@@ -74,7 +76,7 @@ report_says() {	# REFUSED
 	[ "$(driver_value hookmove calls)" = 0 ]
 	[ "$(pages_in_block)" = $nr_pages ]
 	report_says 0
-	[ "$(jq '[.records[] | select(.reason == "kernel")] | length' "$said")" = $nr_pages ]
+	[ "$(kept_for kernel)" = $nr_pages ]
 	end_hooked
 }
 
