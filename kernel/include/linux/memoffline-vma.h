@@ -28,10 +28,11 @@ struct module;
  *	goes.
  * @flags: MPOL_MF_MOVE: only pages that this mm alone uses; MPOL_MF_MOVE_ALL: also those that others share
  *
- * May sleep. What it waits for counts as time of whoever migrates: when an evacuation's deadline passes meanwhile, it
- * ends without the answer, and nothing of what the VMA maps is touched. The function is called again for what is still
- * there, several calls may run at the same time, also for one VMA, and unregistering waits for all of them. It must not
- * unregister itself, nor take part in CPU or memory hotplug, nor flip static keys: an offline may be waiting for it.
+ * May sleep. What it waits for counts as time of whoever migrates: when an evacuation's deadline passes meanwhile, or a
+ * signal comes, it ends without the answer, and nothing of what the VMA maps is touched; without a deadline it waits.
+ * The function is called again for what is still there, several calls may run at the same time, also for one VMA, and
+ * unregistering waits for all of them. It must not unregister itself, nor take part in CPU or memory hotplug, nor flip
+ * static keys: an offline may be waiting for it.
  *
  * Pages without a mapping that the kernel's reverse map knows, as those of VM_PFNMAP, are its business alone: it moves
  * them and frees the old ones. Pages on the LRU lists can be left to the caller.
