@@ -148,6 +148,8 @@ static enum memoffline_reason reason_of_users(const struct mo_facts *facts, int 
 
 static enum memoffline_reason reason_of_used(const struct mo_facts *facts, int error)
 {
+	if (facts->is_refused)
+		return MEMOFFLINE_REASON_VMA_REFUSED;
 	if (facts->is_reserved)
 		return MEMOFFLINE_REASON_RESERVED;
 	if (facts->is_hugetlb_free)
@@ -186,6 +188,7 @@ bool mo_reason_is_permanent(enum memoffline_reason reason)
 {
 	switch (reason) {
 	case MEMOFFLINE_REASON_NO_MIGRATE:
+	case MEMOFFLINE_REASON_VMA_REFUSED:
 	case MEMOFFLINE_REASON_SLAB:
 	case MEMOFFLINE_REASON_PGTABLE:
 	case MEMOFFLINE_REASON_RESERVED:

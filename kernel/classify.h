@@ -43,6 +43,7 @@ struct mo_facts {
 	bool is_pinned:1;		/* may be pinned for DMA */
 	bool is_cma:1;
 	bool is_isolated:1;		/* off the LRU in our own hands */
+	bool is_refused:1;		/* by the hook of a VMA that maps it */
 	bool spans_edge:1;		/* part of the folio lies outside of the range */
 };
 

@@ -51,6 +51,7 @@ struct job {
 	bool may_stall;			/* every page had its turn, and none awaits I/O: without progress it may end */
 	struct task_struct *caller;	/* NULL: nobody that signals reach */
 	bool caches_on;			/* the LRU caches, which the caller has disabled, for the first pass */
+	struct mo_asking *asking;	/* NULL: no VMA has a hook */
 	unsigned int *order;		/* of the chunks, those with most pages last; NULL: as they lie */
 	struct chunk chunks[];		/* by address */
 };
@@ -191,6 +192,7 @@ static void prepare(struct mo_migration *migration, struct job *job)
 	migration->caller = job->caller;
 	migration->deadline = job->deadline;
 	migration->evacuation = job->evacuation;
+	migration->asking = job->asking;
 	migration->is_patient = job->nr_pass > 0;
 	migration->may_evict = flags & MO_SWAP_FALLBACK;
 	migration->evict_all = flags & MO_SWAP_ONLY;
@@ -219,6 +221,7 @@ static void empty_chunks(struct job *job, struct mo_migration *migration)
 		throttle(job, migration, began_ns, &owed_ns);
 		cond_resched();
 	}
+	migration->asking = NULL;	/* a worker's part outlives the job */
 	mo_lru_add_drain();	/* targets that wait for their list */
 }
 
@@ -282,9 +285,11 @@ static void scan_left(const struct job *job, enum memoffline_reason otherwise, s
 	unsigned long i;
 
 	report->is_drained = job->evacuation->flags & MO_CACHES_OFF;	/* off since the first pass */
+	report->asking = job->asking;
 	for (i = 0; i < job->nr_chunks && !(job->caller && fatal_signal_pending(job->caller)); i++)
 		if (job->chunks[i].nr_left)
 			mo_scan(job->chunks[i].start_pfn, pageblock_nr_pages, job->chunks[i].error, otherwise, report);
+	report->asking = NULL;
 }
 
 struct outlook {
@@ -362,12 +367,24 @@ static unsigned long first_left(const struct job *job)
 	return 0;
 }
 
+/* The time that hooks take is no standing still. */
+static void ask_hooks(struct job *job)
+{
+	unsigned long began = jiffies;
+
+	if (!job->asking)
+		return;
+	mo_asking_ask(job->asking, job->deadline);
+	job->last_progress += jiffies - began;
+}
+
 static enum memoffline_reason run_passes(struct job *job, struct mo_report *scratch)
 {
 	enum memoffline_reason reason;
 	unsigned long nr_left;
 
 	for (;;) {
+		ask_hooks(job);
 		run_pass(job);
 		nr_left = count_left(job) ?: count_left_after_all(job);
 		mo_progress_left(job->evacuation->progress, nr_left, first_left(job));
@@ -482,7 +499,8 @@ static unsigned int nr_workers_for(const struct mo_evacuation *evacuation)
 	return min(nr, mo_crew_size());
 }
 
-static void start(struct job *job)
+/* -ENOMEM: hooks can't be asked, and without that nothing moves. */
+static int start(struct job *job)
 {
 	struct mo_evacuation *evacuation = job->evacuation;
 	struct page *page = pfn_to_page(evacuation->spans[0].start_pfn);
@@ -498,6 +516,10 @@ static void start(struct job *job)
 	job->start_ns = ktime_get_ns();
 	if (evacuation->deadline_ms)
 		job->deadline = (jiffies + msecs_to_jiffies(evacuation->deadline_ms)) ?: 1;
+	if (!mo_vma_has_hooks())
+		return 0;
+	job->asking = mo_asking_new(evacuation, &job->targets);
+	return job->asking ? 0 : -ENOMEM;
 }
 
 static struct job *new_job(struct mo_evacuation *evacuation)
@@ -515,6 +537,7 @@ static struct job *new_job(struct mo_evacuation *evacuation)
 
 static void free_job(struct job *job)
 {
+	mo_asking_end(job->asking);
 	kvfree(job->order);
 	kvfree(job);
 }
@@ -530,8 +553,7 @@ int mo_evacuate(struct mo_evacuation *evacuation)
 	if (!job)
 		return err;
 	scratch = mo_report_new(report->start_pfn, report->nr_pages, 0);
-	if (scratch) {
-		start(job);
+	if (scratch && !start(job)) {
 		caches_on(job);
 		err = conclude(job, run_passes(job, scratch));
 		caches_off(job);

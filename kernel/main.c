@@ -15,9 +15,12 @@ static int __init memoffline_init(void)
 	err = mo_compat_init();
 	if (err)
 		return err;
-	err = mo_crew_init();
+	err = mo_asking_init();
 	if (err)
 		return err;
+	err = mo_crew_init();
+	if (err)
+		goto exit_asking;
 	err = mo_dev_init();
 	if (err)
 		goto exit_crew;
@@ -31,6 +34,8 @@ exit_dev:
 exit_crew:
 	mo_crew_exit();
 	mo_writeout_exit();
+exit_asking:
+	mo_asking_exit();
 	return err;
 }
 
@@ -40,6 +45,7 @@ static void __exit memoffline_exit(void)
 	mo_dev_exit();
 	mo_crew_exit();
 	mo_writeout_exit();
+	mo_asking_exit();
 }
 
 module_init(memoffline_init);

@@ -295,6 +295,9 @@ static int begin(struct folio *src, struct mo_migration *migration)
 	}
 	if (is_busy(src))
 		return -EBUSY;
+	err = migration->asking ? mo_asking_check(migration->asking, src) : 0;
+	if (err)
+		return err;
 	if (migration->evict_all) {
 		list_move_tail(&src->lru, &migration->to_evict);
 		return 0;

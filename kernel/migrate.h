@@ -15,9 +15,13 @@
  *	pool.c		small targets, taken a block at a time
  *	facts.c		what a page is
  *	owner.c		whose a page is
+ *	ask.c		hooks of VMAs that map what goes
+ *	vma.c		migrate hooks that VMAs may have
  *
- * Locking order: a job's walk_lock, the mmap lock of its process, a page table's; and apart from these crew.lock, folio
- * lock. A task that holds a folio lock only tries for further ones, and waits for none, nor for writeback.
+ * Locking order: mem_hotplug_lock, where the kernel took it, and under it an mmap lock, which is only tried; a process
+ * job's walk_lock; an mmap lock; a page table's. Apart from these: crew.lock; folio lock. The kernel has mem_hotplug_lock and mmap locks in this order as well: its offline waits for ksm_thread_mutex, under
+ * which mmap locks are taken. A task that holds a folio lock only tries for further ones, and waits for none, nor for
+ * writeback.
  */
 #ifndef MEMOFFLINE_MIGRATE_H
 #define MEMOFFLINE_MIGRATE_H
@@ -37,6 +41,8 @@ struct folio;
 struct mm_struct;
 struct page;
 struct vm_area_struct;
+struct mo_asking;
+struct mo_targets;
 
 /* ---- what is asked ---- */
 
@@ -136,18 +142,6 @@ static inline int mo_process_open(struct mo_process *process) { return -ENOSYS; 
 static inline void mo_process_close(struct mo_process *process) { }
 static inline int mo_process_migrate(struct mo_process *process) { return -ENOSYS; }
 #endif
-
-/* ---- vma.c ---- */
-
-/*
- * A VMA's own way to move, asked once for each step and VMA, with the mmap lock held for read and nothing else. FLAGS
- * are MPOL_MF_MOVE or MPOL_MF_MOVE_ALL. 0: regular migration goes on; negative errno: it is prevented.
- */
-static inline int mo_vma_migrate(struct vm_area_struct *vma, const nodemask_t *from, const nodemask_t *to,
-				 unsigned int flags)
-{
-	return 0;
-}
 
 /* ---- isolate.c ---- */
 
@@ -362,6 +356,7 @@ struct mo_migration {
 	struct task_struct *caller;	/* a signal to it ends all; NULL: nobody that signals reach */
 	unsigned long deadline;		/* jiffies; 0: none */
 	const struct mo_evacuation *evacuation;
+	struct mo_asking *asking;	/* NULL: no VMA has a hook */
 	unsigned long nr_moved;		/* pages */
 	unsigned long nr_evicted;	/* pages */
 	unsigned long nr_split;		/* folios */
@@ -437,6 +432,56 @@ void mo_writeout(struct folio *folio);
 void mo_writeout_exit(void);	/* waits for what was begun */
 #else
 static inline void mo_writeout_exit(void) { }
+#endif
+
+/* ---- ask.c ---- */
+
+struct mo_refusal {
+	int error;			/* the hook's */
+	unsigned long addr;		/* of the page, in the process */
+	s32 pid;			/* in the initial pid namespace */
+	const char *comm;		/* as long as the asking lasts */
+};
+
+#ifdef CONFIG_MIGRATION
+int mo_asking_init(void);
+void mo_asking_exit(void);	/* waits for hooks that still run */
+
+/* For one evacuation. NULL: no memory. */
+struct mo_asking *mo_asking_new(const struct mo_evacuation *evacuation, const struct mo_targets *targets);
+void mo_asking_end(struct mo_asking *asking);	/* accepts NULL */
+/*
+ * Ask the hooks of all VMAs that map a part of the spans, until the deadline (jiffies; 0: none) or a signal. Does
+ * nothing when that was just done.
+ */
+void mo_asking_ask(struct mo_asking *asking, unsigned long deadline);
+/*
+ * Whether the folio, which is isolated, may be migrated: 0; negative errno of a hook that refused; -EAGAIN: a VMA that
+ * maps it was not asked yet, or that can't be seen now.
+ */
+int mo_asking_check(struct mo_asking *asking, struct folio *folio);
+/* A page of [pfn, pfn + nr_pages) stays since a hook refused. */
+bool mo_asking_find(struct mo_asking *asking, unsigned long pfn, unsigned long nr_pages, struct mo_refusal *refusal);
+#else
+static inline int mo_asking_init(void) { return 0; }
+static inline void mo_asking_exit(void) { }
+#endif
+
+/* ---- vma.c ---- */
+
+#ifdef CONFIG_MIGRATION
+bool mo_vma_has_hooks(void);	/* some VMAs may have; else nothing else need be asked */
+bool mo_vma_is_hooked(const struct vm_area_struct *vma);
+/*
+ * Ask the hook of the VMA, see memoffline-vma.h. 0: there is none, or regular migration goes on; negative errno: it
+ * refused. The mmap lock is held for reading, and nothing else. May sleep.
+ */
+int mo_vma_migrate(struct vm_area_struct *vma, const nodemask_t *from, const nodemask_t *to, unsigned int flags);
+#else
+static inline bool mo_vma_has_hooks(void) { return false; }
+static inline bool mo_vma_is_hooked(const struct vm_area_struct *vma) { return false; }
+static inline int mo_vma_migrate(struct vm_area_struct *vma, const nodemask_t *from, const nodemask_t *to,
+				 unsigned int flags) { return -ENOSYS; }
 #endif
 
 /* ---- swapout.c ---- */

@@ -508,6 +508,7 @@ static void prepare(struct mo_migration *migration, struct job *job)
 	migration->caller = job->caller;
 	migration->deadline = job->deadline;
 	migration->evacuation = NULL;
+	migration->asking = NULL;	/* hooks are asked before each pass */
 	migration->is_patient = job->nr_pass > 0;
 	migration->may_evict = job->process->flags & MO_SWAP_FALLBACK;
 	migration->evict_all = false;

@@ -11,6 +11,8 @@
 #include "pure.h"
 #include "include/uapi/linux/memoffline.h"
 
+struct mo_asking;
+
 /* Where a record's pages are in a process. */
 struct mo_place {
 	u64 addr;
@@ -32,6 +34,7 @@ struct mo_report {
 	u64 kept_by_reason[MEMOFFLINE_REASON_NR];	/* pages */
 	u64 nr_pages_of[MEMOFFLINE_KIND_NR];		/* of a scan */
 	u64 owners_ns;			/* that looking for owners has taken */
+	struct mo_asking *asking;	/* whose refusals a scan looks up, while that lasts; NULL: no hook was asked */
 	bool is_drained;		/* a scan need not empty the per-cpu lists of LRU pages again */
 	int error;
 	enum memoffline_reason reason;

@@ -29,14 +29,35 @@ static void fill(struct mo_report *report, struct memoffline_record *record, con
 	report->owners_ns += ktime_get_ns() - began_ns;
 }
 
+static bool is_refused(const struct mo_report *report, const struct mo_facts *facts, struct mo_refusal *refusal)
+{
+	return report->asking && mo_asking_find(report->asking, facts->pfn, 1UL << facts->order, refusal);
+}
+
+/* Who mapped it when the hook was asked: the reverse map knows nothing of a page that only its driver can move. */
+static void tell_refusal(struct memoffline_record *record, const struct mo_refusal *refusal)
+{
+	struct memoffline_mapper *mapper = &record->mappers[0];
+
+	record->error = refusal->error;
+	if (record->nr_mappers)
+		return;
+	record->nr_mappers = 1;
+	mapper->addr = refusal->addr;
+	mapper->pid = refusal->pid;
+	memcpy(mapper->comm, refusal->comm, sizeof(mapper->comm));
+}
+
 static void keep(struct mo_report *report, const struct mo_facts *facts, enum memoffline_reason reason, int error,
-		 unsigned long nr_pages)
+		 const struct mo_refusal *refusal, unsigned long nr_pages)
 {
 	struct memoffline_record *record = has_record(report, facts) ? NULL : mo_report_next(report);
 
 	if (record) {
 		fill(report, record, facts);
 		record->error = error;
+		if (facts->is_refused)
+			tell_refusal(record, refusal);
 	}
 	mo_report_keep(report, record, reason, nr_pages);
 }
@@ -56,12 +77,14 @@ void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error, enum me
 {
 	unsigned long pfn = start_pfn, end_pfn = start_pfn + nr_pages, nr;
 	enum memoffline_reason reason;
+	struct mo_refusal refusal;
 	struct mo_facts facts;
 
 	while (pfn < end_pfn) {
 		/* The edges are the whole range's, of which this may be a part. */
 		nr = mo_facts_read(pfn, report->start_pfn, report->start_pfn + report->nr_pages, &facts);
 		nr = min(nr, end_pfn - pfn);
+		facts.is_refused = is_refused(report, &facts, &refusal);
 		reason = reason_of(&facts, error, otherwise);
 		if (is_passing(reason) && !report->is_drained) {
 			mo_lru_add_drain_all();
@@ -70,7 +93,7 @@ void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error, enum me
 		}
 		report->nr_pages_of[mo_classify_kind(&facts)] += nr;
 		if (reason != MEMOFFLINE_REASON_NONE)
-			keep(report, &facts, reason, error, nr);
+			keep(report, &facts, reason, error, &refusal, nr);
 		pfn += nr;
 		cond_resched();
 	}

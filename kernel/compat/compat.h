@@ -154,6 +154,7 @@ struct task_struct *mo_task_of_pidfd(int fd);
 bool mo_may_trace(struct task_struct *task);				/* the caller, with his real ids */
 bool mo_cpuset_allows(struct task_struct *task, const nodemask_t *nodes);	/* all of them */
 int mo_security_move(struct task_struct *task);				/* 0, or the errno of a security module */
+bool mo_can_find_mappings(void);	/* the reverse map and this walk both work */
 
 bool mo_is_charged(struct folio *folio);			/* to a memory cgroup */
 /* Debugging of this kernel keeps an account of each page, which pages that are freed together would spoil. */

@@ -419,6 +419,11 @@ bool mo_trylock_faults(struct mm_struct *mm, unsigned long addr)
 	return true;
 }
 
+bool mo_can_find_mappings(void)
+{
+	return has(MEMOFFLINE_FEATURE_OWNERS) && has(MEMOFFLINE_FEATURE_PROCESS);
+}
+
 /* ---- large folios ---- */
 
 int mo_split_folio(struct folio *folio, struct list_head *list)

@@ -90,6 +90,32 @@ vermagic() { modinfo -F vermagic "$1" | cut -d' ' -f1; }
 	[ -z "$(find modules -name 'memoffline.ko*')" ]
 }
 
+# build_hook DEFINE...: the example of docs/module.md, built on its own with what the core's build left
+build_hook() {
+	mkdir hook
+	sed -n '/^```c$/,/^```$/{ /^```/d; p }' "$BATS_TEST_DIRNAME/../../docs/module.md" >hook/hook.c
+	[ -s hook/hook.c ]
+	printf '%s\n' 'obj-m += hook.o' "ccflags-y += -I$PWD/core/include $*" \
+		"KBUILD_EXTRA_SYMBOLS = $PWD/core/Module.symvers" >hook/Kbuild
+	make -C "${kdir_of_hook:-$kdir}" M="$PWD/hook" modules >log 2>&1 || { cat log; false; }
+	no_warning log
+}
+
+@test "the hook in the manual builds on both kernels, and needs nothing where the module is not there" {
+	for series in 6.12 6.1; do
+		kernel $series
+		copy
+		make -C core "KDIR=$kdir" -j "$(nproc)" >log 2>&1 || { cat log; false; }
+		build_hook -DCONFIG_MEMOFFLINE_MODULE=1
+		nm hook/hook.ko | grep -w 'U memoffline_register_vma_migrate'
+		[ "$(modinfo -F depends hook/hook.ko)" = memoffline ]
+		rm -r hook
+		build_hook
+		! nm hook/hook.ko | grep memoffline_register_vma_migrate
+		rm -r hook core
+	done
+}
+
 @test "without CONFIG_MIGRATION it builds, with stubs in the core's place" {
 	copy
 	without CONFIG_MIGRATION
@@ -97,5 +123,8 @@ vermagic() { modinfo -F vermagic "$1" | cut -d' ' -f1; }
 	no_warning log
 	[ ! -e core/migrate.o ]
 	[ -e core/dev.o ]
-	! nm core/memoffline.ko | grep -wE 'mo_evacuate|mo_isolate|mo_migrate|mo_putback'
+	! nm core/memoffline.ko | grep -wE 'mo_evacuate|mo_isolate|mo_migrate|mo_putback|memoffline_register_vma_migrate'
+	kdir_of_hook=$PWD/kdir
+	build_hook -DCONFIG_MEMOFFLINE_MODULE=1
+	! nm hook/hook.ko | grep memoffline_register_vma_migrate
 }

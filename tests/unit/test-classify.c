@@ -234,6 +234,11 @@ static const struct reason_case reasons[] = {
 	       .is_hugetlb_reserved = 1),
 	REASON("across the edge", 0, SPANS_EDGE, HUGETLB, .spans_edge = 1),
 	REASON("across the edge, held", -EBUSY, SPANS_EDGE, CACHE, .order = 9, .refs = 600, .spans_edge = 1),
+	/* hooks of VMAs */
+	REASON("refused", -EBUSY, VMA_REFUSED, CACHE, .is_refused = 1),
+	REASON("refused, held", -EPERM, VMA_REFUSED, ANON, .refs = 2, .is_refused = 1),
+	REASON("refused, its driver's", 0, VMA_REFUSED, .is_online = 1, .refs = 1, .is_refused = 1),
+	REASON("refused, freed since", 0, NONE, .is_online = 1, .is_free = 1, .is_refused = 1),
 	/* on no list */
 	REASON("off the LRU", 0, OFF_LRU, CACHE, .is_lru = 0),
 	REASON("off the LRU", -EBUSY, OFF_LRU, ANON, .is_lru = 0),
@@ -253,7 +258,7 @@ static void pages_have_a_reason(void **state)
 	}
 }
 
-/* What mo_classify() can say of a page; the others are for whole attempts and blocks, or for hooks of VMAs. */
+/* What mo_classify() can say of a page; the others are for whole attempts and blocks. */
 static void each_reason_of_pages_is_tested(void **state)
 {
 	(void)state;
@@ -262,7 +267,7 @@ static void each_reason_of_pages_is_tested(void **state)
 
 		while (i < ARRAY_SIZE(reasons) && (int)reasons[i].reason != reason)
 			i++;
-		if (i == ARRAY_SIZE(reasons) && reason != MEMOFFLINE_REASON_VMA_REFUSED)
+		if (i == ARRAY_SIZE(reasons))
 			fail_msg("no page has reason %d", reason);
 	}
 }
@@ -300,7 +305,7 @@ static void some_reasons_are_for_ever_and_others_await_io(void **state)
 		MEMOFFLINE_REASON_NO_MIGRATE,	MEMOFFLINE_REASON_SLAB,		MEMOFFLINE_REASON_PGTABLE,
 		MEMOFFLINE_REASON_RESERVED,	MEMOFFLINE_REASON_KERNEL,	MEMOFFLINE_REASON_GIGANTIC,
 		MEMOFFLINE_REASON_HUGETLB_RESERVED, MEMOFFLINE_REASON_PAGE_OFFLINE, MEMOFFLINE_REASON_POISONED,
-		MEMOFFLINE_REASON_SPANS_EDGE,	MEMOFFLINE_REASON_CMA,
+		MEMOFFLINE_REASON_SPANS_EDGE,	MEMOFFLINE_REASON_CMA,		MEMOFFLINE_REASON_VMA_REFUSED,
 	};
 
 	(void)state;

@@ -7,6 +7,7 @@
 #include <linux/nodemask.h>
 
 #undef CONFIG_MIGRATION
+#include "include/linux/memoffline-vma.h"
 #include "migrate.h"
 
 static int __init stubs_init(void)
@@ -24,6 +25,10 @@ static int __init stubs_init(void)
 		return -EINVAL;
 	if (mo_crew_init() || mo_crew_size())
 		return -EINVAL;
+	if (mo_vma_migrate(NULL, NULL, NULL, 0) != -ENOSYS ||
+	    memoffline_register_vma_migrate(NULL, NULL, THIS_MODULE) != -ENOSYS)
+		return -EINVAL;
+	memoffline_unregister_vma_migrate(NULL);
 	mo_scan(0, 1, 0, MEMOFFLINE_REASON_NONE, NULL);
 	mo_crew_exit();
 	return -EAGAIN;
