@@ -634,7 +634,7 @@ int mo_migrate_process(struct mo_ctx *ctx, const struct mo_migrate_request *requ
 
 /*
  * The same for each process in the cgroup PATH ("/sys/fs/cgroup/a", "/a" or "a") and those below it, and for those that
- * appear meanwhile, until a pass over them finds none that is new. A process that is gone before its turn counts as
+ * appear meanwhile, until a pass over them finds none that is new. A process that ends before or in its turn counts as
  * done; one with which nothing can be done has its error in mo_report_process(), and the others go on. pid, pidfd and
  * addresses must not be set. With MO_MIGRATE_SET_MEMS the kernel moves memory of the processes in PATH, when it can,
  * as the new nodes are written; this call then completes what it left. What was moved by then is not counted.

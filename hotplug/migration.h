@@ -54,6 +54,7 @@ struct mo_migration {
 	struct mo_progress progress;
 	enum mo_reason ended_by;	/* a limit or a stop ended it as a whole */
 	bool abandoned;			/* the kernel is still at work for us */
+	bool are_several;		/* processes, whoever they are */
 	int first_error;		/* of a process that could not be moved, and its sentence */
 	char first_sentence[512];
 };

@@ -344,9 +344,10 @@ static uint64_t pages_to_go(const struct mo_migration *migration, const struct m
 	return use.nr_pages;
 }
 
+/* Of several, one that ended in its turn left nothing to move. */
 static void keep_error(struct mo_migration *migration, int err)
 {
-	if (migration->first_error)
+	if (migration->first_error || (migration->are_several && err == -ESRCH))
 		return;
 	migration->first_error = err;
 	snprintf(migration->first_sentence, sizeof(migration->first_sentence), "%s", mo_ctx_error(migration->ctx));
@@ -367,7 +368,7 @@ int mo_migration_move(struct mo_migration *migration, const struct mo_victim *vi
 	result->error = try_targets(migration, victim, targets, nr_targets, &result->moves);
 	if (result->error)
 		keep_error(migration, result->error);
-	else
+	else if (!migration->session || result->moves.kept_pages)
 		add_records(migration, victim, &result->moves);
 	result->reason = migration->ended_by != MO_REASON_NONE ? migration->ended_by : main_reason(&result->moves);
 	result->elapsed_ms = mo_now_ms() - start_ms;

@@ -114,6 +114,7 @@ int mo_migration_move_all(struct mo_migration *migration, mo_pids_list_fn *list,
 	struct crowd crowd = { .migration = migration, .targets = targets, .nr_targets = nr_targets };
 	int nr_new;
 
+	migration->are_several = true;
 	do
 		nr_new = make_pass(&crowd, list, data);
 	while (nr_new > 0 && !mo_migration_is_over(migration));

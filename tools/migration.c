@@ -37,6 +37,7 @@ struct run {
 	struct mo_migrate_request *request;
 	migration_fn *fn;
 	void *data;
+	bool quiet;
 };
 
 static int run_migration(void *data, int stop_fd, struct mo_report **report)
@@ -44,13 +45,13 @@ static int run_migration(void *data, int stop_fd, struct mo_report **report)
 	const struct run *run = data;
 
 	run->request->stop_fd = stop_fd;
-	run->request->progress = progress_show;
+	run->request->progress = run->quiet ? NULL : progress_show;
 	return run->fn(run->data, run->request, report);
 }
 
 int migration_run(struct call *call, struct mo_migrate_request *request, migration_fn *fn, void *data)
 {
-	struct run run = { request, fn, data };
+	struct run run = { request, fn, data, call->quiet };
 
 	return stoppable_run(call, run_migration, &run, (uint64_t)sysconf(_SC_PAGESIZE));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A report on processes as text: how much moved, what stayed and why, what to do next; each page with -v. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -114,7 +115,7 @@ static void add_process(struct libscols_table *table, const struct mo_process_re
 
 static bool is_trouble(const struct mo_process_result *result)
 {
-	return result->error || result->moves.kept_pages;
+	return (result->error && result->error != -ESRCH) || result->moves.kept_pages;
 }
 
 static void print_processes(const struct call *call, const struct mo_report *report)
@@ -183,8 +184,9 @@ void moves_print(const struct call *call, const struct mo_report *report)
 	print_kept(moves, call->verbose);
 	print_limit(report, moves);
 	print_left_alone(moves);
-	for (size_t i = 0; call->verbose && !call->quiet && (note = mo_report_note(report, i)); i++)
-		say_item("  note:       ", "%s", note);
+	if (call->verbose || (mo_report_result(report) && !call->quiet))
+		for (size_t i = 0; (note = mo_report_note(report, i)); i++)
+			say_item("  note:       ", "%s", note);
 	if (mo_report_nr_processes(report) > 1)
 		print_processes(call, report);
 	if (call->verbose && mo_report_nr_records(report))

@@ -18,6 +18,7 @@
 #define NR_PAGES 16
 #define FIRST_PFN 0x1000ULL
 #define NOBODY_SAYS 1		/* its move fails, and the kernel does not say that it was this page */
+#define GOES_ALL_THE_SAME 2	/* a part of a huge page: busy, says the kernel, since the whole is on its way */
 
 #define NODES_MACHINE "blocks=0-7,online,Normal,0", "node=0,0-1,1048576,524288,65536,10+20+30+40", \
 	"file=sys/devices/system/node/online,0-4", "file=sys/devices/system/node/has_memory,0-3", \
@@ -30,7 +31,7 @@ static struct kernel {
 	int stuck[NR_PAGES];	/* why it can't move: negative errno, or NOBODY_SAYS; 0: it can */
 	int room[4];		/* pages; -1: no limit */
 	int nr_moves[NR_PAGES];	/* of each page */
-	int nr_migrate, nr_try;	/* calls */
+	int nr_migrate, nr_try, nr_core;	/* calls */
 	int order[8];		/* whose turn was, by migrate_pages(2) */
 	bool has_sys_nice, all_flag;
 	int error;		/* of all calls */
@@ -168,9 +169,13 @@ static int move_pages_as_linux(unsigned long nr, void **addrs, const int *nodes,
 	for (i = 0; i < nr; i++) {
 		size_t page = index_of(addrs[i]);
 
-		if (kernel->node[page] != nodes[i] && kernel->stuck[page] >= 0)
+		if (kernel->node[page] != nodes[i] && (kernel->stuck[page] == 0 || kernel->stuck[page] == NOBODY_SAYS))
 			continue;
 		status[i] = kernel->node[page] == nodes[i] ? nodes[i] : kernel->stuck[page];
+		if (kernel->stuck[page] == GOES_ALL_THE_SAME) {
+			status[i] = -EBUSY;
+			kernel->node[page] = nodes[i];
+		}
 		err = end_batch(addrs, nodes, status, first, i);
 		if (err)
 			return err < 0 ? err : err + (int)(nr - i) - 1;
@@ -216,6 +221,7 @@ int __wrap_ioctl(int fd, unsigned long number, void *arg)
 		errno = kernel->error ? kernel->error : ENOTTY;
 		return -1;
 	}
+	kernel->nr_core++;
 	kernel->pid = request->pid;
 	kernel->core_flags = request->flags;
 	kernel->core_from = *(uint64_t *)(uintptr_t)request->nodes_from;
@@ -378,6 +384,25 @@ static void test_nothing_can_move(void **state)
 	assert_fails(&request, -EBUSY, "no page could move, and 16 stayed");
 }
 
+/* Halves are tried until each page has its answer. */
+static void test_one_among_many(void **state)
+{
+	struct mo_migrate_request request = request_of("1", "2");
+	struct mo_report *report;
+
+	(void)state;
+	request.start_addr = BASE;
+	request.end_addr = BASE + NR_PAGES * PAGE;
+	kernel->stuck[5] = NOBODY_SAYS;
+	kernel->stuck[9] = kernel->stuck[10] = GOES_ALL_THE_SAME;
+	report = migrate(&request, 1);
+	assert_int_equal(nr_on(2), NR_PAGES - 1);
+	assert_int_equal(mo_report_moves(report)->moved_pages, NR_PAGES - 1);
+	assert_int_equal(mo_report_moves(report)->kept_pages, 1);
+	assert_int_equal(mo_record_owner(mo_report_record(report, 0), 0)->addr, BASE + 5 * PAGE);
+	mo_report_unref(report);
+}
+
 static void test_range(void **state)
 {
 	struct mo_migrate_request request = request_of("1", "2");
@@ -464,7 +489,22 @@ static void test_full(void **state)
 	assert_int_equal(nr_on(2), 6);
 	assert_int_equal(mo_report_moves(report)->kept_by_reason[MO_REASON_NO_TARGET], NR_PAGES - 6);
 	assert_int_equal(mo_report_reason(report), MO_REASON_NO_TARGET);
-	assert_int_equal(kernel->nr_try, 1);	/* more would not find more room */
+	mo_report_unref(report);
+}
+
+/* What found no room for one batch finds none for the next. */
+static void test_full_for_all(void **state)
+{
+	struct mo_migrate_request request = request_of("1-2", "3");
+	struct mo_report *report;
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++)
+		kernel->node[i] = 2;
+	kernel->room[3] = 2;
+	report = migrate(&request, 1);
+	assert_int_equal(kernel->nr_try, 1);
+	assert_int_equal(mo_report_moves(report)->kept_by_reason[MO_REASON_NO_TARGET], NR_PAGES - 2);
 	mo_report_unref(report);
 }
 
@@ -591,13 +631,13 @@ static void test_cgroup(void **state)
 	add_process(2, "kthreadd", "2129984");
 	ADD(&machine, "file=sys/fs/cgroup/a/cgroup.procs,50\\+2\\+0\\+777\\+", "file=sys/fs/cgroup/a/b/cgroup.procs,51\\+");
 	snprintf(kernel->appears, sizeof(kernel->appears), "%s/sys/fs/cgroup/a/b/cgroup.procs", machine.dir);
-	assert_int_equal(mo_migrate_cgroup(machine.ctx, "/a", &request, &report), 1);	/* 51 and 52 fail to be looked at */
+	assert_int_equal(mo_migrate_cgroup(machine.ctx, "/a", &request, &report), 0);	/* 51 and 52 end in their turn */
 	assert_int_equal(mo_report_nr_processes(report), 3);
 	assert_int_equal(mo_report_process(report, 0)->pid, 50);
 	assert_int_equal(mo_report_process(report, 1)->pid, 51);
 	assert_int_equal(mo_report_process(report, 2)->pid, 52);
 	assert_int_equal(mo_report_process(report, 0)->error, 0);
-	assert_true(mo_report_process(report, 1)->error < 0);
+	assert_int_equal(mo_report_process(report, 1)->error, -ESRCH);
 	assert_int_equal(kernel->nr_migrate, 3);
 	assert_string_equal(mo_report_target(report), "/a");
 	mo_report_unref(report);
@@ -685,7 +725,7 @@ static void test_drain(void **state)
 	    "file=proc/52/numa_maps,10000 bind=static:1 anon=9 N1=1 kernelpagesize_kB=2048\\+20000 default\\+",
 	    "file=proc/53/numa_maps,10000 prefer:2 anon=9 N2=1 kernelpagesize_kB=4\\+",
 	    "file=proc/53/status,Tgid: 53\\+Mems_allowed_list: 1\\+");
-	assert_int_equal(mo_drain_node(machine.ctx, 1, &request, &report), 1);
+	assert_int_equal(mo_drain_node(machine.ctx, 1, &request, &report), 0);
 	assert_int_equal(kernel->order[0], 52);		/* one huge page is 512 */
 	assert_int_equal(kernel->order[1], 51);
 	assert_int_equal(kernel->order[2], 50);
@@ -696,6 +736,22 @@ static void test_drain(void **state)
 	assert_string_equal(mo_report_action(report), "drain");
 	assert_string_equal(mo_report_target(report), "node1");
 	assert_int_equal(nr_on(0), NR_PAGES);	/* the nearest */
+	mo_report_unref(report);
+}
+
+static void test_drain_without_permission(void **state)
+{
+	struct mo_migrate_request request = request_of(NULL, NULL);
+	struct mo_report *report = NULL;
+
+	(void)state;
+	request.pid = 0;
+	add_process(51, "other", "0");
+	kernel->error = EPERM;
+	assert_int_equal(mo_drain_node(machine.ctx, 1, &request, &report), -EPERM);
+	assert_says(machine.ctx, "run it as root");
+	assert_int_equal(mo_report_nr_processes(report), 2);
+	assert_int_equal(mo_report_process(report, 1)->error, -EPERM);
 	mo_report_unref(report);
 }
 
@@ -793,6 +849,26 @@ static void test_core(void **state)
 	mo_report_unref(report);
 }
 
+/* From target to target, as long as there is no room. */
+static void test_core_drains(void **state)
+{
+	struct mo_migrate_request request = request_of(NULL, "0,2-3");
+	struct mo_report *report = NULL;
+
+	(void)state;
+	add_device(NULL, 0);
+	request.pid = 0;
+	request.engine = MO_ENGINE_CORE;
+	kernel->core.out_nr_moved = 3;
+	kernel->core.out_nr_kept = kernel->core.out_kept_by_reason[MEMOFFLINE_REASON_NO_TARGET] = 2;
+	assert_int_equal(mo_drain_node(machine.ctx, 1, &request, &report), 1);
+	assert_int_equal(kernel->nr_core, 3);
+	assert_int_equal(kernel->core_to, 4);	/* the farthest */
+	assert_int_equal(mo_report_moves(report)->moved_pages, 9);
+	assert_int_equal(mo_report_moves(report)->kept_pages, 2);
+	mo_report_unref(report);
+}
+
 static void test_core_that_is_older(void **state)
 {
 	struct mo_migrate_request request = request_of("1", "2");
@@ -831,12 +907,14 @@ int main(void)
 		TEST(test_all_of_it),
 		TEST(test_stayed),
 		TEST(test_nothing_can_move),
+		TEST(test_one_among_many),
 		TEST(test_range),
 		TEST(test_overlap),
 		TEST(test_same_sets),
 		TEST(test_shared),
 		TEST(test_swapped),
 		TEST(test_full),
+		TEST(test_full_for_all),
 		TEST(test_stop_and_deadline),
 		TEST(test_no_process),
 		TEST(test_pidfd),
@@ -847,8 +925,10 @@ int main(void)
 		TEST(test_cgroup_threads),
 		TEST(test_set_mems),
 		TEST(test_drain),
+		TEST(test_drain_without_permission),
 		TEST(test_drain_overflow),
 		TEST(test_core),
+		TEST(test_core_drains),
 		TEST(test_core_that_is_older),
 		TEST(test_core_fails),
 	};
