@@ -48,6 +48,7 @@ struct mo_stock {
 struct page {
 	uint64_t addr, pfn;
 	bool is_anon;
+	bool begins_mapping;
 };
 
 struct work {
@@ -59,6 +60,7 @@ struct work {
 	struct mo_nodeset full;	/* targets that had no room */
 	struct page pages[BATCH_PAGES];
 	size_t nr;
+	uint64_t mapping_start;	/* of the last page */
 	void *addrs[BATCH_PAGES];
 	int nodes[BATCH_PAGES], status[BATCH_PAGES];
 	int errors[BATCH_PAGES];
@@ -71,7 +73,7 @@ static bool joins(const struct stayed *last, const struct page *page, int status
 {
 	bool follows = last->addr + last->nr_pages * page_bytes == page->addr;
 
-	if (!follows || last->status != status || last->is_anon != page->is_anon)
+	if (!follows || page->begins_mapping || last->status != status || last->is_anon != page->is_anon)
 		return false;
 	return page->pfn ? last->pfn + last->nr_pages == page->pfn : last->pfn == NO_PFN;
 }
@@ -196,13 +198,16 @@ static int flush(struct work *work)
 static int take_page(void *data, const struct mo_mapped_page *page)
 {
 	struct work *work = data;
+	bool begins_mapping = page->mapping_start != work->mapping_start;
 
+	work->mapping_start = page->mapping_start;
 	if (page->is_swapped) {
 		work->outcome->swapped_pages++;
 		return 0;
 	}
 	work->outcome->is_hidden |= !page->pfn;
-	work->pages[work->nr++] = (struct page){ .addr = page->addr, .pfn = page->pfn, .is_anon = page->is_anon };
+	work->pages[work->nr++] = (struct page){ .addr = page->addr, .pfn = page->pfn, .is_anon = page->is_anon,
+					       .begins_mapping = begins_mapping };
 	return work->nr == BATCH_PAGES ? flush(work) : 0;
 }
 
@@ -442,11 +447,21 @@ static int add_seen(void *data, const struct mo_page *page)
 	return 0;
 }
 
+/* "[vdso]", "[vvar]", "[vsyscall]": pages of the kernel that it shows to all, and that are nobody's to move. */
+static bool is_kernels(const struct teller *teller, uint64_t addr)
+{
+	const struct mo_mapping *mapping = mo_mappings_find(teller->mappings, addr, addr + 1);
+
+	return mapping && !strncmp(mapping->name, "[v", 2);
+}
+
 static void tell_stayed(struct teller *teller, struct mo_pages *pages)
 {
 	const struct stayed *stayed = teller->stayed;
 	const struct mo_page unknown = { .pfn = NO_PFN, .count = (uint64_t)-1 };
 
+	if (is_kernels(teller, stayed->addr))
+		return;
 	if (stayed->pfn == NO_PFN || !pages || mo_pages_each(pages, stayed->pfn, stayed->nr_pages, add_seen, teller))
 		add_page(teller, &unknown, stayed->nr_pages, stayed->is_anon ? MO_KIND_ANON : MO_KIND_CACHE);
 	end_record(teller);

@@ -42,7 +42,8 @@ static void visit(struct process *process, const struct mo_mapping *mapping, uin
 {
 	const struct mo_pagemap_visitor *visitor = process->walk->visitor;
 	const struct mo_mapped_page page = {
-		.pid = process->pid, .comm = process->comm, .mapping = mapping->name, .addr = addr,
+		.pid = process->pid, .comm = process->comm, .mapping = mapping->name,
+		.mapping_start = mapping->start_addr, .addr = addr,
 		.pfn = entry & PAGEMAP_PRESENT ? entry & PAGEMAP_PFN : 0, .is_anon = !(entry & PAGEMAP_FILE),
 		.is_swapped = !(entry & PAGEMAP_PRESENT),
 	};

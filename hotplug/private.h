@@ -240,6 +240,7 @@ struct mo_mapped_page {
 	int32_t pid;
 	const char *comm;
 	const char *mapping;	/* its name */
+	uint64_t mapping_start;	/* its first address */
 	uint64_t addr;
 	uint64_t pfn;
 	bool is_anon;		/* neither of a file nor shared memory */

@@ -321,8 +321,8 @@ newcomer() {
 		pids[i]=$pid
 	done
 	mkfifo "$BATS_TEST_TMPDIR/err"
-	migrate --json --cgroup $crowd 1 2 > "$json" 2> "$BATS_TEST_TMPDIR/err" &
-	command=$!
+	"$memoffline" migrate --engine "$engine" --json --cgroup $crowd 1 2 > "$json" 2> "$BATS_TEST_TMPDIR/err" &
+	command=$!	# not a shell's
 	exec 7< "$BATS_TEST_TMPDIR/err"
 	read -r line <&7
 	[[ $line == "pid "*": done"* ]]
@@ -462,10 +462,10 @@ refused() {
 	run migrate 2 1 2
 	[ "$status" = 1 ]
 	[[ $output == *"thread of the kernel"* ]]
-	bash -c 'true & echo $!; exec sleep inf' > "$BATS_TEST_TMPDIR/zombie" 3>&- &
+	bash -c 'sleep 0.5 & echo $!; exec sleep inf' > "$BATS_TEST_TMPDIR/zombie" 3>&- &
 	until [ -s "$BATS_TEST_TMPDIR/zombie" ]; do pause 0.05; done
 	zombie=$(cat "$BATS_TEST_TMPDIR/zombie")	# whom nobody waits for
-	until grep -q '^State:.*Z' "/proc/$zombie/status"; do pause 0.05; done
+	until grep -q '^State:.*Z' "/proc/$zombie/status"; do [ -e "/proc/$zombie" ]; pause 0.05; done
 	run migrate "$zombie" 1 2
 	[ "$status" = 1 ]
 	[[ $output == *"exiting"* ]]

@@ -374,6 +374,24 @@ static void test_stayed(void **state)
 	mo_report_unref(report);
 }
 
+/* What the kernel shows to all processes is of none of them. */
+static void test_vdso(void **state)
+{
+	struct mo_migrate_request request = request_of("1", "2");
+	struct mo_report *report;
+
+	(void)state;
+	ADD(&machine, "file=proc/50/maps,00010000-0001f000 rw-p 00000000 00:00 0    [heap]\\+"
+	    "0001f000-00020000 r-xp 00000000 00:00 0    [vdso]\\+");
+	kernel->stuck[14] = -EBUSY;
+	kernel->stuck[15] = -EBUSY;
+	report = migrate(&request, 1);
+	assert_int_equal(mo_report_moves(report)->kept_pages, 1);
+	assert_int_equal(mo_report_nr_records(report), 1);
+	assert_int_equal(mo_record_owner(mo_report_record(report, 0), 0)->addr, BASE + 14 * PAGE);
+	mo_report_unref(report);
+}
+
 static void test_nothing_can_move(void **state)
 {
 	struct mo_migrate_request request = request_of("1", "2");
@@ -906,6 +924,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_all_of_it),
 		TEST(test_stayed),
+		TEST(test_vdso),
 		TEST(test_nothing_can_move),
 		TEST(test_one_among_many),
 		TEST(test_range),
