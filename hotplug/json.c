@@ -157,9 +157,9 @@ static struct json_object *new_record(struct writer *w, const struct mo_record *
 {
 	struct json_object *object = json_object_new_object();
 
-	put_u64(w, object, "start_pfn", record->start_pfn);
+	put_known(w, object, "start_pfn", record->start_pfn != NO_PFN, record->start_pfn);
 	put_u64(w, object, "nr_pages", record->nr_pages);
-	put_u64(w, object, "block", record->block);
+	put_known(w, object, "block", record->block != UINT32_MAX, record->block);
 	put_text(w, object, "kind", mo_kind_key(record->kind));
 	put_text(w, object, "reason", mo_reason_key(record->reason));
 	put_u64(w, object, "kpageflags", record->kpageflags);
@@ -197,6 +197,50 @@ static struct json_object *new_records(struct writer *w, const struct mo_report 
 	return array;
 }
 
+static struct json_object *new_kept(struct writer *w, const struct mo_moves *moves)
+{
+	struct json_object *object = json_object_new_object();
+
+	for (unsigned int i = MO_REASON_NONE + 1; i < MO_REASON_NR; i++)
+		if (moves->kept_by_reason[i])
+			put_u64(w, object, mo_reason_key((enum mo_reason)i), moves->kept_by_reason[i]);
+	return object;
+}
+
+static void put_moves(struct writer *w, struct json_object *object, const struct mo_moves *moves)
+{
+	put_u64(w, object, "moved_pages", moves->moved_pages);
+	put_u64(w, object, "evicted_pages", moves->evicted_pages);
+	put_u64(w, object, "kept_pages", moves->kept_pages);
+	put_u64(w, object, "shared_pages", moves->shared_pages);
+	put_u64(w, object, "swapped_pages", moves->swapped_pages);
+	put_known(w, object, "nr_split", moves->nr_split != UINT64_MAX, moves->nr_split);
+	put(w, object, "kept_by_reason", new_kept(w, moves));
+}
+
+static struct json_object *new_process(struct writer *w, const struct mo_process_result *result)
+{
+	struct json_object *object = json_object_new_object();
+
+	put(w, object, "pid", json_object_new_int(result->pid));
+	put_text(w, object, "comm", result->comm);
+	put_error(w, object, result->error);
+	put_text(w, object, "reason", mo_reason_key(result->reason));
+	put_u64(w, object, "elapsed_ms", result->elapsed_ms);
+	put_moves(w, object, &result->moves);
+	return object;
+}
+
+static struct json_object *new_processes(struct writer *w, const struct mo_report *report)
+{
+	struct json_object *array = json_object_new_array();
+	const struct mo_process_result *result;
+
+	for (size_t i = 0; (result = mo_report_process(report, i)); i++)
+		append(w, array, new_process(w, result));
+	return array;
+}
+
 static struct json_object *new_notes(struct writer *w, const struct mo_report *report)
 {
 	struct json_object *array = json_object_new_array();
@@ -225,6 +269,7 @@ static void explain(struct writer *w, struct json_object *reasons, enum mo_reaso
 static struct json_object *new_reasons(struct writer *w, const struct mo_report *report)
 {
 	struct json_object *reasons = json_object_new_object();
+	const struct mo_moves *moves = mo_report_moves(report);
 	const struct mo_block_result *result;
 	const struct mo_record *record;
 	size_t i;
@@ -234,6 +279,9 @@ static struct json_object *new_reasons(struct writer *w, const struct mo_report 
 		explain(w, reasons, result->reason);
 	for (i = 0; (record = mo_report_record(report, i)); i++)
 		explain(w, reasons, record->reason);
+	for (i = 0; moves && i < MO_REASON_NR; i++)
+		if (moves->kept_by_reason[i])
+			explain(w, reasons, (enum mo_reason)i);
 	return reasons;
 }
 
@@ -245,6 +293,7 @@ static const char *status_of(int result)
 static struct json_object *new_report(struct writer *w, const struct mo_report *report)
 {
 	struct json_object *object = json_object_new_object();
+	const struct mo_moves *moves = mo_report_moves(report);
 
 	put_u64(w, object, "schema", SCHEMA);
 	put_text(w, object, "action", mo_report_action(report));
@@ -256,10 +305,15 @@ static struct json_object *new_report(struct writer *w, const struct mo_report *
 	put_u64(w, object, "start_time_s", mo_report_start_time_s(report));
 	put_u64(w, object, "elapsed_ms", mo_report_elapsed_ms(report));
 	put_u64(w, object, "end_time_ms", mo_report_end_ms(report));
-	put_u64(w, object, "moved_pages", mo_report_moved_pages(report));
+	if (moves)
+		put_moves(w, object, moves);
+	else
+		put_u64(w, object, "moved_pages", mo_report_moved_pages(report));
 	put_u64(w, object, "freed_bytes", mo_report_freed_bytes(report));
 	put_u64(w, object, "wanted_bytes", mo_report_wanted_bytes(report));
 	put(w, object, "blocks", new_blocks(w, report));
+	if (moves)
+		put(w, object, "processes", new_processes(w, report));
 	put_u64(w, object, "nr_pages_kept", mo_report_nr_pages_kept(report));
 	put(w, object, "records", new_records(w, report));
 	put(w, object, "reasons", new_reasons(w, report));

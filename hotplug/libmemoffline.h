@@ -12,14 +12,15 @@
  *		and lives as long as it does.
  * Structs.	Objects are opaque. Plain structs that the library hands out are read only and may grow
  *		at their end: reach them by their getters, never by array arithmetic. The caller's own
- *		plain struct (mo_request) begins with its size.
+ *		plain structs (mo_request, mo_migrate_request) begin with their size.
  * Units.	_bytes, _pages (of the base page size), _ms (milliseconds, monotonic clock). A page frame
  *		number is _pfn. A range of frames is start_pfn and nr_pages.
  * Threads.	No global state. A context and the objects made from it belong to one thread at a time.
- * Signals.	The library installs no handlers. Long calls end early when mo_request.stop_fd
+ * Signals.	The library installs no handlers. Long calls end early when the request's stop_fd
  *		becomes readable (a signalfd, say).
  * Source.	Everything is read below the context's sysroot: /sys/devices/system/memory and
- *		/node, /sys/bus/acpi and /dax, /proc/iomem, /proc/kpageflags, /proc/kpagecount.
+ *		/node, /sys/bus/acpi and /dax, /sys/fs/cgroup, /proc/iomem, /proc/kpageflags, /proc/kpagecount,
+ *		/proc/PID.
  */
 #ifndef LIBMEMOFFLINE_H
 #define LIBMEMOFFLINE_H
@@ -255,7 +256,10 @@ struct mo_owner {
 	const char *vma;	/* name of the mapping: a path, "[heap]", "" for anonymous memory */
 };
 
-/* One page, or one run of equal pages, that stayed. */
+/*
+ * One page, or one run of equal pages, that stayed. Of a process, start_pfn is UINT64_MAX and block UINT32_MAX where
+ * the frames are not known, and the first owner is the process, with the address of the first page and its mapping.
+ */
 struct mo_record {
 	uint64_t start_pfn;
 	uint64_t nr_pages;
@@ -298,6 +302,11 @@ struct mo_progress {
 	/* Of the stuck page, once it has been that for more than a second. Valid while progress is told. */
 	enum mo_kind stuck_kind;	/* MO_KIND_NR: not known */
 	const struct mo_owner *stuck_owner; /* a process that maps it; NULL: none is known */
+	/*
+	 * Where the memory of processes moves: the one that is worked on. nr_done and nr_blocks count processes then,
+	 * pages_left and pages_total are of this one, and block means nothing. 0: blocks are worked on.
+	 */
+	int32_t pid;
 };
 
 /* Called from the caller's thread, at least at each change of phase and about five times a second. */
@@ -504,7 +513,7 @@ struct mo_block_result {
 
 /* Accepts NULL, returns NULL. */
 struct mo_report *mo_report_unref(struct mo_report *report);
-/* "offline" or "online"; the engine: "stock" or "core"; the request's target. */
+/* "offline", "online", "migrate" or "drain"; the engine: "stock" or "core"; the request's target. */
 const char *mo_report_action(const struct mo_report *report);
 const char *mo_report_engine(const struct mo_report *report);
 const char *mo_report_target(const struct mo_report *report);
@@ -537,6 +546,121 @@ int mo_report_to_json(const struct mo_report *report, char **text);
  * saved, or what the module saw of a later attempt by anybody else, where it is loaded. -ENOENT, -EBADMSG.
  */
 int mo_report_load(struct mo_ctx *ctx, uint32_t block, struct mo_report **report);
+
+/* ---- processes: their memory goes from one set of nodes to another ------------------------ */
+
+#define MO_MIGRATE_ALL		(1u << 0)  /* also pages that other processes use; needs CAP_SYS_NICE */
+#define MO_MIGRATE_THREADS	(1u << 1)  /* pid may be of any thread; of a cgroup, its threads say which processes */
+#define MO_MIGRATE_SET_MEMS	(1u << 2)  /* mo_migrate_cgroup(): write to_nodes to cpuset.mems first */
+
+/* How a process is bound to a node that is to be drained: pages that it takes from now on come from there again. */
+enum mo_binding {
+	MO_BINDING_MEMPOLICY,	/* a policy of its memory names the node: set_mempolicy(2), mbind(2), numactl */
+	MO_BINDING_CPUSET,	/* its cpuset allows none of the target nodes */
+};
+struct mo_bound {
+	int32_t pid;
+	const char *comm;	/* may hold any byte */
+	enum mo_binding binding;
+	const char *nodes;	/* the policy as numa_maps has it ("bind:1"), or the nodes that the cpuset allows ("1") */
+	uint64_t nr_pages;	/* of it on the node; 0 when it has none there now */
+};
+typedef void mo_bound_fn(void *data, const struct mo_bound *bound);
+
+struct mo_migrate_request {
+	size_t size;		/* sizeof(struct mo_migrate_request) */
+	int32_t pid;		/* in the caller's pid namespace; 0: the caller */
+	int pidfd;		/* as pidfd_open(2) gives it; then pid says nothing. -1: none */
+	/*
+	 * "0,2-3". The n-th node of from_nodes goes to the n-th of to_nodes, which begin again where they are fewer; a
+	 * node that is in both stays as it is unless both have as many.
+	 */
+	const char *from_nodes;
+	const char *to_nodes;
+	uint64_t start_addr;	/* bytes [start_addr, end_addr) of the process alone, both multiples of the page size */
+	uint64_t end_addr;	/* 0 with start_addr 0: all */
+	uint32_t flags;		/* MO_MIGRATE_; unknown bits are refused with -EINVAL */
+	enum mo_swap swap;	/* of pages without room: MO_SWAP_NEVER, and so _AUTO; with the core also _FALLBACK */
+	uint32_t timeout_ms;	/* for all of it; 0: none */
+	uint32_t nr_workers;	/* threads that the core moves with; 0: as many as help. The stock engine has one */
+	int stop_fd;		/* readable: stop; -1: none */
+	enum mo_engine engine;
+	mo_progress_fn *progress;	/* NULL: not wanted */
+	mo_bound_fn *bound;	/* mo_drain_node(): hears of bound processes before anything moves; NULL: not wanted */
+	void *data;		/* for both */
+};
+#define MO_MIGRATE_REQUEST_INIT \
+	{ sizeof(struct mo_migrate_request), 0, -1, NULL, NULL, 0, 0, 0, MO_SWAP_AUTO, 0, 0, -1, MO_ENGINE_AUTO, \
+	  NULL, NULL, NULL }
+
+/* What came of it, in base pages. */
+struct mo_moves {
+	uint64_t moved_pages;
+	uint64_t evicted_pages;	/* to swap, for lack of room */
+	uint64_t kept_pages;	/* were to go, and stayed */
+	uint64_t shared_pages;	/* left alone since other processes use them, too, without MO_MIGRATE_ALL */
+	uint64_t swapped_pages;	/* in swap, where they are left */
+	uint64_t nr_split;	/* huge folios that had to be split; UINT64_MAX: the engine does not know */
+	uint64_t kept_by_reason[MO_REASON_NR];	/* pages; adds up to kept_pages */
+};
+
+struct mo_process_result {
+	int32_t pid;
+	const char *comm;	/* may hold any byte */
+	int error;		/* 0, or the negative errno for which nothing could be done with it */
+	enum mo_reason reason;	/* why not all went */
+	uint64_t elapsed_ms;
+	struct mo_moves moves;
+};
+
+/*
+ * Move the memory of one process. Its policies and cpuset are left alone: what it takes from now on comes from where
+ * they say. Pages go to their node or stay; what moved stays moved, whatever happens. REPORT (action "migrate") is set
+ * whenever something was tried, also on failure; it is not kept for mo_report_load(). Takes no lock of memoffline.
+ *
+ * The core (MEMOFFLINE_MIGRATE_PROCESS) knows each page that stayed. The stock engine, migrate_pages(2) and
+ * move_pages(2), counts moved pages by /proc/PID/numa_maps before and after, does not see memory without struct pages,
+ * can't end migrate_pages(2) before it returns, and knows page frames as root alone; notes of the report say so.
+ *
+ * 1: in part, since pages stayed. -EBUSY: all that was to go stayed; -ETIMEDOUT, -EINTR: timeout_ms passed, or
+ * stop_fd, before anything moved. -ESRCH: no such process, or without memory of its own: a thread of the kernel, or
+ * exiting. -EBADF: pidfd is none. -EINVAL: unknown flags, a set that is empty or no list of nodes, addresses that are
+ * not aligned or in the wrong order; -ENOENT: a node that does not exist, or one of to_nodes without memory;
+ * -EFAULT: nothing of the process is mapped there; -EPERM: no right to trace the process, to_nodes outside its cpuset
+ * without CAP_SYS_NICE, or MO_MIGRATE_ALL without it; -EROFS: the context has a sysroot; -EOPNOTSUPP: swap without the
+ * core, or a core that can't do this. With MO_ENGINE_CORE also what mo_offline() says of that.
+ */
+int mo_migrate_process(struct mo_ctx *ctx, const struct mo_migrate_request *request, struct mo_report **report);
+
+/*
+ * The same for each process in the cgroup PATH ("/sys/fs/cgroup/a", "/a" or "a") and those below it, and for those that
+ * appear meanwhile, until a pass over them finds none that is new. A process that ends before or in its turn counts as
+ * done; one with which nothing can be done has its error in mo_report_process(), and the others go on. pid, pidfd and
+ * addresses must not be set. With MO_MIGRATE_SET_MEMS the kernel moves memory of the processes in PATH, when it can,
+ * as the new nodes are written; this call then completes what it left. What was moved by then is not counted.
+ *
+ * As above; also -ENOENT: no such cgroup, or it has no cpuset.mems; -EPERM, -EACCES, -EINVAL and others: cpuset.mems
+ * could not be written. 0 also when there is no process.
+ */
+int mo_migrate_cgroup(struct mo_ctx *ctx, const char *path, const struct mo_migrate_request *request,
+		      struct mo_report **report);
+
+/*
+ * The same for all processes that have memory on NODE, the largest first, until a pass finds none that is new. pid,
+ * pidfd and addresses must not be set, from_nodes says nothing. to_nodes NULL: all others with memory. Of them the
+ * nearest is used; what has no room there goes to the next nearest. MO_MIGRATE_ALL is implied. Page cache that nobody
+ * maps, and the kernel's own memory, stay: mo_offline() takes what can move of these. -EINVAL also: NODE is a target.
+ *
+ * request->bound hears of each process that a policy or its cpuset binds to the node, before anything moves.
+ */
+int mo_drain_node(struct mo_ctx *ctx, int32_t node, const struct mo_migrate_request *request,
+		  struct mo_report **report);
+
+/* Totals of a report on processes; NULL: it is one on blocks. */
+const struct mo_moves *mo_report_moves(const struct mo_report *report);
+/* In the order in which they were tried. NULL past the end. */
+size_t mo_report_nr_processes(const struct mo_report *report);
+const struct mo_process_result *mo_report_process(const struct mo_report *report, size_t i);
 
 /* ---- events ----------------------------------------------------------------------------------- */
 

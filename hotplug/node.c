@@ -208,61 +208,31 @@ int mo_nodes_read(struct mo_memory *memory)
 	return 0;
 }
 
-/* Moves *AT behind the number. False: there is none, or it is too large. */
-static bool read_number(const char **at, unsigned int *number)
+static int check_target(struct mo_memory *memory, unsigned int number)
 {
-	unsigned long value;
-	char *end;
+	const struct mo_node *node = find_node(memory, (int32_t)number);
 
-	if (**at < '0' || **at > '9')
-		return false;
-	value = strtoul(*at, &end, 10);
-	*at = end;
-	*number = (unsigned int)value;
-	return value < MO_NODE_WORDS * 64;
-}
-
-static int add_range(struct mo_memory *memory, unsigned int first, unsigned int last, uint64_t *words,
-		     uint32_t *nr_words)
-{
-	const struct mo_node *node;
-	unsigned int i;
-
-	for (i = first; i <= last; i++) {
-		node = find_node(memory, (int32_t)i);
-		if (!node || !node->has_memory)
-			return mo_error(memory->ctx, -ENOENT, "nothing can move to node %u: it %s; name nodes that have memory", i,
-					node ? "has no memory" : "does not exist");
-		words[i / 64] |= 1ULL << (i % 64);
-		if (*nr_words <= i / 64)
-			*nr_words = i / 64 + 1;
-	}
-	return 0;
+	if (node && node->has_memory)
+		return 0;
+	return mo_error(memory->ctx, -ENOENT, "nothing can move to node %u: it %s; name nodes that have memory", number,
+			node ? "has no memory" : "does not exist");
 }
 
 int mo_nodes_parse(struct mo_memory *memory, const char *list, uint64_t *words, uint32_t *nr_words)
 {
-	const char *at = list;
-	unsigned int first, last;
-	int err;
+	struct mo_nodeset set;
+	int err = mo_nodeset_parse(list, &set);
 
-	memset(words, 0, MO_NODE_WORDS * sizeof(*words));
-	*nr_words = 0;
-	for (;; at++) {
-		if (!read_number(&at, &first))
-			break;
-		last = first;
-		if (*at == '-' && (at++, !read_number(&at, &last)))
-			break;
-		err = last < first ? -EINVAL : add_range(memory, first, last, words, nr_words);
-		if (err == -EINVAL)
-			break;
-		if (err || !*at)
-			return err;
-		if (*at != ',')
-			break;
-	}
-	return mo_error(memory->ctx, -EINVAL, "'%s' is no list of nodes; write it as 0,2-3", list);
+	if (err)
+		return mo_error(memory->ctx, err, "'%s' is no list of nodes; write it as 0,2-3", list);
+	for (unsigned int i = 0; i < MO_NODES_MAX && !err; i++)
+		if (mo_nodeset_has(&set, i))
+			err = check_target(memory, i);
+	if (err)
+		return err;
+	memcpy(words, set.words, sizeof(set.words));
+	*nr_words = mo_nodeset_nr_words(&set);
+	return 0;
 }
 
 void mo_nodes_free(struct mo_memory *memory)
@@ -291,6 +261,32 @@ free_both:
 	free(nodes);
 	free(status);
 	return nr_moved;
+}
+
+/* ---- the memory of a process ---- */
+
+int mo_node_migrate(int32_t pid, const struct mo_nodeset *from, const struct mo_nodeset *to)
+{
+	/* libnuma's own sets have as many nodes as it saw when it began: these are lent to it. */
+	struct bitmask masks[2] = {
+		{ .size = MO_NODES_MAX, .maskp = (unsigned long *)from->words },
+		{ .size = MO_NODES_MAX, .maskp = (unsigned long *)to->words },
+	};
+
+	_Static_assert(sizeof(unsigned long) == sizeof(from->words[0]), "words of a nodemask have another size");
+	return numa_migrate_pages(pid, &masks[0], &masks[1]) < 0 ? -errno : 0;
+}
+
+int mo_node_of_pages(int32_t pid, void **addrs, size_t nr, int *status)
+{
+	return numa_move_pages(pid, nr, addrs, NULL, status, 0) < 0 ? -errno : 0;
+}
+
+int mo_node_try_pages(int32_t pid, void **addrs, size_t nr, const int *nodes, int *status, bool also_shared)
+{
+	long left = numa_move_pages(pid, nr, addrs, nodes, status, also_shared ? MPOL_MF_MOVE_ALL : MPOL_MF_MOVE);
+
+	return left < 0 ? -errno : left > 0;
 }
 
 int mo_memory_distance(const struct mo_memory *memory, int from, int to)

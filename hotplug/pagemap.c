@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Page tables: one pass over /proc/PID/pagemap of all processes. */
+/* Page tables: one pass over /proc/PID/pagemap, of one process or of all. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 
 #define CHUNK_ENTRIES 32768	/* of a pagemap: 128 MiB of addresses */
 #define PAGEMAP_PRESENT (1ULL << 63)
+#define PAGEMAP_SWAPPED (1ULL << 62)
 #define PAGEMAP_FILE (1ULL << 61)	/* or shared memory */
 #define PAGEMAP_PFN ((1ULL << 55) - 1)
 #define SPARSE_FACTOR 16	/* address space so much larger than what is resident, and */
@@ -41,8 +42,10 @@ static void visit(struct process *process, const struct mo_mapping *mapping, uin
 {
 	const struct mo_pagemap_visitor *visitor = process->walk->visitor;
 	const struct mo_mapped_page page = {
-		.pid = process->pid, .comm = process->comm, .mapping = mapping->name, .addr = addr,
-		.pfn = entry & PAGEMAP_PFN, .is_anon = !(entry & PAGEMAP_FILE),
+		.pid = process->pid, .comm = process->comm, .mapping = mapping->name,
+		.mapping_start = mapping->start_addr, .addr = addr,
+		.pfn = entry & PAGEMAP_PRESENT ? entry & PAGEMAP_PFN : 0, .is_anon = !(entry & PAGEMAP_FILE),
+		.is_swapped = !(entry & PAGEMAP_PRESENT),
 	};
 	int err = visitor->page(visitor->data, &page);
 
@@ -52,30 +55,43 @@ static void visit(struct process *process, const struct mo_mapping *mapping, uin
 	process->is_ended = true;
 }
 
+static bool is_wanted(const struct mo_pagemap_visitor *visitor, uint64_t entry)
+{
+	uint64_t pfn = entry & PAGEMAP_PFN;
+
+	if (visitor->wants_all)
+		return entry & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED);
+	return entry & PAGEMAP_PRESENT && pfn >= visitor->start_pfn && pfn < visitor->end_pfn;
+}
+
 static void visit_entries(struct process *process, const struct mo_mapping *mapping, uint64_t addr, size_t nr)
 {
 	const struct walk *walk = process->walk;
 
 	for (size_t i = 0; i < nr && !process->err; i++) {
-		uint64_t pfn = walk->entries[i] & PAGEMAP_PFN;
+		uint64_t entry = walk->entries[i];
 
-		if (!(walk->entries[i] & PAGEMAP_PRESENT))
-			continue;
-		if (!pfn)	/* without CAP_SYS_ADMIN the kernel hides the frames */
+		/* without CAP_SYS_ADMIN the kernel hides the frames */
+		if (entry & PAGEMAP_PRESENT && !(entry & PAGEMAP_PFN) && !walk->visitor->wants_all)
 			process->err = -EACCES;
-		else if (pfn >= walk->visitor->start_pfn && pfn < walk->visitor->end_pfn)
-			visit(process, mapping, addr + i * walk->page_bytes, walk->entries[i]);
+		else if (is_wanted(walk->visitor, entry))
+			visit(process, mapping, addr + i * walk->page_bytes, entry);
 	}
 }
 
 static void look_at_mapping(struct process *process, const struct mo_mapping *mapping)
 {
 	struct walk *walk = process->walk;
-	uint64_t addr = mapping->start_addr, nr;
+	const struct mo_pagemap_visitor *visitor = walk->visitor;
+	uint64_t addr = mapping->start_addr, end_addr = mapping->end_addr, nr;
 	ssize_t n;
 
-	while (addr < mapping->end_addr && !process->err) {
-		nr = (mapping->end_addr - addr) / walk->page_bytes;
+	if (addr < visitor->start_addr)
+		addr = visitor->start_addr;
+	if (visitor->end_addr && end_addr > visitor->end_addr)
+		end_addr = visitor->end_addr;
+	while (addr < end_addr && !process->err) {
+		nr = (end_addr - addr) / walk->page_bytes;
 		if (nr > CHUNK_ENTRIES)
 			nr = CHUNK_ENTRIES;
 		n = pread(process->pagemap_fd, walk->entries, nr * sizeof(*walk->entries),
@@ -110,10 +126,10 @@ bool mo_mapping_parse(char *line, struct mo_mapping *mapping)
 	return true;
 }
 
-/* Huge pages are not in Rss. */
+/* Huge pages are not in Rss, and what is swapped out is told of, too. */
 static void add_resident(const char *line, struct mo_mapping *mapping)
 {
-	static const char *const keys[] = { "Rss:", "Shared_Hugetlb:", "Private_Hugetlb:" };
+	static const char *const keys[] = { "Rss:", "Shared_Hugetlb:", "Private_Hugetlb:", "Swap:" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		if (!strncmp(line, keys[i], strlen(keys[i])))
@@ -196,33 +212,32 @@ static void look_into_folder(struct process *process)
 
 /* ---- all processes ---- */
 
-static bool has_memory(const struct process *process)
+static bool has_memory(struct mo_ctx *ctx, const char *folder)
 {
 	char text[128];
 
 	/* a recorded process may come without statm */
-	return mo_read_text(process->walk->ctx, text, sizeof(text), "%s/statm", process->folder) < 0 ||
-	       strtoull(text, NULL, 10);
+	return mo_read_text(ctx, text, sizeof(text), "%s/statm", folder) < 0 || strtoull(text, NULL, 10);
 }
 
 /* The first thread may have ended first: then its folder shows no memory. Kernel threads have one thread. */
-static bool find_folder(struct process *process)
+int32_t mo_thread_with_memory(struct mo_ctx *ctx, int32_t pid, char folder[48])
 {
+	int32_t found = 0, tid;
 	struct dirent *entry;
 	DIR *dir;
-	bool found;
 
-	snprintf(process->folder, sizeof(process->folder), "/proc/%d", process->pid);
-	found = has_memory(process);
-	if (found)
-		return true;
-	dir = mo_opendir(process->walk->ctx, "/proc/%d/task", process->pid);
+	snprintf(folder, 48, "/proc/%d", pid);
+	if (has_memory(ctx, folder))
+		return pid;
+	dir = mo_opendir(ctx, "/proc/%d/task", pid);
 	while (dir && !found && (entry = readdir(dir))) {
-		if (!isdigit((unsigned char)entry->d_name[0]) || atoi(entry->d_name) == process->pid)
+		tid = atoi(entry->d_name);
+		if (!isdigit((unsigned char)entry->d_name[0]) || tid == pid)
 			continue;
-		snprintf(process->folder, sizeof(process->folder), "/proc/%d/task/%d", process->pid,
-			 atoi(entry->d_name));
-		found = has_memory(process);
+		snprintf(folder, 48, "/proc/%d/task/%d", pid, tid);
+		if (has_memory(ctx, folder))
+			found = tid;
 	}
 	if (dir)
 		closedir(dir);
@@ -236,7 +251,7 @@ static int look_at_process(struct walk *walk, int32_t pid)
 
 	if (walk->visitor->enter)
 		walk->visitor->enter(walk->visitor->data, pid);
-	if (find_folder(&process))
+	if (mo_thread_with_memory(walk->ctx, pid, process.folder))
 		look_into_folder(&process);
 	if (process.is_ended || process.err == -ENOMEM)
 		return process.err;
@@ -259,18 +274,41 @@ static int look_at_all(struct walk *walk)
 	return err;
 }
 
-int mo_pagemap_each(struct mo_ctx *ctx, const struct mo_pagemap_visitor *visitor, uint64_t *nr_hidden)
+static struct walk *new_walk(struct mo_ctx *ctx, const struct mo_pagemap_visitor *visitor)
 {
 	struct walk *walk = calloc(1, sizeof(*walk));
+
+	if (!walk)
+		return NULL;
+	walk->ctx = ctx;
+	walk->visitor = visitor;
+	walk->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	return walk;
+}
+
+int mo_pagemap_each(struct mo_ctx *ctx, const struct mo_pagemap_visitor *visitor, uint64_t *nr_hidden)
+{
+	struct walk *walk = new_walk(ctx, visitor);
 	int err;
 
 	if (!walk)
 		return -ENOMEM;
-	walk->ctx = ctx;
-	walk->visitor = visitor;
-	walk->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	err = look_at_all(walk);
 	*nr_hidden = walk->nr_hidden;
+	free(walk);
+	return err;
+}
+
+int mo_pagemap_process(struct mo_ctx *ctx, int32_t pid, const struct mo_pagemap_visitor *visitor)
+{
+	struct walk *walk = new_walk(ctx, visitor);
+	int err;
+
+	if (!walk)
+		return -ENOMEM;
+	err = look_at_process(walk, pid);
+	if (!err && walk->nr_hidden)
+		err = -EACCES;
 	free(walk);
 	return err;
 }

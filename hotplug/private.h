@@ -50,6 +50,34 @@ ssize_t mo_read_link(struct mo_ctx *ctx, char *text, size_t size, const char *fm
 /* One write(2). -EROFS with a sysroot. */
 int mo_write_text(struct mo_ctx *ctx, const char *text, const char *fmt, ...) PRINTF(3, 4);
 
+/* ---- nodeset.c: sets of nodes ---- */
+#define MO_NODE_WORDS 16	/* of 64 nodes each */
+#define MO_NODES_MAX (64 * MO_NODE_WORDS)
+struct mo_nodeset {
+	uint64_t words[MO_NODE_WORDS];	/* a bit for each node */
+};
+bool mo_nodeset_has(const struct mo_nodeset *set, unsigned int node);
+void mo_nodeset_add(struct mo_nodeset *set, unsigned int node);
+unsigned int mo_nodeset_weight(const struct mo_nodeset *set);
+bool mo_nodeset_is_subset(const struct mo_nodeset *set, const struct mo_nodeset *of);
+bool mo_nodeset_meets(const struct mo_nodeset *a, const struct mo_nodeset *b);
+uint32_t mo_nodeset_nr_words(const struct mo_nodeset *set);	/* that hold them all; at least 1 */
+/* A list as "0,2-3". -EINVAL: not of this grammar, or empty; SET stays as it was, and no error text is set. */
+int mo_nodeset_parse(const char *list, struct mo_nodeset *set);
+struct mo_nodes_text { char text[256]; };
+struct mo_nodes_text mo_nodeset_text(const struct mo_nodeset *set);
+/* "online", "has_memory" and others that the kernel tells. Sets no error text. */
+int mo_nodeset_read(struct mo_ctx *ctx, const char *name, struct mo_nodeset *set);
+/* Nodes that the cpuset of a process allows; PROCESS is its number, or "self". Sets no error text. */
+int mo_nodeset_allowed(struct mo_ctx *ctx, const char *process, struct mo_nodeset *set);
+/* Where the pages of each node go, as struct mo_migrate_request says. */
+struct mo_layout {
+	int16_t targets[MO_NODES_MAX];		/* -1: they stay */
+	struct mo_nodeset sources, destinations;	/* of those that do not */
+};
+/* Neither set is empty. */
+void mo_layout_make(const struct mo_nodeset *from, const struct mo_nodeset *to, struct mo_layout *layout);
+
 /* ---- memory.c, block.c, device.c, node.c: the snapshot ---- */
 struct mo_memory {
 	struct mo_ctx *ctx;
@@ -75,7 +103,6 @@ int mo_block_refresh(struct mo_memory *memory, struct mo_block *block);	/* sets 
 bool mo_name_number(const char *name, const char *prefix, uint32_t *number);
 int mo_nodes_read(struct mo_memory *memory);	/* node.c: nodes, and blocks[].node from nodeN/memoryM links */
 void mo_nodes_free(struct mo_memory *memory);
-#define MO_NODE_WORDS 16	/* of 64 nodes each */
 /*
  * A list as "0,2-3" becomes a bit for each node, in the first *NR_WORDS of MO_NODE_WORDS words. -EINVAL: not of this
  * grammar; -ENOENT: one has no memory.
@@ -83,6 +110,18 @@ void mo_nodes_free(struct mo_memory *memory);
 int mo_nodes_parse(struct mo_memory *memory, const char *list, uint64_t *words, uint32_t *nr_words);
 /* Move pages of a process, also those that it shares, to NODE. Returns how many are there now, 0 on failure. */
 uint64_t mo_node_move_pages(int32_t pid, void **addrs, size_t nr, int32_t node);
+/*
+ * migrate_pages(2). 0, also where pages stayed, or negative errno. It moves pages that others share, too, where the
+ * caller has CAP_SYS_NICE.
+ */
+int mo_node_migrate(int32_t pid, const struct mo_nodeset *from, const struct mo_nodeset *to);
+/* STATUS becomes the node of each page, or why it has none. */
+int mo_node_of_pages(int32_t pid, void **addrs, size_t nr, int *status);
+/*
+ * move_pages(2), each page to its node: 0 and a status for each page, a positive number when pages stayed of which the
+ * kernel does not say which, or negative errno. A status that was not written is as it was.
+ */
+int mo_node_try_pages(int32_t pid, void **addrs, size_t nr, const int *nodes, int *status, bool also_shared);
 int mo_devices_read(struct mo_memory *memory);	/* device.c: devices, and blocks[].device */
 void mo_devices_free(struct mo_memory *memory);
 
@@ -152,6 +191,10 @@ int mo_pages_each(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages,
 int mo_report_new(struct mo_ctx *ctx, const char *action, const char *target, struct mo_report **report);
 /* Pointers stay valid while the report lives. NULL: no memory. */
 struct mo_block_result *mo_report_add_block(struct mo_report *report, uint32_t block, enum mo_zone zone);
+struct mo_process_result *mo_report_add_process(struct mo_report *report, int32_t pid, const char *comm);
+/* To its totals; those of pages count for all records, whether they were added or not. */
+void mo_report_add_moves(struct mo_report *report, const struct mo_moves *moves);
+void mo_moves_add(struct mo_moves *sum, const struct mo_moves *moves);
 int mo_report_set_detail(struct mo_report *report, struct mo_block_result *result, const char *detail);
 /* Copies strings of SRC; owners are added after. NULL: no memory, or the bound is reached (pages are counted). */
 struct mo_record *mo_report_add_record(struct mo_report *report, const struct mo_record *src);
@@ -184,7 +227,7 @@ int mo_report_load_saved(struct mo_ctx *ctx, uint32_t block, struct mo_report **
 /* -EBADMSG: WHY is the rest of a sentence ("it ends too early"). Sets no error text then. */
 int mo_report_parse(struct mo_ctx *ctx, const char *text, struct mo_report **report, char *why, size_t size);
 
-/* ---- pagemap.c: one pass over /proc/PID/pagemap of all processes ---- */
+/* ---- pagemap.c: one pass over /proc/PID/pagemap, of one process or of all ---- */
 struct mo_mapping {
 	uint64_t start_addr;
 	uint64_t end_addr;
@@ -197,12 +240,16 @@ struct mo_mapped_page {
 	int32_t pid;
 	const char *comm;
 	const char *mapping;	/* its name */
+	uint64_t mapping_start;	/* its first address */
 	uint64_t addr;
 	uint64_t pfn;
 	bool is_anon;		/* neither of a file nor shared memory */
+	bool is_swapped;	/* it is not in memory */
 };
 struct mo_pagemap_visitor {
 	uint64_t start_pfn, end_pfn;	/* tell of present pages in [start_pfn, end_pfn) alone */
+	bool wants_all;			/* or of all, swapped ones too, and with pfn 0 where the kernel hides it */
+	uint64_t start_addr, end_addr;	/* look at [start_addr, end_addr) alone; end_addr 0: at all */
 	void (*enter)(void *data, int32_t pid);	/* from here on it looks into that process; may be NULL */
 	int (*page)(void *data, const struct mo_mapped_page *page);	/* negative errno ends the pass */
 	void *data;
@@ -212,6 +259,10 @@ struct mo_pagemap_visitor {
  * May block for as long as any process hangs. Sets no error text.
  */
 int mo_pagemap_each(struct mo_ctx *ctx, const struct mo_pagemap_visitor *visitor, uint64_t *nr_hidden);
+/* The same for one process. -EACCES: it can't be seen. 0 when it has exited. */
+int mo_pagemap_process(struct mo_ctx *ctx, int32_t pid, const struct mo_pagemap_visitor *visitor);
+/* A thread of the process by which its memory can be reached, and its folder below /proc; 0: it has none. */
+int32_t mo_thread_with_memory(struct mo_ctx *ctx, int32_t pid, char folder[48]);
 
 /* ---- owner.c: which processes map a page ---- */
 struct mo_owner_sink {
@@ -270,6 +321,7 @@ struct mo_core_info {
 	uint32_t deadline_ms, stall_ms;	/* 0: none */
 	bool sees_isolation;		/* also attempts that fail before any notifier is called have a report */
 	bool names_owners;
+	bool moves_processes;
 	bool has_sessions;		/* several blocks can be emptied at once */
 	char missing[512];		/* what it can't do in this kernel, "" when nothing */
 };
@@ -337,6 +389,27 @@ void mo_session_kept(struct mo_session *session, uint64_t block_pages, uint64_t 
 		     mo_kept_fn *fn, void *data);
 /* News of the evacuation that runs in another process of this session. False: none. Never waits. */
 bool mo_session_progress(struct mo_session *session, struct mo_core_progress *progress);
+
+/* The memory of a process. */
+struct mo_core_migrate {
+	int32_t pid;
+	int pidfd;			/* -1: none, pid says which */
+	const struct mo_nodeset *from, *to;
+	uint64_t start_addr, end_addr;	/* end_addr 0: all */
+	bool also_shared, may_evict;
+	uint32_t deadline_ms;		/* 0: none */
+	uint32_t nr_workers;		/* 0: as many as help */
+};
+struct mo_core_migrated {
+	struct mo_moves moves;
+	enum mo_reason reason;		/* NONE: nothing is left that was to go */
+};
+/* Waits till that is done. Sets no error text: its caller is a process of its own. */
+int mo_session_migrate(struct mo_session *session, const struct mo_core_migrate *terms,
+		       struct mo_core_migrated *migrated);
+/* What it left behind goes to the report, and FN hears of each record with the address of its first page. */
+typedef void mo_stayed_fn(void *data, struct mo_record *record, uint64_t addr);
+void mo_session_stayed(struct mo_session *session, struct mo_report *report, mo_stayed_fn *fn, void *data);
 
 struct mo_dump;
 
@@ -412,6 +485,12 @@ typedef int mo_worker_fn(void *data);
 int mo_worker_run(mo_worker_fn *fn, void *data, struct mo_worker **worker);
 /* Readable when it ended. Belongs to the worker. */
 int mo_worker_fd(const struct mo_worker *worker);
+/*
+ * Till it ends (NONE), or why it has to be ended: a stop was asked for, or UNTIL_MS (0: never) passed. Calls TICK five
+ * times a second.
+ */
+enum mo_reason mo_worker_watch(const struct mo_worker *worker, int stop_fd, uint64_t until_ms, void (*tick)(void *data),
+			       void *data);
 /* Waits for the end and frees. 0, the function's negative errno, -EINTR when it was killed. */
 int mo_worker_finish(struct mo_worker *worker);
 /* SIGKILL, which also ends the wait for the hotplug lock; then as above. ABANDONED: the kernel keeps it. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The report: what a transaction did to each block, and each page that stayed. */
+/* The report: what a transaction did to each block or process, and each page that stayed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -48,6 +48,10 @@ struct mo_report {
 	size_t nr_records;
 	char **notes;
 	size_t nr_notes;
+	bool has_moves;			/* it is one on processes */
+	struct mo_moves moves;
+	struct mo_process_result **processes;
+	size_t nr_processes;
 };
 
 const char *mo_outcome_name(enum mo_outcome outcome)
@@ -81,6 +85,12 @@ static void free_block(struct mo_block_result *result)
 	free(result);
 }
 
+static void free_process(struct mo_process_result *result)
+{
+	free((char *)result->comm);
+	free(result);
+}
+
 static void free_record(struct kept_record *kept)
 {
 	uint32_t i;
@@ -108,6 +118,9 @@ struct mo_report *mo_report_unref(struct mo_report *report)
 		free_record(report->records[i]);
 	for (i = 0; i < report->nr_notes; i++)
 		free(report->notes[i]);
+	for (i = 0; i < report->nr_processes; i++)
+		free_process(report->processes[i]);
+	free(report->processes);
 	free(report->blocks);
 	free(report->records);
 	free(report->notes);
@@ -153,6 +166,48 @@ struct mo_block_result *mo_report_add_block(struct mo_report *report, uint32_t b
 	result->zone = zone;
 	report->blocks[report->nr_blocks++] = result;
 	return result;
+}
+
+struct mo_process_result *mo_report_add_process(struct mo_report *report, int32_t pid, const char *comm)
+{
+	struct mo_process_result *result = calloc(1, sizeof(*result));
+
+	report->has_moves = true;
+	if (!result || !make_room(&report->processes, report->nr_processes)) {
+		free(result);
+		return NULL;
+	}
+	result->comm = strdup(comm);
+	if (!result->comm) {
+		free(result);
+		return NULL;
+	}
+	result->pid = pid;
+	report->processes[report->nr_processes++] = result;
+	return result;
+}
+
+void mo_moves_add(struct mo_moves *sum, const struct mo_moves *moves)
+{
+	sum->moved_pages += moves->moved_pages;
+	sum->evicted_pages += moves->evicted_pages;
+	sum->kept_pages += moves->kept_pages;
+	sum->shared_pages += moves->shared_pages;
+	sum->swapped_pages += moves->swapped_pages;
+	if (moves->nr_split == UINT64_MAX)
+		sum->nr_split = UINT64_MAX;
+	else if (sum->nr_split != UINT64_MAX)
+		sum->nr_split += moves->nr_split;
+	for (size_t i = 0; i < MO_REASON_NR; i++)
+		sum->kept_by_reason[i] += moves->kept_by_reason[i];
+}
+
+void mo_report_add_moves(struct mo_report *report, const struct mo_moves *moves)
+{
+	report->has_moves = true;
+	mo_moves_add(&report->moves, moves);
+	report->moved_pages = report->moves.moved_pages;
+	report->nr_pages_kept = report->moves.kept_pages;
 }
 
 int mo_report_set_detail(struct mo_report *report, struct mo_block_result *result, const char *detail)
@@ -387,6 +442,21 @@ const struct mo_owner *mo_record_owner(const struct mo_record *record, size_t i)
 uint64_t mo_report_nr_pages_kept(const struct mo_report *report)
 {
 	return report->nr_pages_kept;
+}
+
+const struct mo_moves *mo_report_moves(const struct mo_report *report)
+{
+	return report->has_moves ? &report->moves : NULL;
+}
+
+size_t mo_report_nr_processes(const struct mo_report *report)
+{
+	return report->nr_processes;
+}
+
+const struct mo_process_result *mo_report_process(const struct mo_report *report, size_t i)
+{
+	return i < report->nr_processes ? report->processes[i] : NULL;
 }
 
 const char *mo_report_note(const struct mo_report *report, size_t i)

@@ -68,10 +68,15 @@ SAME_KIND(NR);
 
 /* ---- the device ---- */
 
+struct place {
+	uint64_t addr, nr_pages, vma_start;
+};
+
 struct mo_session {
 	struct mo_ctx *ctx;
 	int fd;
 	struct memoffline_record *records;	/* MO_RECORDS_MAX of them */
+	struct place *places;			/* of the same, in a process */
 	size_t nr_read;				/* records of an evacuation that are there already */
 };
 
@@ -93,9 +98,10 @@ int mo_session_open(struct mo_ctx *ctx, struct mo_session **out)
 	if (!session)
 		return mo_error(ctx, err, "no memory to talk to the module");
 	session->records = calloc(MO_RECORDS_MAX, sizeof(*session->records));
-	if (!session->records) {
+	session->places = calloc(MO_RECORDS_MAX, sizeof(*session->places));
+	if (!session->records || !session->places) {
 		mo_error(ctx, err, "no memory for the module's records");
-		goto free_session;
+		goto free_records;
 	}
 	session->fd = mo_open(ctx, O_RDWR, DEVICE);
 	if (session->fd < 0) {
@@ -108,7 +114,7 @@ int mo_session_open(struct mo_ctx *ctx, struct mo_session **out)
 
 free_records:
 	free(session->records);
-free_session:
+	free(session->places);
 	free(session);
 	return err;
 }
@@ -119,6 +125,7 @@ void mo_session_close(struct mo_session *session)
 		return;
 	close(session->fd);
 	free(session->records);
+	free(session->places);
 	mo_ctx_unref(session->ctx);
 	free(session);
 }
@@ -157,6 +164,7 @@ static void list_missing(uint64_t features, char *text, size_t size)
 		{ MEMOFFLINE_FEATURE_PARTIAL, "huge pages mapped in part" },
 		{ MEMOFFLINE_FEATURE_LRU_CACHES, "per-cpu lists while pages move" },
 		{ MEMOFFLINE_FEATURE_QUARANTINE, "several blocks at once" },
+		{ MEMOFFLINE_FEATURE_PROCESS, "moving the memory of processes" },
 	};
 	size_t len = 0;
 
@@ -179,6 +187,7 @@ int mo_session_info(struct mo_session *session, struct mo_core_info *info)
 	info->stall_ms = arg.out_stall_ms;
 	info->sees_isolation = arg.out_features & MEMOFFLINE_FEATURE_ISOLATION;
 	info->has_sessions = arg.out_features & MEMOFFLINE_FEATURE_QUARANTINE;
+	info->moves_processes = arg.out_features & MEMOFFLINE_FEATURE_PROCESS;
 	info->names_owners = arg.out_features & MEMOFFLINE_FEATURE_OWNERS;
 	list_missing(arg.out_features, info->missing, sizeof(info->missing));
 	return 0;
@@ -418,6 +427,13 @@ int mo_session_evacuate(struct mo_session *session, const struct mo_core_terms *
 	return 0;
 }
 
+static void keep(struct mo_session *session, const struct memoffline_event *event)
+{
+	session->records[session->nr_read] = event->record;
+	session->places[session->nr_read++] = (struct place){ event->place.addr, event->place.nr_pages,
+							      event->place.vma_start };
+}
+
 bool mo_session_progress(struct mo_session *session, struct mo_core_progress *progress)
 {
 	struct pollfd pollfd = { .fd = session->fd, .events = POLLIN };
@@ -426,7 +442,7 @@ bool mo_session_progress(struct mo_session *session, struct mo_core_progress *pr
 	if (poll(&pollfd, 1, 0) != 1 || read(session->fd, &event, sizeof(event)) != sizeof(event))
 		return false;
 	if (event.type == MEMOFFLINE_EVENT_RECORD && session->nr_read < MO_RECORDS_MAX)
-		session->records[session->nr_read++] = event.record;	/* it ended since we looked */
+		keep(session, &event);	/* it ended since we looked */
 	if (event.type != MEMOFFLINE_EVENT_PROGRESS)
 		return false;
 	progress->done_pages = event.progress.nr_done;
@@ -438,11 +454,12 @@ bool mo_session_progress(struct mo_session *session, struct mo_core_progress *pr
 static size_t read_records(struct mo_session *session)
 {
 	struct memoffline_event event;
-	size_t nr = session->nr_read;
+	size_t nr;
 
-	while (nr < MO_RECORDS_MAX && read(session->fd, &event, sizeof(event)) == sizeof(event))
+	while (session->nr_read < MO_RECORDS_MAX && read(session->fd, &event, sizeof(event)) == sizeof(event))
 		if (event.type == MEMOFFLINE_EVENT_RECORD)
-			session->records[nr++] = event.record;
+			keep(session, &event);
+	nr = session->nr_read;
 	session->nr_read = 0;
 	return nr;
 }
@@ -478,6 +495,73 @@ void mo_session_kept(struct mo_session *session, uint64_t block_pages, uint64_t 
 	}
 	if (nr_kept > nr_told)
 		mo_report_count_kept(report, nr_kept - nr_told);
+}
+
+/* ---- processes ---- */
+
+static void fill_moves(struct mo_moves *moves, const struct memoffline_migrate_process *arg)
+{
+	moves->moved_pages = arg->out_nr_moved;
+	moves->evicted_pages = arg->out_nr_evicted;
+	moves->kept_pages = arg->out_nr_kept;
+	moves->shared_pages = arg->out_nr_shared;
+	moves->swapped_pages = arg->out_nr_swapped;
+	moves->nr_split = arg->out_nr_split;
+	for (size_t i = 0; i < MEMOFFLINE_REASON_NR; i++)
+		moves->kept_by_reason[i] = arg->out_kept_by_reason[i];
+}
+
+int mo_session_migrate(struct mo_session *session, const struct mo_core_migrate *terms,
+		       struct mo_core_migrated *migrated)
+{
+	struct memoffline_migrate_process arg = {
+		.size = sizeof(arg),
+		.flags = (terms->also_shared ? MEMOFFLINE_PROCESS_MOVE_ALL : 0) |
+			 (terms->may_evict ? MEMOFFLINE_PROCESS_FALLBACK : 0) |
+			 (terms->pidfd >= 0 ? MEMOFFLINE_PROCESS_PIDFD : 0),
+		.pid = terms->pidfd >= 0 ? terms->pidfd : terms->pid,
+		.nr_node_words = MO_NODE_WORDS,
+		.nodes_from = (uintptr_t)terms->from->words,
+		.nodes_to = (uintptr_t)terms->to->words,
+		.start_addr = terms->start_addr,
+		.end_addr = terms->end_addr,
+		.deadline_ms = terms->deadline_ms,
+		.nr_workers = terms->nr_workers,
+		.max_records = MO_RECORDS_MAX,
+	};
+
+	if (ioctl(session->fd, MEMOFFLINE_MIGRATE_PROCESS, &arg))
+		return -errno;
+	fill_moves(&migrated->moves, &arg);
+	migrated->reason = reason_of(arg.out_reason);
+	return 0;
+}
+
+/* A run of equal pages, or a mapping that can't move, of whose frames nothing is known. */
+static struct mo_record stayed_record(const struct memoffline_record *theirs, const struct place *place, char *name)
+{
+	struct mo_record record = record_of(theirs, UINT32_MAX, name);
+
+	if (place->nr_pages)
+		record.nr_pages = place->nr_pages;
+	return record;	/* ~0 of theirs is NO_PFN of ours */
+}
+
+void mo_session_stayed(struct mo_session *session, struct mo_report *report, mo_stayed_fn *fn, void *data)
+{
+	size_t nr = read_records(session);
+	char name[MEMOFFLINE_NAME_LEN];
+	struct mo_record record, *added;
+
+	for (size_t i = 0; i < nr; i++) {
+		record = stayed_record(&session->records[i], &session->places[i], name);
+		added = mo_report_add_record(report, &record);
+		if (!added)
+			continue;
+		fn(data, added, session->places[i].addr);
+		if (session->records[i].nr_mappers > 1)
+			added->nr_owners = session->records[i].nr_mappers;
+	}
 }
 
 void mo_session_note(struct mo_report *report, uint64_t nr_evicted, uint64_t nr_violated)

@@ -5,13 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include "transaction.h"
 
 #define STALL_MS 10000	/* the usual */
-#define TICK_MS 200
 #define RESTORE_MS 30000	/* for the kernel to bring one block back */
 
 const char *mo_online_word(enum mo_zone zone)
@@ -248,22 +246,7 @@ void mo_transaction_tell(struct mo_transaction *txn, uint64_t pages_left, uint64
 enum mo_reason mo_transaction_watch(const struct mo_transaction *txn, const struct mo_worker *worker, uint64_t until_ms,
 				    void (*tell_all)(void *data), void *data)
 {
-	struct pollfd fds[2] = {
-		{ .fd = mo_worker_fd(worker), .events = POLLIN },
-		{ .fd = txn->request->stop_fd, .events = POLLIN },
-	};
-
-	for (;;) {
-		if (poll(fds, 2, TICK_MS) < 0 && errno != EINTR)
-			return MO_REASON_INTERRUPTED;
-		if (fds[0].revents)
-			return MO_REASON_NONE;
-		if (fds[1].revents)
-			return MO_REASON_INTERRUPTED;
-		if (until_ms && mo_now_ms() > until_ms)
-			return MO_REASON_DEADLINE;
-		tell_all(data);
-	}
+	return mo_worker_watch(worker, txn->request->stop_fd, until_ms, tell_all, data);
 }
 
 static void tell_done(struct mo_transaction *txn, const struct mo_attempt *attempt)

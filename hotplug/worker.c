@@ -19,53 +19,20 @@
 
 #define LET_GO_MS 10000	/* for the kernel to end a worker that was killed */
 #define DROP_MS 200	/* the same, where nothing depends on it */
+#define TICK_MS 200
 
 struct mo_worker {
 	pid_t pid;
 	int pidfd;
 };
 
-/* Nodes of a list such as "0-1,3"; nodes beyond 1023 do not exist in Linux. */
-static void parse_nodes(const char *list, bool nodes[1024])
-{
-	unsigned int first, last;
-	int used;
-
-	memset(nodes, 0, 1024 * sizeof(*nodes));
-	while (sscanf(list, "%u%n", &first, &used) == 1) {
-		list += used;
-		last = first;
-		if (*list == '-' && sscanf(list + 1, "%u%n", &last, &used) == 1)
-			list += used + 1;
-		for (; first <= last && first < 1024; first++)
-			nodes[first] = true;
-		if (*list++ != ',')
-			break;
-	}
-}
-
 /* Our cpuset limits the targets of migration, since the kernel allocates them in the writer's name. */
 static bool cpuset_is_limited(struct mo_ctx *ctx)
 {
-	bool allowed[1024], present[1024];
-	char list[4096], *status, *line;
-	size_t i;
+	struct mo_nodeset allowed, present;
 
-	if (mo_read_text(ctx, list, sizeof(list), "/sys/devices/system/node/has_memory") < 0)
-		return false;
-	parse_nodes(list, present);
-	if (mo_read_file(ctx, &status, NULL, "/proc/self/status"))
-		return false;
-	line = strstr(status, "Mems_allowed_list:");
-	if (line)
-		parse_nodes(line + strcspn(line, "0123456789\n"), allowed);
-	free(status);
-	if (!line)
-		return false;
-	for (i = 0; i < ARRAY_SIZE(present); i++)
-		if (present[i] && !allowed[i])
-			return true;
-	return false;
+	return !mo_nodeset_read(ctx, "has_memory", &present) && !mo_nodeset_allowed(ctx, "self", &allowed) &&
+	       !mo_nodeset_is_subset(&present, &allowed);
 }
 
 /* Version 2, then version 1. */
@@ -167,6 +134,24 @@ int mo_worker_finish(struct mo_worker *worker)
 	close(worker->pidfd);
 	free(worker);
 	return err;
+}
+
+enum mo_reason mo_worker_watch(const struct mo_worker *worker, int stop_fd, uint64_t until_ms, void (*tick)(void *data),
+			       void *data)
+{
+	struct pollfd fds[2] = { { .fd = worker->pidfd, .events = POLLIN }, { .fd = stop_fd, .events = POLLIN } };
+
+	for (;;) {
+		if (poll(fds, 2, TICK_MS) < 0 && errno != EINTR)
+			return MO_REASON_INTERRUPTED;
+		if (fds[0].revents)
+			return MO_REASON_NONE;
+		if (fds[1].revents)
+			return MO_REASON_INTERRUPTED;
+		if (until_ms && mo_now_ms() > until_ms)
+			return MO_REASON_DEADLINE;
+		tick(data);
+	}
 }
 
 static int end_within(struct mo_worker *worker, uint32_t limit_ms, bool *abandoned)

@@ -128,7 +128,7 @@ static struct mm_struct *lock_out_user(const struct chunk *chunk, const struct m
 		mm = mo_swapout_lock_user(chunk->start_pfn);
 		if (mm)
 			return mm;
-		rest(migration, 1);
+		mo_migration_rest(migration, 1);
 	} while (time_before(jiffies, until) && !mo_migration_is_over(migration));
 	return NULL;
 }

@@ -30,6 +30,8 @@ enum {
 	OPTION_NODE,
 	OPTION_ENGINE,
 	OPTION_PREFER,
+	OPTION_SWAP,
+	OPTION_WORKERS,
 	OPTION_FIRST,		/* for a command's own */
 };
 
@@ -48,7 +50,8 @@ struct command {
 	int (*run)(struct call *call);	/* returns the exit status */
 };
 
-extern const struct command cmd_list, cmd_show, cmd_plan, cmd_offline, cmd_online, cmd_report, cmd_monitor, cmd_doctor;
+extern const struct command cmd_list, cmd_show, cmd_plan, cmd_offline, cmd_online, cmd_report, cmd_monitor, cmd_doctor,
+	cmd_migrate, cmd_drain;
 
 /* One run of a command. */
 struct call {
@@ -98,6 +101,7 @@ uint32_t parse_number(const struct call *call, const char *name, const char *tex
 
 /* One of REQUEST_OPTIONS, ENGINE_OPTION or PREFER_OPTION? Then it is stored. */
 bool request_option(const struct call *call, struct mo_request *request, int id, const char *arg);
+enum mo_engine parse_engine(const struct call *call, const char *text);
 /* The help on targets. */
 void print_targets(void);
 /* Arguments joined to one target; it must be there unless a size is. Freed by the caller after the request. */
@@ -105,7 +109,22 @@ char *request_target(const struct call *call, struct mo_request *request);
 /* Memory and plan for the request. 0, or the exit status after the error was told. */
 int request_plan(struct call *call, const struct mo_request *request, struct mo_plan **plan);
 
+/* ---- migration.c ---- */
+#define MIGRATION_OPTIONS \
+	{ 't', "timeout", "SECONDS", "give up after that long; what moved stays moved; 0: never; the usual: 300" }, \
+	{ OPTION_SWAP, "swap", "MODE", "never, the usual: what finds no room stays; fallback: it goes to swap, which takes the core" }, \
+	{ OPTION_WORKERS, "workers", "N", "threads that the core moves pages with; the usual: as many as help" }
+
+/* One of MIGRATION_OPTIONS or ENGINE_OPTION? Then it is stored. */
+bool migration_option(const struct call *call, struct mo_migrate_request *request, int id, const char *arg);
+typedef int migration_fn(void *data, const struct mo_migrate_request *request, struct mo_report **report);
+/* As transaction_run(). */
+int migration_run(struct call *call, struct mo_migrate_request *request, migration_fn *fn, void *data);
+
 /* ---- transaction.c ---- */
+typedef int stoppable_fn(void *data, int stop_fd, struct mo_report **report);
+/* Run FN, which ends early when the descriptor becomes readable, and tell its result. Returns the exit status. */
+int stoppable_run(struct call *call, stoppable_fn *fn, void *data, uint64_t page_bytes);
 typedef int transaction_fn(void *data, const struct mo_request *request, struct mo_report **report);
 /* Run FN with progress shown and signals turned into a stop, tell its result. Returns the exit status. */
 int transaction_run(struct call *call, struct mo_request *request, transaction_fn *fn, void *data, uint64_t page_bytes);

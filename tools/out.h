@@ -130,6 +130,9 @@ int result_json(const struct call *call, const struct mo_report *report);
 /* ---- summary.c: a report of what was not done wholly, in three lines ---- */
 void summary_print(const struct mo_report *report);
 
+/* ---- moves.c: a report on processes ---- */
+void moves_print(const struct call *call, const struct mo_report *report);
+
 /* ---- records.c: the pages that stayed ---- */
 void records_print(const struct call *call, const struct mo_report *report);
 struct record_group {

@@ -22,6 +22,7 @@ static struct {
 	bool drawn;		/* a line stands on the terminal that has to go before other output */
 	enum mo_phase told;	/* last phase that got a line of its own */
 	uint32_t told_block;
+	int32_t told_pid;
 	bool begun;
 } progress;
 
@@ -138,6 +139,18 @@ static void add_pages(struct line *line, const struct mo_progress *now)
 	line_add(line, "%s to go", text_pages(now->pages_left).text);
 }
 
+/* What is worked on. */
+static struct text subject(const struct mo_progress *now)
+{
+	struct text out;
+
+	if (now->pid)
+		snprintf(out.text, sizeof(out.text), "pid %" PRId32, now->pid);
+	else
+		snprintf(out.text, sizeof(out.text), "memory%" PRIu32, now->block);
+	return out;
+}
+
 /* Most important first: what does not fit is left out. */
 static void draw(const struct mo_progress *now)
 {
@@ -153,7 +166,7 @@ static void draw(const struct mo_progress *now)
 		add_stuck(&line, now);
 	if (now->pages_total && now->phase != MO_PHASE_ROLLBACK)
 		add_pages(&line, now);
-	line_add(&line, "memory%" PRIu32, now->block);
+	line_add(&line, "%s", subject(now).text);
 	fputs("\r", stderr);
 	draw_bar(share_done(now), line.max_width > line.width + BAR_MIN ? line.max_width - line.width : BAR_MIN);
 	fprintf(stderr, "%.*s\033[K", (int)line.len, line.text);
@@ -166,16 +179,17 @@ static void draw(const struct mo_progress *now)
 static void print_done(const struct mo_progress *now)
 {
 	if (now->error)
-		fprintf(stderr, "memory%" PRIu32 ": failed, %s (%s)\n", now->block, text_error(now->error),
+		fprintf(stderr, "%s: failed, %s (%s)\n", subject(now).text, text_error(now->error),
 			text_seconds(now->elapsed_ms).text);
 	else
-		fprintf(stderr, "memory%" PRIu32 ": done, %" PRIu32 " of %" PRIu32 " (%s)\n", now->block, now->nr_done,
+		fprintf(stderr, "%s: done, %" PRIu32 " of %" PRIu32 " (%s)\n", subject(now).text, now->nr_done,
 			now->nr_blocks, text_seconds(now->elapsed_ms).text);
 }
 
 static void print_step(const struct mo_progress *now)
 {
-	if (progress.begun && now->phase == progress.told && now->block == progress.told_block)
+	if (progress.begun && now->phase == progress.told && now->block == progress.told_block &&
+	    now->pid == progress.told_pid)
 		return;
 	if (now->phase == MO_PHASE_DONE)
 		print_done(now);
@@ -224,6 +238,7 @@ void progress_show(void *data, const struct mo_progress *now)
 	progress.begun = true;
 	progress.told = now->phase;
 	progress.told_block = now->block;
+	progress.told_pid = now->pid;
 }
 
 void progress_begin(const struct call *call, int stop_fd, uint64_t page_bytes)

@@ -20,7 +20,7 @@ static enum mo_zone parse_zone(const struct call *call, const char *text)
 	usage_error(call, "--zone takes Movable, Normal, DMA32, DMA or Device, not '%s'", text);
 }
 
-static enum mo_engine parse_engine(const struct call *call, const char *text)
+enum mo_engine parse_engine(const struct call *call, const char *text)
 {
 	enum mo_engine engine;
 

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The memory of the processes in a cgroup and below it. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "migration.h"
+
+#define ROOT "/sys/fs/cgroup"
+#define DEPTH_MAX 64
+
+int mo_cgroup_find(struct mo_ctx *ctx, const char *path, char *folder, size_t size)
+{
+	const char *relative = path + strspn(path, "/");
+	int len;
+
+	if (!strncmp(path, ROOT, strlen(ROOT)))
+		len = snprintf(folder, size, "%s", path);
+	else
+		len = snprintf(folder, size, ROOT "/%s", relative);
+	if (len < 0 || (size_t)len >= size)
+		return mo_error(ctx, -ENAMETOOLONG, "the name of the cgroup is too long; give it below " ROOT);
+	while (len > 1 && folder[len - 1] == '/')
+		folder[--len] = '\0';
+	if (!strstr(folder, "/../") && mo_exists(ctx, "%s/cgroup.procs", folder))
+		return 0;
+	return mo_error(ctx, -ENOENT, "there is no cgroup '%s': %s has no cgroup.procs; name one as in /proc/PID/cgroup, see "
+			"systemd-cgls(1)", path, folder);
+}
+
+/* ---- which processes ---- */
+
+static int add_thread(struct mo_ctx *ctx, struct mo_pids *pids, int32_t tid)
+{
+	int32_t pid = mo_process_of_thread(ctx, tid);
+
+	/* One that ended since is none; threads of one process stand together as a rule. */
+	if (!pid || (pids->nr && pids->all[pids->nr - 1] == pid))
+		return 0;
+	return mo_pids_add(pids, pid);
+}
+
+/* A number a line; 0 is a process of a pid namespace that we do not see. */
+static int read_pids(struct mo_ctx *ctx, const char *folder, bool by_threads, struct mo_pids *pids)
+{
+	char *text, *line, *rest;
+	int err = mo_read_file(ctx, &text, NULL, "%s/%s", folder, by_threads ? "cgroup.threads" : "cgroup.procs");
+
+	if (err)
+		return err;
+	for (line = strtok_r(text, "\n", &rest); line && !err; line = strtok_r(NULL, "\n", &rest))
+		if (atoi(line) > 0)
+			err = by_threads ? add_thread(ctx, pids, atoi(line)) : mo_pids_add(pids, atoi(line));
+	free(text);
+	return err;
+}
+
+/* Of a threaded cgroup the kernel lists threads alone. */
+static int read_cgroup(struct mo_ctx *ctx, const char *folder, bool by_threads, struct mo_pids *pids)
+{
+	int err = read_pids(ctx, folder, by_threads, pids);
+
+	return err == -EOPNOTSUPP && !by_threads ? read_pids(ctx, folder, true, pids) : err;
+}
+
+static int list_below(struct mo_ctx *ctx, const char *folder, bool by_threads, unsigned int depth, struct mo_pids *pids)
+{
+	int err = read_cgroup(ctx, folder, by_threads, pids);
+	DIR *dir = err ? NULL : mo_opendir(ctx, "%s", folder);
+	struct dirent *entry;
+	char below[PATH_MAX];
+
+	/* A cgroup that was removed meanwhile had no process. */
+	if (depth && (err == -ENOENT || err == -ENODEV))
+		return 0;
+	while (dir && !err && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' || entry->d_type != DT_DIR || depth == DEPTH_MAX)
+			continue;
+		if (snprintf(below, sizeof(below), "%s/%s", folder, entry->d_name) < (int)sizeof(below))
+			err = list_below(ctx, below, by_threads, depth + 1, pids);
+	}
+	if (dir)
+		closedir(dir);
+	return err;
+}
+
+int mo_cgroup_list(struct mo_ctx *ctx, const char *folder, bool by_threads, struct mo_pids *pids)
+{
+	int err = list_below(ctx, folder, by_threads, 0, pids);
+
+	if (!err)
+		return 0;
+	return mo_error(ctx, err, "can't list the processes of the cgroup %s: %s; %s", folder, strerror(-err),
+			err == -EACCES || err == -EPERM ? "run it as root" : "see whether it is still there");
+}
+
+/* ---- its nodes ---- */
+
+static int no_mems(struct mo_ctx *ctx, const char *folder, const char *nodes, int err)
+{
+	switch (err) {
+	case -ENOENT:
+		return mo_error(ctx, err, "the cgroup %s has no cpuset.mems; enable the controller in the cgroup above it (echo +cpuset > "
+				"cgroup.subtree_control)", folder);
+	case -EACCES:
+	case -EPERM:
+		return mo_error(ctx, err, "no permission to write %s/cpuset.mems; run it as root", folder);
+	default:
+		return mo_error(ctx, err, "the kernel does not take nodes %s for %s/cpuset.mems: %s; the cgroup above may not allow "
+				"them, see its cpuset.mems.effective", nodes, folder, strerror(-err));
+	}
+}
+
+static int set_mems(struct mo_ctx *ctx, const char *folder, const char *nodes)
+{
+	int err = mo_write_text(ctx, nodes, "%s/cpuset.mems", folder);
+
+	return err ? no_mems(ctx, folder, nodes, err) : 0;
+}
+
+/* ---- the call ---- */
+
+struct list {
+	struct mo_ctx *ctx;
+	const char *folder;
+	bool by_threads;
+};
+
+static int list_cgroup(void *data, struct mo_pids *pids)
+{
+	const struct list *list = data;
+
+	return mo_cgroup_list(list->ctx, list->folder, list->by_threads, pids);
+}
+
+static int move_cgroup(struct mo_migration *migration, const char *folder)
+{
+	struct list list = { migration->ctx, folder, migration->flags & MO_MIGRATE_THREADS };
+
+	return mo_migration_move_all(migration, list_cgroup, &list, &migration->to, 1);
+}
+
+int mo_migrate_cgroup(struct mo_ctx *ctx, const char *path, const struct mo_migrate_request *request,
+		      struct mo_report **report)
+{
+	struct mo_migration migration;
+	char folder[PATH_MAX];
+	int err = mo_migration_check_several(ctx, request);
+
+	if (!err)
+		err = mo_cgroup_find(ctx, path, folder, sizeof(folder));
+	if (!err)
+		err = mo_migration_begin(&migration, ctx, request, "migrate", path);
+	if (err)
+		return err;
+	if (request->flags & MO_MIGRATE_SET_MEMS)
+		err = set_mems(ctx, folder, request->to_nodes);
+	if (err)
+		return mo_migration_abort(&migration, err);
+	return mo_migration_end(&migration, move_cgroup(&migration, folder), report);
+}
