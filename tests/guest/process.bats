@@ -16,6 +16,7 @@ setup_file() {
 	swap_disk=$(awk 'NR == 2 { print $1 }' /proc/swaps)
 	export swap_disk
 	swapoff -a
+	[ ! -e /proc/sys/kernel/numa_balancing ] || echo 0 > /proc/sys/kernel/numa_balancing	# it moves pages, too
 	echo '+cpuset +memory' > /sys/fs/cgroup/cgroup.subtree_control
 	mkfs.ext4 -q "$LAB_DISK"
 	mount "$LAB_DISK" /mnt
@@ -292,8 +293,9 @@ moves_whole() {	# KIND...
 
 @test "what is in swap stays there" {
 	swapon "$swap_disk"
+	echo $BASHPID > $cgroup/cgroup.procs
 	start_victim layout 1 4000
-	echo $victim_pid > $cgroup/cgroup.procs
+	echo $BASHPID > /sys/fs/cgroup/cgroup.procs
 	echo 4M > $cgroup/memory.reclaim || :
 	nr=$(($(awk '/VmSwap/ { print $2 }' /proc/$victim_pid/status) / 4))
 	[ $nr -ge 500 ]
