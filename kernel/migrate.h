@@ -115,7 +115,7 @@ struct mo_process {
 	unsigned long start_addr;	/* aligned to pages */
 	unsigned long end_addr;		/* 0 with start_addr 0: all */
 	unsigned int flags;		/* MO_SWAP_FALLBACK, MO_MOVE_ALL */
-	unsigned int deadline_ms;	/* 0: until pages that stay have resisted several passes */
+	unsigned int deadline_ms;	/* 0: none; it ends anyway when pages have resisted several passes */
 	unsigned int nr_workers;	/* the caller included; 0: as many as help */
 	struct mo_progress *progress;	/* NULL: nobody looks */
 	struct mo_report *report;	/* totals, and a record with its place of what stayed */

@@ -38,7 +38,7 @@
 #define MAX_LOOKED	8192	/* entries of page tables seen under the mmap lock at once */
 #define PAGES_A_WORKER	4096	/* for less it isn't woken */
 #define NR_FOUND	64	/* places noted under the mmap lock at once */
-#define MAX_IDLE_PASSES	10	/* that move nothing, where no deadline says how long to go on */
+#define MAX_IDLE_PASSES	10	/* in a row that move nothing */
 #define MAX_PAUSE_MS	200
 #define MAX_HELPERS	8	/* by default: more would wait for each other, or for the memory */
 #define EVICTION_TRIES	4
@@ -762,7 +762,7 @@ static enum memoffline_reason verdict(struct job *job, struct mo_report *scratch
 		return MEMOFFLINE_REASON_NONE;
 	if (is_hopeless(job, scratch))
 		return MEMOFFLINE_REASON_UNKNOWN;	/* the pages tell */
-	return !job->deadline && job->nr_idle >= MAX_IDLE_PASSES ? MEMOFFLINE_REASON_STALL : MEMOFFLINE_REASON_NONE;
+	return job->nr_idle >= MAX_IDLE_PASSES ? MEMOFFLINE_REASON_STALL : MEMOFFLINE_REASON_NONE;
 }
 
 /*

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: --topology four-nodes --cpus 2 --swap 256m
+# lab: --topology four-nodes --disk 256m --swap 256m --append secretmem.enable=1
 # The memory of processes goes from node to node, by the kernel alone and by the core. Nodes 1 to 3 have 512 MiB each.
 load common
 

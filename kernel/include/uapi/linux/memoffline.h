@@ -296,7 +296,7 @@ struct memoffline_migrate_process {
 	__u64 nodes_to;
 	__u64 start_addr;		/* of the addresses, aligned to pages */
 	__u64 end_addr;			/* behind them; 0 with start_addr 0: all */
-	__u32 deadline_ms;		/* 0: until what stays has resisted several passes */
+	__u32 deadline_ms;		/* 0: none; it ends anyway when what stays has resisted several passes */
 	__u32 nr_workers;		/* the caller included; 0: as many as help */
 	__u32 max_records;		/* that can be read afterwards; MEMOFFLINE_MAX_RECORDS at most */
 	__u32 out_reason;		/* enum memoffline_reason; NONE: nothing is left on nodes_from that was to go */
