@@ -190,7 +190,7 @@ full_target() {
 	[ "$status" = 64 ] || [ "$status" = 1 ]
 	[ "$(value '.kept_by_reason["no-target"]')" -ge 8192 ]
 	[ "$(value '.reasons["no-target"].remedy | length')" -gt 0 ]
-	[ "$(value '[.records[] | select(.reason == "no-target") | .nr_pages] | add')" -ge 8192 ]
+	[ "$(value '[.records[] | select(.reason == "no-target") | .nr_pages] | add')" -ge 4096 ]	# a report has no more
 	[ "$(($(own_on_node "$pid" 1) + $(own_on_node "$pid" 3)))" -ge 16384 ]	# swapped to by nobody
 	run migrate "$pid" 1 3
 	[[ $output == *"what stays: "*"no target memory"*"what to do: "* || $output == *"no page could move"*"no target memory"* ]]
