@@ -89,3 +89,14 @@ now_ms() {
 	local now=${EPOCHREALTIME/./}
 	echo "${now%???}"
 }
+
+# For a whole file of tests: swap space is off until a test wants $swap_disk. The next file in the same guest has it back.
+take_swap() {
+	swap_disk=$(awk 'NR == 2 { print $1 }' /proc/swaps)
+	export swap_disk
+	[ ! "$swap_disk" ] || swapoff -a
+}
+
+give_swap_back() {
+	[ ! "$swap_disk" ] || grep -q "^$swap_disk " /proc/swaps || swapon "$swap_disk"
+}

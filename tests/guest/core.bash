@@ -15,14 +15,13 @@ core_setup_file() {
 	local i
 
 	for i in 34 35 36 37 38 39; do [ "$(state $i)" = offline ] || echo offline > "$memory/memory$i/state"; done
-	swap_disk=$(awk 'NR == 2 { print $1 }' /proc/swaps)
-	export swap_disk
-	[ ! "$swap_disk" ] || swapoff -a
+	take_swap
 	is_stock || load_core
 }
 
 core_teardown_file() {
 	[ ! -d /sys/module/memoffline ] || unload_core
+	give_swap_back
 }
 
 core_setup() {

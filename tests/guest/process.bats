@@ -13,9 +13,7 @@ move_all=1
 fallback=2
 
 setup_file() {
-	swap_disk=$(awk 'NR == 2 { print $1 }' /proc/swaps)
-	export swap_disk
-	swapoff -a
+	take_swap
 	[ ! -e /proc/sys/kernel/numa_balancing ] || echo 0 > /proc/sys/kernel/numa_balancing	# it moves pages, too
 	echo '+cpuset +memory' > /sys/fs/cgroup/cgroup.subtree_control
 	mkfs.ext4 -q "$LAB_DISK"
@@ -26,6 +24,7 @@ setup_file() {
 teardown_file() {
 	umount /mnt
 	unload_core
+	give_swap_back
 }
 
 setup() {

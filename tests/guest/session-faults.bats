@@ -17,9 +17,7 @@ cpu=/sys/devices/system/cpu/cpu1/online
 EXTRA_REFS=1 NO_TARGET=5 INTERRUPTED=21	# of enum memoffline_reason
 
 setup_file() {
-	swap_disk=$(awk 'NR == 2 { print $1 }' /proc/swaps)
-	export swap_disk
-	swapoff -a
+	take_swap
 	load_core
 	insmod "${module%/*}/tests/linger.ko"
 }
