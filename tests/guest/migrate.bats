@@ -279,7 +279,7 @@ time_over() {
 	run migrate --timeout 0.001 "$pid" 1 2
 	echo "$output"
 	[ "$status" = 1 ] || [ "$status" = 64 ]
-	[[ $output == *"time was over"* || $output == *"the timeout"* ]]
+	[[ $output == *"time was over"* || $output == *"the timeout"* || $output == *"deadline: The time given for it was over"* ]]
 	end_work "$pid"
 }
 @test "stock: the timeout ends it, and nothing is lost" {
