@@ -293,7 +293,8 @@ time_over() {
 other_namespace() {
 	needs "$1"
 	out=$BATS_TEST_TMPDIR/inner
-	unshare --pid --fork --mount-proc --kill-child "$work" --node 1 --anon 16m --threads 1 > "$out" 2>&1 3>&- < <(sleep inf) &
+	mkfifo "$out.in"
+	unshare --pid --fork --mount-proc --kill-child "$work" --node 1 --anon 16m --threads 1 > "$out" 2>&1 3>&- <> "$out.in" &
 	outer=$!
 	await "$out" "$outer" ready
 	pid=$(pgrep -P "$outer" -x work)
@@ -507,7 +508,8 @@ refused() {
 	[[ $output == *"no permission to move the memory of process $pid (work)"*"run it as root"* ]]
 	end_work "$pid"
 	out=$BATS_TEST_TMPDIR/own
-	setpriv --reuid 65534 --clear-groups "$work" --node 1 --anon 4m --threads 0 > "$out" 2>&1 3>&- < <(sleep inf) &
+	mkfifo "$out.in"
+	setpriv --reuid 65534 --clear-groups "$work" --node 1 --anon 4m --threads 0 > "$out" 2>&1 3>&- <> "$out.in" &
 	pid=$!
 	await "$out" "$pid" ready
 	setpriv --reuid 65534 --clear-groups "$memoffline" migrate --json "$pid" 1 2 > "$json"
