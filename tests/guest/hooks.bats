@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # lab: --topology two-dimms --memory 1G --disk 1g --swap 512m
-# kernels: 6.12 6.1 debug
+# kernels: 6.12
+# soak-kernels: 6.1 debug
 # Migrate hooks of VMAs of a process whose memory moves from node to node.
 load common
 load core

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # lab: --topology four-nodes --disk 256m --swap 256m --append secretmem.enable=1
+# kernels: 6.12
+# soak-kernels: 6.1
 # The memory of processes goes from node to node, by the kernel alone and by the core. Nodes 1 to 3 have 512 MiB each.
 load common
 
