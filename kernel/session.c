@@ -22,6 +22,7 @@
 #include "session.h"
 
 #define GFP_SESSION	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+#define MAX_NODE_WORDS	64	/* more than any kernel has nodes for: who asks need not know how many this one has */
 
 struct mo_session {
 	struct mutex lock;		/* guards what a request leaves: is_busy to nr_read */
@@ -146,7 +147,7 @@ static int read_nodes(u64 address, u32 nr_words, enum node_states state, nodemas
 	u64 word;
 	u32 i;
 
-	if (nr_words > DIV_ROUND_UP(MAX_NUMNODES, 64))
+	if (nr_words > MAX_NODE_WORDS)
 		return -EINVAL;
 	nodes_clear(*nodes);
 	for (i = 0; i < nr_words; i++) {

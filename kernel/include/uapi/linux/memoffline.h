@@ -291,7 +291,7 @@ struct memoffline_migrate_process {
 	__u32 size;
 	__u32 flags;			/* MEMOFFLINE_PROCESS_ */
 	__s32 pid;			/* in the caller's pid namespace; 0: the caller */
-	__u32 nr_node_words;		/* of each bitmap */
+	__u32 nr_node_words;		/* of each bitmap; 1 to 64 */
 	__u64 nodes_from;		/* address of a bitmap, __u64[nr_node_words] */
 	__u64 nodes_to;
 	__u64 start_addr;		/* of the addresses, aligned to pages */
