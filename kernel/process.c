@@ -39,6 +39,7 @@
 #define PAGES_A_WORKER	4096	/* for less it isn't woken */
 #define NR_FOUND	64	/* places noted under the mmap lock at once */
 #define MAX_IDLE_PASSES	10	/* in a row that move nothing */
+#define MAX_PASSES	50	/* of a step without a deadline: a process may bring back for ever what goes */
 #define MAX_PAUSE_MS	200
 #define MAX_HELPERS	8	/* by default: more would wait for each other, or for the memory */
 #define EVICTION_TRIES	4
@@ -758,6 +759,8 @@ static enum memoffline_reason verdict(struct job *job, struct mo_report *scratch
 		return MEMOFFLINE_REASON_INTERRUPTED;
 	if (mo_has_passed(job->deadline))
 		return MEMOFFLINE_REASON_DEADLINE;
+	if (!job->deadline && job->nr_pass >= MAX_PASSES)
+		return MEMOFFLINE_REASON_STALL;
 	if (job->nr_pass < 2 || !job->nr_idle)
 		return MEMOFFLINE_REASON_NONE;
 	if (is_hopeless(job, scratch))
