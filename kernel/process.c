@@ -56,6 +56,13 @@ struct found {
 	unsigned long vma_end;
 };
 
+/* What the hook of one VMA said. */
+struct answer {
+	const struct vm_operations_struct *vm_ops;
+	unsigned long end;		/* of the VMA */
+	int error;			/* 0 or negative errno */
+};
+
 /* One process at work. The caller's; workers see it during a pass. Locking order: walk_lock, mmap lock. */
 struct job {
 	struct mo_job crew;		/* as the crew sees it */
@@ -65,7 +72,7 @@ struct job {
 	unsigned long end;
 	struct mo_node_step step;
 	struct mo_targets targets;	/* of the step */
-	struct xarray answers;		/* of hooks, in this step: errno by the number of a VMA's first page */
+	struct xarray answers;		/* of hooks, in this step, by the number of a VMA's first page */
 	struct mutex walk_lock;		/* guards next, and is held for as long as one looks for a batch */
 	unsigned long next;		/* first address that nobody has taken in this pass */
 	bool is_first;			/* pass of all: what is in swap is counted */
@@ -233,17 +240,51 @@ static unsigned long key_of(const struct vm_area_struct *vma)
 	return vma->vm_start >> PAGE_SHIFT;
 }
 
-/* Only operations bring a hook. What could not be noted for lack of memory is asked again. */
+/* NULL: it was not asked, or is another VMA by now. Answers change only while nobody but the caller is at work. */
+static const struct answer *find_answer(struct job *job, const struct vm_area_struct *vma)
+{
+	const struct answer *answer = xa_load(&job->answers, key_of(vma));
+
+	return answer && answer->vm_ops == vma->vm_ops && answer->end == vma->vm_end ? answer : NULL;
+}
+
+/* Takes the answer. What could not be noted for lack of memory is asked again. */
+static void keep_answer(struct job *job, const struct vm_area_struct *vma, struct answer *answer)
+{
+	void *old = xa_store(&job->answers, key_of(vma), answer, GFP_JOB);
+
+	kfree(xa_is_err(old) ? answer : old);
+}
+
 static void ask(struct job *job, struct vm_area_struct *vma)
 {
 	nodemask_t from = nodemask_of_node(job->step.from), to = nodemask_of_node(job->step.to);
 	unsigned int flags = job->process->flags & MO_MOVE_ALL ? MPOL_MF_MOVE_ALL : MPOL_MF_MOVE;
-	int err;
+	struct answer *answer;
 
-	if (!vma->vm_ops || xa_load(&job->answers, key_of(vma)))
+	if (!mo_vma_is_hooked(vma) || find_answer(job, vma))
 		return;
-	err = mo_vma_migrate(vma, &from, &to, flags);
-	xa_store(&job->answers, key_of(vma), xa_mk_value(err < 0 ? -err : 0), GFP_JOB);
+	answer = kmalloc(sizeof(*answer), GFP_JOB);
+	if (!answer)
+		return;
+	answer->vm_ops = vma->vm_ops;
+	answer->end = vma->vm_end;
+	answer->error = mo_vma_migrate(vma, &from, &to, flags);
+	keep_answer(job, vma, answer);
+}
+
+/* A hook that let its VMA go is called again for what is still there; a refusal holds. ALL: also refusals. */
+static void drop_answers(struct job *job, bool all)
+{
+	struct answer *answer;
+	unsigned long key;
+
+	xa_for_each(&job->answers, key, answer) {
+		if (!all && answer->error)
+			continue;
+		xa_erase(&job->answers, key);
+		kfree(answer);
+	}
 }
 
 /* By the caller alone, before a pass: VMAs that come later have their turn before the next. */
@@ -264,15 +305,15 @@ static void ask_all(struct job *job)
 
 static bool was_asked(struct job *job, const struct vm_area_struct *vma)
 {
-	return !vma->vm_ops || xa_load(&job->answers, key_of(vma));
+	return !mo_vma_is_hooked(vma) || find_answer(job, vma);
 }
 
 /* 0: its hook lets it go, or was not asked. */
 static int refusal(struct job *job, const struct vm_area_struct *vma)
 {
-	void *answer = vma->vm_ops ? xa_load(&job->answers, key_of(vma)) : NULL;
+	const struct answer *answer = mo_vma_is_hooked(vma) ? find_answer(job, vma) : NULL;
 
-	return answer ? -(int)xa_to_value(answer) : 0;
+	return answer ? answer->error : 0;
 }
 
 /* ---- taking ---- */
@@ -742,6 +783,7 @@ static void run_pass(struct job *job)
 	atomic_long_set(&job->nr_progress, 0);
 	job->error = 0;
 	job->next = job->start;
+	drop_answers(job, false);
 	ask_all(job);
 	mo_crew_run(&job->crew);
 	if (job->next < job->end && !job->is_gone)
@@ -821,7 +863,7 @@ static enum memoffline_reason run_step(struct job *job, enum memoffline_reason e
 		scan_left(job, reason, job->process->report);
 	keep_vmas(job, job->process->report);
 	job->process->nr_shared += atomic_long_read(&job->nr_shared);
-	xa_destroy(&job->answers);
+	drop_answers(job, true);
 	return reason != MEMOFFLINE_REASON_NONE ? reason : ended_by;
 }
 
