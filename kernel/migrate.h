@@ -128,7 +128,7 @@ struct mo_process {
 #ifdef CONFIG_MIGRATION
 /*
  * Finds the process, and asks whether the caller may move it. 0, or -ESRCH, -EBADF, -EPERM, -EINVAL, -EOPNOTSUPP as the
- * uapi header has them; after 0 comes mo_process_close().
+ * uapi header has them, or -EINTR: a fatal signal; after 0 comes mo_process_close().
  */
 int mo_process_open(struct mo_process *process);
 void mo_process_close(struct mo_process *process);

@@ -22,6 +22,7 @@
 #include <linux/mutex.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
+#include <linux/rwsem.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -143,16 +144,30 @@ static int check_range(const struct mo_process *process, const struct mm_struct 
 	return PAGE_ALIGNED(start | end) && start < end && end <= mm->task_size ? 0 : -EINVAL;
 }
 
-static int open_task(struct mo_process *process, struct task_struct *task)
+/* The address space that permission was given for: another one, of a program with more rights, waits meanwhile. */
+static struct mm_struct *get_mm(const struct mo_process *process, struct task_struct *task)
 {
-	struct mm_struct *mm;
-	int err = check_permission(process, task);
+	struct mm_struct *mm = NULL;
+	int err = down_read_killable(&task->signal->exec_update_lock);
 
 	if (err)
-		return err;
-	mm = get_task_mm(task);
-	if (!mm)
-		return -EINVAL;
+		return ERR_PTR(err);
+	err = check_permission(process, task);
+	if (!err)
+		mm = get_task_mm(task);
+	up_read(&task->signal->exec_update_lock);
+	if (err)
+		return ERR_PTR(err);
+	return mm ?: ERR_PTR(-EINVAL);
+}
+
+static int open_task(struct mo_process *process, struct task_struct *task)
+{
+	struct mm_struct *mm = get_mm(process, task);
+	int err;
+
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
 	err = check_range(process, mm);
 	if (!err) {
 		mmgrab(mm);
