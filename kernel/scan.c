@@ -14,10 +14,10 @@ static bool is_passing(enum memoffline_reason reason)
 	return reason == MEMOFFLINE_REASON_EXTRA_REFS || reason == MEMOFFLINE_REASON_OFF_LRU;
 }
 
-/* One record a folio, however many parts of it are scanned. */
+/* One record a folio, however many parts of it are scanned; but each place of it has one. */
 static bool has_record(const struct mo_report *report, const struct mo_facts *facts)
 {
-	return report->nr_records && report->records[report->nr_records - 1].pfn == facts->pfn;
+	return !report->places && report->nr_records && report->records[report->nr_records - 1].pfn == facts->pfn;
 }
 
 /* Thousands of pages with hundreds of mappers each: the last records have to do without their names. */
