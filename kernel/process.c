@@ -123,12 +123,18 @@ static struct task_struct *find_task(const struct mo_process *process)
 	return task ?: ERR_PTR(-ESRCH);
 }
 
+/* The caller's own cpuset bounds what he may ask for, too: migrate_pages(2) leaves out the nodes that it lacks. */
+static bool may_go(const struct mo_process *process, struct task_struct *task)
+{
+	return (mo_cpuset_allows(task, process->to) && mo_cpuset_allows(current, process->to)) || capable(CAP_SYS_NICE);
+}
+
 /* As migrate_pages(2) asks. The file may have come from somebody who may do more: the caller's own rights count. */
 static int check_permission(const struct mo_process *process, struct task_struct *task)
 {
 	if (!mo_may_trace(task))
 		return -EPERM;
-	if (!mo_cpuset_allows(task, process->to) && !capable(CAP_SYS_NICE))
+	if (!may_go(process, task))
 		return -EPERM;
 	if (process->flags & MO_MOVE_ALL && !capable(CAP_SYS_NICE))
 		return -EPERM;

@@ -285,8 +285,9 @@ struct memoffline_evacuate {
  *		own: a thread of the kernel, or one that is exiting
  *	ESRCH	no such process
  *	EBADF	pid is no file descriptor of a process
- *	EPERM	no permission to trace the process; nodes_to are not all in its cpuset, without CAP_SYS_NICE;
- *		MOVE_ALL without CAP_SYS_NICE; a security module refused
+ *	EPERM	no permission to trace the process; nodes_to are not all in its cpuset and in the caller's, without
+ *		CAP_SYS_NICE (migrate_pages(2) leaves out those that the caller's lacks); MOVE_ALL without CAP_SYS_NICE;
+ *		a security module refused
  *	EALREADY as above
  */
 struct memoffline_migrate_process {
