@@ -513,20 +513,29 @@ static void await_writes(const struct evicted *evicted, const struct mo_migratio
 		mo_migration_rest(migration, 1);
 }
 
+/* A large folio is another's by now: what goes to swap was split. */
+static void retake_page(const struct job *job, unsigned long pfn, struct mo_batch *batch)
+{
+	struct page *page = pfn_to_online_page(pfn);
+	struct folio *folio = page ? page_folio(page) : NULL;
+
+	if (!folio || folio_nid(folio) != job->step.from || !folio_try_get(folio))
+		return;
+	if (page_folio(page) == folio && !folio_test_large(folio) && folio_test_swapcache(folio) &&
+	    !folio_mapped(folio))
+		mo_isolate_folio(folio, batch);
+	folio_put(folio);
+}
+
 /* Nothing is held: what is another's by now is taken in vain at worst, and goes back to its list. */
 static void retake(const struct job *job, const struct evicted *evicted, struct mo_batch *batch)
 {
 	unsigned int i;
 
 	mo_batch_init(batch);
-	for (i = 0; i < evicted->nr; i++) {
-		unsigned long pfn = evicted->pfns[i];
-		struct page *page = pfn_to_online_page(pfn);
-
-		if (page && page_to_nid(page) == job->step.from && !PageCompound(page) &&
-		    folio_test_swapcache(page_folio(page)) && !page_mapped(page))
-			mo_isolate(&pfn, pfn + 1, MO_BATCH_PAGES, batch);
-	}
+	for (i = 0; i < evicted->nr; i++)
+		retake_page(job, evicted->pfns[i], batch);
+	mo_tally_flush(&batch->tally);
 }
 
 /* What goes to swap is written first, and freed by the next try. Returns how many pages stay. */
