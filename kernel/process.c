@@ -497,12 +497,17 @@ static void note_pages(struct evicted *evicted, const struct mo_batch *batch)
 
 static bool is_written(const struct evicted *evicted)
 {
+	bool is_written = false;
 	unsigned int i;
 
-	for (i = 0; i < evicted->nr; i++)
-		if (PageWriteback(pfn_to_page(evicted->pfns[i])))
-			return true;
-	return false;
+	mo_look_begin();
+	for (i = 0; i < evicted->nr && !is_written; i++) {
+		struct page *page = pfn_to_online_page(evicted->pfns[i]);
+
+		is_written = page && PageWriteback(page);
+	}
+	mo_look_end();
+	return is_written;
 }
 
 static void await_writes(const struct evicted *evicted, const struct mo_migration *migration)
@@ -533,8 +538,10 @@ static void retake(const struct job *job, const struct evicted *evicted, struct 
 	unsigned int i;
 
 	mo_batch_init(batch);
+	mo_look_begin();
 	for (i = 0; i < evicted->nr; i++)
 		retake_page(job, evicted->pfns[i], batch);
+	mo_look_end();
 	mo_tally_flush(&batch->tally);
 }
 
@@ -668,7 +675,9 @@ static void scan_found(struct job *job, const struct found *found, enum memoffli
 		       struct mo_report *report)
 {
 	report->place = (struct mo_place){ found->addr, found->nr_pages, found->vma_start, found->vma_end };
+	mo_look_begin();
 	mo_scan(found->pfn, found->nr_pages, job->error, otherwise, report);
+	mo_look_end();
 }
 
 static void scan_left(struct job *job, enum memoffline_reason otherwise, struct mo_report *report)

@@ -1,12 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A range of pages becomes a report of those that stay. */
 #include <linux/ktime.h>
+#include <linux/rwsem.h>
 #include <linux/sched.h>
 
 #include "compat/compat.h"
 #include "migrate.h"
 
 #define MAX_OWNERS_NS	(500 * NSEC_PER_MSEC)	/* to look for owners, in one report */
+
+static DECLARE_RWSEM(lookers);
+
+void mo_look_begin(void)
+{
+	down_read(&lookers);
+}
+
+void mo_look_end(void)
+{
+	up_read(&lookers);
+}
+
+void mo_look_await(void)
+{
+	down_write(&lookers);
+	up_write(&lookers);
+}
 
 /* What a page that is about to be put on the LRU, or moved on it, looks like for a moment. */
 static bool is_passing(enum memoffline_reason reason)
