@@ -26,6 +26,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/topology.h>
 #include <linux/xarray.h>
@@ -37,6 +38,7 @@
 
 #define GFP_JOB		(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)	/* not worth an OOM kill */
 #define MAX_LOOKED	8192	/* entries of page tables seen under the mmap lock at once */
+#define MAX_LOOK_BYTES	SZ_1G	/* of addresses likewise, since tables without entries take their time, too */
 #define PAGES_A_WORKER	4096	/* for less it isn't woken */
 #define NR_FOUND	64	/* places noted under the mmap lock at once */
 #define MAX_IDLE_PASSES	10	/* in a row that move nothing */
@@ -405,15 +407,31 @@ static void add_view(struct job *job, const struct view *view)
 		atomic_long_add(view->nr_swapped, &job->nr_swapped);
 }
 
+/* One look, from the first VMA on. Returns what mo_walk() does, and VIEW knows where to go on. */
+static int look_from(struct job *job, unsigned long addr, const struct mo_walk_ops *ops, struct view *view)
+{
+	struct vm_area_struct *vma = find_vma(job->mm, addr);
+	unsigned long start, end;
+	int ret;
+
+	view->next = job->end;
+	if (!vma || vma->vm_start >= job->end)
+		return 0;
+	start = max(addr, vma->vm_start);
+	end = start + min_t(unsigned long, job->end - start, MAX_LOOK_BYTES);
+	ret = mo_walk(job->mm, start, end, ops, view);
+	if (!ret)
+		view->next = end;
+	return ret;
+}
+
 /* Under the walk lock. False: the mmap lock is not to be had. */
 static bool look_on(struct job *job, struct view *view)
 {
 	if (!lock_mm(job))
 		return false;
 	mo_batch_init(&view->batch);
-	view->next = job->end;
-	if (!mo_walk(job->mm, job->next, job->end, &take_ops, view))
-		view->next = job->end;
+	look_from(job, job->next, &take_ops, view);
 	unlock_mm(job);
 	mo_tally_flush(&view->batch.tally);
 	add_view(job, view);
@@ -659,14 +677,13 @@ static const struct mo_walk_ops find_ops = { enter_vma, find_entry };
 static bool find_left(struct job *job, unsigned long *addr)
 {
 	struct view view = { .job = job };
-	int ret;
 
 	job->nr_found = 0;
 	if (*addr >= job->end || !lock_mm(job))
 		return false;
-	ret = mo_walk(job->mm, *addr, job->end, &find_ops, &view);
+	look_from(job, *addr, &find_ops, &view);
 	unlock_mm(job);
-	*addr = ret > 0 ? view.next : job->end;
+	*addr = view.next;
 	return true;
 }
 
