@@ -23,6 +23,7 @@
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/rwsem.h>
+#include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -47,6 +48,7 @@
 #define MAX_HELPERS	8	/* by default: more would wait for each other, or for the memory */
 #define EVICTION_TRIES	4
 #define MAX_WRITE_MS	100	/* to wait for between two of them */
+#define MAX_LATE_MS	5000	/* to tell what is left, after a deadline or a signal */
 
 /* Pages in a row that are to go. */
 struct found {
@@ -89,6 +91,9 @@ struct job {
 	unsigned long stuck_pfn;	/* of one that stayed */
 	int error;			/* of one that stayed; -ENOMEM says most */
 	unsigned long deadline;		/* jiffies, if there is one */
+	bool is_telling;		/* what is left of the step, which is allowed some time of its own: */
+	unsigned long late;		/* jiffies when that ends; 0: not known yet */
+	bool is_unseen;			/* some of what is left, for lack of time or of the mmap lock */
 	struct task_struct *caller;
 	struct found found[NR_FOUND];
 	unsigned int nr_found;
@@ -213,17 +218,41 @@ static bool is_ours(const struct job *job)
 	return current == job->caller;
 }
 
-/*
- * The caller waits, where a fatal signal reaches him. A worker, whom nobody could end, comes again: until then others
- * work on.
- */
+static bool is_over(const struct job *job)
+{
+	return mo_is_interrupted(job->caller) || mo_has_passed(job->deadline);
+}
+
+/* The caller has to end now, be it without telling all that is left. A fatal signal: nobody is there to be told. */
+static bool is_late(struct job *job)
+{
+	if (!is_over(job))
+		return false;
+	if (!job->is_telling || fatal_signal_pending(job->caller))
+		return true;
+	if (!job->late)
+		job->late = (jiffies + msecs_to_jiffies(MAX_LATE_MS)) ?: 1;
+	return mo_has_passed(job->late);
+}
+
+/* A lock has no event that can be awaited with a limit. */
+static bool await_mm(struct job *job)
+{
+	bool is_locked;
+
+	while (!(is_locked = mmap_read_trylock(job->mm)) && !is_late(job))
+		schedule_timeout_killable(1);
+	return is_locked;
+}
+
+/* The caller waits. A worker, whom nobody could end, comes again: until then others work on. */
 static bool lock_mm(struct job *job)
 {
 	if (!mmget_not_zero(job->mm)) {
 		WRITE_ONCE(job->is_gone, true);
 		return false;
 	}
-	if (is_ours(job) ? !mmap_read_lock_killable(job->mm) : mmap_read_trylock(job->mm))
+	if (is_ours(job) ? await_mm(job) : mmap_read_trylock(job->mm))
 		return true;
 	mmput_async(job->mm);
 	return false;
@@ -318,7 +347,7 @@ static void ask_all(struct job *job)
 	if (!lock_mm(job))
 		return;
 	vma = find_vma(job->mm, job->start);
-	while (vma && vma->vm_start < job->end && !mo_is_interrupted(job->caller)) {
+	while (vma && vma->vm_start < job->end && !is_over(job)) {
 		ask(job, vma);
 		cond_resched();
 		vma = find_vma(job->mm, vma->vm_end);
@@ -702,9 +731,11 @@ static void scan_left(struct job *job, enum memoffline_reason otherwise, struct 
 	unsigned long addr = job->start;
 	unsigned int i;
 
-	while (find_left(job, &addr) && !fatal_signal_pending(job->caller))
+	while (!is_late(job) && find_left(job, &addr))
 		for (i = 0; i < job->nr_found; i++)
 			scan_found(job, &job->found[i], otherwise, report);
+	if (job->is_telling && addr < job->end)
+		job->is_unseen = true;
 }
 
 /* All that is left can never move. */
@@ -806,9 +837,11 @@ static void keep_vmas(struct job *job, struct mo_report *report)
 {
 	struct vm_area_struct *vma;
 
-	if (!lock_mm(job))
+	if (!lock_mm(job)) {
+		job->is_unseen = true;
 		return;
-	for (vma = find_vma(job->mm, job->start); vma && vma->vm_start < job->end;
+	}
+	for (vma = find_vma(job->mm, job->start); vma && vma->vm_start < job->end && !is_late(job);
 	     vma = find_vma(job->mm, vma->vm_end))
 		keep_vma(job, vma, report);
 	unlock_mm(job);
@@ -850,19 +883,24 @@ static void run_pass(struct job *job)
 	job->process->report->nr_passes++;
 }
 
-/* The reason for which there is no other pass, or NONE. */
-static enum memoffline_reason verdict(struct job *job, struct mo_report *scratch)
+static enum memoffline_reason limit_of(const struct job *job)
 {
 	if (mo_is_interrupted(job->caller))
 		return MEMOFFLINE_REASON_INTERRUPTED;
-	if (mo_has_passed(job->deadline))
-		return MEMOFFLINE_REASON_DEADLINE;
+	return mo_has_passed(job->deadline) ? MEMOFFLINE_REASON_DEADLINE : MEMOFFLINE_REASON_NONE;
+}
+
+/* The reason for which there is no other pass, or NONE. */
+static enum memoffline_reason verdict(struct job *job, struct mo_report *scratch)
+{
+	if (is_over(job))
+		return limit_of(job);
 	if (!job->deadline && job->nr_pass >= MAX_PASSES)
 		return MEMOFFLINE_REASON_STALL;
 	if (job->nr_pass < 2 || !job->nr_idle)
 		return MEMOFFLINE_REASON_NONE;
 	if (is_hopeless(job, scratch))
-		return MEMOFFLINE_REASON_UNKNOWN;	/* the pages tell */
+		return is_over(job) ? limit_of(job) : MEMOFFLINE_REASON_UNKNOWN;	/* the pages tell */
 	return job->nr_idle >= MAX_IDLE_PASSES ? MEMOFFLINE_REASON_STALL : MEMOFFLINE_REASON_NONE;
 }
 
@@ -903,7 +941,7 @@ static enum memoffline_reason run_passes(struct job *job, struct mo_report *scra
 /* What ended one step for good ends those after it, too: they tell what they would have moved. */
 static enum memoffline_reason run_step(struct job *job, enum memoffline_reason ended_by, struct mo_report *scratch)
 {
-	bool is_over = ended_by == MEMOFFLINE_REASON_INTERRUPTED || ended_by == MEMOFFLINE_REASON_DEADLINE;
+	bool has_ended = ended_by == MEMOFFLINE_REASON_INTERRUPTED || ended_by == MEMOFFLINE_REASON_DEADLINE;
 	enum memoffline_reason reason = ended_by;
 
 	xa_init(&job->answers);
@@ -912,9 +950,11 @@ static enum memoffline_reason run_step(struct job *job, enum memoffline_reason e
 	job->crew.nr_workers = nr_workers_for(job);
 	job->nr_pass = 0;
 	job->nr_idle = 0;
+	job->is_telling = false;
 	atomic_long_set(&job->nr_shared, 0);
-	if (!is_over)
+	if (!has_ended)
 		reason = run_passes(job, scratch);
+	job->is_telling = true;
 	if (reason != MEMOFFLINE_REASON_NONE)
 		scan_left(job, reason, job->process->report);
 	keep_vmas(job, job->process->report);
@@ -985,7 +1025,14 @@ static int conclude(struct job *job, enum memoffline_reason ended_by)
 	struct mo_report *report = job->process->report;
 
 	job->process->nr_swapped = atomic_long_read(&job->nr_swapped);
-	report->reason = job->is_gone && !report->nr_kept ? MEMOFFLINE_REASON_NONE : reason_of(report, ended_by);
+	if (ended_by == MEMOFFLINE_REASON_NONE && job->is_unseen)
+		ended_by = limit_of(job);
+	if (report->nr_kept || !job->is_unseen)
+		report->reason = reason_of(report, ended_by);
+	else
+		report->reason = ended_by;
+	if (job->is_gone && !report->nr_kept)
+		report->reason = MEMOFFLINE_REASON_NONE;
 	if (report->reason == MEMOFFLINE_REASON_INTERRUPTED)
 		return -EINTR;
 	return report->reason == MEMOFFLINE_REASON_NONE ? 0 : -EBUSY;
