@@ -307,7 +307,7 @@ struct memoffline_migrate_process {
 	__u64 out_nr_evicted;
 	__u64 out_nr_kept;		/* pages that stayed, and were to go */
 	__u64 out_nr_shared;		/* pages left alone since others use them too, without MOVE_ALL */
-	__u64 out_nr_swapped;		/* pages in swap, which are left there */
+	__u64 out_nr_swapped;		/* pages in swap, which are left there; shared memory does not count */
 	__u64 out_nr_split;		/* huge folios */
 	__u64 out_elapsed_ns;
 	__u32 out_nr_passes;
