@@ -340,7 +340,7 @@ static void ask_all(struct work_struct *work)
 	while (!READ_ONCE(asking->is_over) && (process = next_process(&nr, &mm))) {
 		if (mm) {
 			ask_process(asking, mm, process);
-			mmput(mm);
+			mmput_async(mm);	/* the last one to let go may wait for I/O, and an offline for us */
 		}
 		put_task_struct(process);
 		cond_resched();

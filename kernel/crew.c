@@ -107,7 +107,7 @@ static int work(void *data)
 	struct mo_job *job = NULL;
 
 	while (!kthread_should_stop()) {
-		wait_event_idle(crew.start, kthread_should_stop() || (job = join()));
+		wait_event_idle_exclusive(crew.start, kthread_should_stop() || (job = join()));
 		if (!job)
 			continue;
 		settle(worker, node_for(job));

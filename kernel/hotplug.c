@@ -24,7 +24,6 @@
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
-#include <linux/rwsem.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -198,23 +197,11 @@ static void forget_all(void)
 
 /* ---- looking at ranges that may go away meanwhile ---- */
 
-/*
- * Held for reading by those who look at struct pages that they hold no reference to. A block that went offline passes
- * the writer's side once, after pfn_to_online_page() began to say no and before it can be removed.
- */
-static DECLARE_RWSEM(lookers);
-
 void mo_hotplug_scan(u64 start_pfn, u64 nr_pages, int error, struct mo_report *report)
 {
-	down_read(&lookers);
+	mo_look_begin();
 	mo_scan(start_pfn, nr_pages, error, MEMOFFLINE_REASON_NONE, report);
-	up_read(&lookers);
-}
-
-static void await_lookers(void)
-{
-	down_write(&lookers);
-	up_write(&lookers);
+	mo_look_end();
 }
 
 /* ---- an attempt ---- */
@@ -558,7 +545,7 @@ static void mind_cancel(const struct memory_notify *arg)
 
 static void mind_offline(void)
 {
-	await_lookers();
+	mo_look_await();	/* pfn_to_online_page() says no by now, and the block can't be removed yet */
 	if (ongoing && !probed.nr_pages)
 		end_attempt(ongoing);
 }

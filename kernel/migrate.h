@@ -19,8 +19,10 @@
  *	vma.c		migrate hooks that VMAs may have
  *
  * Locking order: mem_hotplug_lock, where the kernel took it, and under it an mmap lock, which is only tried; a process
- * job's walk_lock; an mmap lock; a page table's. Apart from these: crew.lock; folio lock. The kernel has mem_hotplug_lock and mmap locks in this order as well: its offline waits for ksm_thread_mutex, under
- * which mmap locks are taken. A task that holds a folio lock only tries for further ones, and waits for none, nor for
+ * job's walk_lock; an mmap lock; a page table's. Apart from these: crew.lock; folio lock; scan.c's lookers, whose
+ * writer's side comes under mem_hotplug_lock, and under whose reader's side none of these is waited for. The kernel
+ * has mem_hotplug_lock and mmap locks in this order as well: its offline waits for ksm_thread_mutex, under which mmap
+ * locks are taken. A task that holds a folio lock only tries for further ones, and waits for none, nor for
  * writeback.
  */
 #ifndef MEMOFFLINE_MIGRATE_H
@@ -90,8 +92,16 @@ struct mo_evacuation {
  */
 int mo_evacuate(struct mo_evacuation *evacuation);
 /*
- * Records of all pages of the range that would stay; moves nothing. ERROR as mo_classify() has it. OTHERWISE, if it is
- * not NONE: the reason of pages in use that have none of their own.
+ * Around looks at struct pages that the caller holds no reference to, each found by pfn_to_online_page(): they stay
+ * until the end, which no mmap lock and no nap may come before. A block that went offline awaits those who look before
+ * it can be removed.
+ */
+void mo_look_begin(void);
+void mo_look_end(void);
+void mo_look_await(void);
+/*
+ * Records of all pages of the range that would stay; moves nothing. Their struct pages may not go meanwhile. ERROR as
+ * mo_classify() has it. OTHERWISE, if it is not NONE: the reason of pages in use that have none of their own.
  */
 void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error, enum memoffline_reason otherwise,
 	     struct mo_report *report);
@@ -101,6 +111,9 @@ void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error, enum me
 static inline int mo_evacuate(struct mo_evacuation *evacuation) { return -ENOSYS; }
 static inline void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error,
 			   enum memoffline_reason otherwise, struct mo_report *report) { }
+static inline void mo_look_begin(void) { }
+static inline void mo_look_end(void) { }
+static inline void mo_look_await(void) { }
 
 #endif /* CONFIG_MIGRATION */
 
@@ -128,7 +141,7 @@ struct mo_process {
 #ifdef CONFIG_MIGRATION
 /*
  * Finds the process, and asks whether the caller may move it. 0, or -ESRCH, -EBADF, -EPERM, -EINVAL, -EOPNOTSUPP as the
- * uapi header has them; after 0 comes mo_process_close().
+ * uapi header has them, or -EINTR: a fatal signal; after 0 comes mo_process_close().
  */
 int mo_process_open(struct mo_process *process);
 void mo_process_close(struct mo_process *process);

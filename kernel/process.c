@@ -22,9 +22,12 @@
 #include <linux/mutex.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
+#include <linux/rwsem.h>
+#include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/topology.h>
 #include <linux/xarray.h>
@@ -36,13 +39,16 @@
 
 #define GFP_JOB		(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)	/* not worth an OOM kill */
 #define MAX_LOOKED	8192	/* entries of page tables seen under the mmap lock at once */
+#define MAX_LOOK_BYTES	SZ_1G	/* of addresses likewise, since tables without entries take their time, too */
 #define PAGES_A_WORKER	4096	/* for less it isn't woken */
 #define NR_FOUND	64	/* places noted under the mmap lock at once */
 #define MAX_IDLE_PASSES	10	/* in a row that move nothing */
+#define MAX_PASSES	50	/* of a step without a deadline: a process may bring back for ever what goes */
 #define MAX_PAUSE_MS	200
 #define MAX_HELPERS	8	/* by default: more would wait for each other, or for the memory */
 #define EVICTION_TRIES	4
 #define MAX_WRITE_MS	100	/* to wait for between two of them */
+#define MAX_LATE_MS	5000	/* to tell what is left, after a deadline or a signal */
 
 /* Pages in a row that are to go. */
 struct found {
@@ -55,6 +61,13 @@ struct found {
 	unsigned long vma_end;
 };
 
+/* What the hook of one VMA said. */
+struct answer {
+	const struct vm_operations_struct *vm_ops;
+	unsigned long end;		/* of the VMA */
+	int error;			/* 0 or negative errno */
+};
+
 /* One process at work. The caller's; workers see it during a pass. Locking order: walk_lock, mmap lock. */
 struct job {
 	struct mo_job crew;		/* as the crew sees it */
@@ -64,7 +77,7 @@ struct job {
 	unsigned long end;
 	struct mo_node_step step;
 	struct mo_targets targets;	/* of the step */
-	struct xarray answers;		/* of hooks, in this step: errno by the number of a VMA's first page */
+	struct xarray answers;		/* of hooks, in this step, by the number of a VMA's first page */
 	struct mutex walk_lock;		/* guards next, and is held for as long as one looks for a batch */
 	unsigned long next;		/* first address that nobody has taken in this pass */
 	bool is_first;			/* pass of all: what is in swap is counted */
@@ -78,6 +91,9 @@ struct job {
 	unsigned long stuck_pfn;	/* of one that stayed */
 	int error;			/* of one that stayed; -ENOMEM says most */
 	unsigned long deadline;		/* jiffies, if there is one */
+	bool is_telling;		/* what is left of the step, which is allowed some time of its own: */
+	unsigned long late;		/* jiffies when that ends; 0: not known yet */
+	bool is_unseen;			/* some of what is left, for lack of time or of the mmap lock */
 	struct task_struct *caller;
 	struct found found[NR_FOUND];
 	unsigned int nr_found;
@@ -114,12 +130,18 @@ static struct task_struct *find_task(const struct mo_process *process)
 	return task ?: ERR_PTR(-ESRCH);
 }
 
+/* The caller's own cpuset bounds what he may ask for, too: migrate_pages(2) leaves out the nodes that it lacks. */
+static bool may_go(const struct mo_process *process, struct task_struct *task)
+{
+	return (mo_cpuset_allows(task, process->to) && mo_cpuset_allows(current, process->to)) || capable(CAP_SYS_NICE);
+}
+
 /* As migrate_pages(2) asks. The file may have come from somebody who may do more: the caller's own rights count. */
 static int check_permission(const struct mo_process *process, struct task_struct *task)
 {
 	if (!mo_may_trace(task))
 		return -EPERM;
-	if (!mo_cpuset_allows(task, process->to) && !capable(CAP_SYS_NICE))
+	if (!may_go(process, task))
 		return -EPERM;
 	if (process->flags & MO_MOVE_ALL && !capable(CAP_SYS_NICE))
 		return -EPERM;
@@ -135,16 +157,30 @@ static int check_range(const struct mo_process *process, const struct mm_struct 
 	return PAGE_ALIGNED(start | end) && start < end && end <= mm->task_size ? 0 : -EINVAL;
 }
 
-static int open_task(struct mo_process *process, struct task_struct *task)
+/* The address space that permission was given for: another one, of a program with more rights, waits meanwhile. */
+static struct mm_struct *get_mm(const struct mo_process *process, struct task_struct *task)
 {
-	struct mm_struct *mm;
-	int err = check_permission(process, task);
+	struct mm_struct *mm = NULL;
+	int err = down_read_killable(&task->signal->exec_update_lock);
 
 	if (err)
-		return err;
-	mm = get_task_mm(task);
-	if (!mm)
-		return -EINVAL;
+		return ERR_PTR(err);
+	err = check_permission(process, task);
+	if (!err)
+		mm = get_task_mm(task);
+	up_read(&task->signal->exec_update_lock);
+	if (err)
+		return ERR_PTR(err);
+	return mm ?: ERR_PTR(-EINVAL);
+}
+
+static int open_task(struct mo_process *process, struct task_struct *task)
+{
+	struct mm_struct *mm = get_mm(process, task);
+	int err;
+
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
 	err = check_range(process, mm);
 	if (!err) {
 		mmgrab(mm);
@@ -182,17 +218,41 @@ static bool is_ours(const struct job *job)
 	return current == job->caller;
 }
 
-/*
- * The caller waits, where a fatal signal reaches him. A worker, whom nobody could end, comes again: until then others
- * work on.
- */
+static bool is_over(const struct job *job)
+{
+	return mo_is_interrupted(job->caller) || mo_has_passed(job->deadline);
+}
+
+/* The caller has to end now, be it without telling all that is left. A fatal signal: nobody is there to be told. */
+static bool is_late(struct job *job)
+{
+	if (!is_over(job))
+		return false;
+	if (!job->is_telling || fatal_signal_pending(job->caller))
+		return true;
+	if (!job->late)
+		job->late = (jiffies + msecs_to_jiffies(MAX_LATE_MS)) ?: 1;
+	return mo_has_passed(job->late);
+}
+
+/* A lock has no event that can be awaited with a limit. */
+static bool await_mm(struct job *job)
+{
+	bool is_locked;
+
+	while (!(is_locked = mmap_read_trylock(job->mm)) && !is_late(job))
+		schedule_timeout_killable(1);
+	return is_locked;
+}
+
+/* The caller waits. A worker, whom nobody could end, comes again: until then others work on. */
 static bool lock_mm(struct job *job)
 {
 	if (!mmget_not_zero(job->mm)) {
 		WRITE_ONCE(job->is_gone, true);
 		return false;
 	}
-	if (is_ours(job) ? !mmap_read_lock_killable(job->mm) : mmap_read_trylock(job->mm))
+	if (is_ours(job) ? await_mm(job) : mmap_read_trylock(job->mm))
 		return true;
 	mmput_async(job->mm);
 	return false;
@@ -232,17 +292,51 @@ static unsigned long key_of(const struct vm_area_struct *vma)
 	return vma->vm_start >> PAGE_SHIFT;
 }
 
-/* Only operations bring a hook. What could not be noted for lack of memory is asked again. */
+/* NULL: it was not asked, or is another VMA by now. Answers change only while nobody but the caller is at work. */
+static const struct answer *find_answer(struct job *job, const struct vm_area_struct *vma)
+{
+	const struct answer *answer = xa_load(&job->answers, key_of(vma));
+
+	return answer && answer->vm_ops == vma->vm_ops && answer->end == vma->vm_end ? answer : NULL;
+}
+
+/* Takes the answer. What could not be noted for lack of memory is asked again. */
+static void keep_answer(struct job *job, const struct vm_area_struct *vma, struct answer *answer)
+{
+	void *old = xa_store(&job->answers, key_of(vma), answer, GFP_JOB);
+
+	kfree(xa_is_err(old) ? answer : old);
+}
+
 static void ask(struct job *job, struct vm_area_struct *vma)
 {
 	nodemask_t from = nodemask_of_node(job->step.from), to = nodemask_of_node(job->step.to);
 	unsigned int flags = job->process->flags & MO_MOVE_ALL ? MPOL_MF_MOVE_ALL : MPOL_MF_MOVE;
-	int err;
+	struct answer *answer;
 
-	if (!vma->vm_ops || xa_load(&job->answers, key_of(vma)))
+	if (!mo_vma_is_hooked(vma) || find_answer(job, vma))
 		return;
-	err = mo_vma_migrate(vma, &from, &to, flags);
-	xa_store(&job->answers, key_of(vma), xa_mk_value(err < 0 ? -err : 0), GFP_JOB);
+	answer = kmalloc(sizeof(*answer), GFP_JOB);
+	if (!answer)
+		return;
+	answer->vm_ops = vma->vm_ops;
+	answer->end = vma->vm_end;
+	answer->error = mo_vma_migrate(vma, &from, &to, flags);
+	keep_answer(job, vma, answer);
+}
+
+/* A hook that let its VMA go is called again for what is still there; a refusal holds. ALL: also refusals. */
+static void drop_answers(struct job *job, bool all)
+{
+	struct answer *answer;
+	unsigned long key;
+
+	xa_for_each(&job->answers, key, answer) {
+		if (!all && answer->error)
+			continue;
+		xa_erase(&job->answers, key);
+		kfree(answer);
+	}
 }
 
 /* By the caller alone, before a pass: VMAs that come later have their turn before the next. */
@@ -253,7 +347,7 @@ static void ask_all(struct job *job)
 	if (!lock_mm(job))
 		return;
 	vma = find_vma(job->mm, job->start);
-	while (vma && vma->vm_start < job->end && !mo_is_interrupted(job->caller)) {
+	while (vma && vma->vm_start < job->end && !is_over(job)) {
 		ask(job, vma);
 		cond_resched();
 		vma = find_vma(job->mm, vma->vm_end);
@@ -263,15 +357,15 @@ static void ask_all(struct job *job)
 
 static bool was_asked(struct job *job, const struct vm_area_struct *vma)
 {
-	return !vma->vm_ops || xa_load(&job->answers, key_of(vma));
+	return !mo_vma_is_hooked(vma) || find_answer(job, vma);
 }
 
 /* 0: its hook lets it go, or was not asked. */
 static int refusal(struct job *job, const struct vm_area_struct *vma)
 {
-	void *answer = vma->vm_ops ? xa_load(&job->answers, key_of(vma)) : NULL;
+	const struct answer *answer = mo_vma_is_hooked(vma) ? find_answer(job, vma) : NULL;
 
-	return answer ? -(int)xa_to_value(answer) : 0;
+	return answer ? answer->error : 0;
 }
 
 /* ---- taking ---- */
@@ -342,15 +436,31 @@ static void add_view(struct job *job, const struct view *view)
 		atomic_long_add(view->nr_swapped, &job->nr_swapped);
 }
 
+/* One look, from the first VMA on. Returns what mo_walk() does, and VIEW knows where to go on. */
+static int look_from(struct job *job, unsigned long addr, const struct mo_walk_ops *ops, struct view *view)
+{
+	struct vm_area_struct *vma = find_vma(job->mm, addr);
+	unsigned long start, end;
+	int ret;
+
+	view->next = job->end;
+	if (!vma || vma->vm_start >= job->end)
+		return 0;
+	start = max(addr, vma->vm_start);
+	end = start + min_t(unsigned long, job->end - start, MAX_LOOK_BYTES);
+	ret = mo_walk(job->mm, start, end, ops, view);
+	if (!ret)
+		view->next = end;
+	return ret;
+}
+
 /* Under the walk lock. False: the mmap lock is not to be had. */
 static bool look_on(struct job *job, struct view *view)
 {
 	if (!lock_mm(job))
 		return false;
 	mo_batch_init(&view->batch);
-	view->next = job->end;
-	if (!mo_walk(job->mm, job->next, job->end, &take_ops, view))
-		view->next = job->end;
+	look_from(job, job->next, &take_ops, view);
 	unlock_mm(job);
 	mo_tally_flush(&view->batch.tally);
 	add_view(job, view);
@@ -434,12 +544,17 @@ static void note_pages(struct evicted *evicted, const struct mo_batch *batch)
 
 static bool is_written(const struct evicted *evicted)
 {
+	bool is_written = false;
 	unsigned int i;
 
-	for (i = 0; i < evicted->nr; i++)
-		if (PageWriteback(pfn_to_page(evicted->pfns[i])))
-			return true;
-	return false;
+	mo_look_begin();
+	for (i = 0; i < evicted->nr && !is_written; i++) {
+		struct page *page = pfn_to_online_page(evicted->pfns[i]);
+
+		is_written = page && PageWriteback(page);
+	}
+	mo_look_end();
+	return is_written;
 }
 
 static void await_writes(const struct evicted *evicted, const struct mo_migration *migration)
@@ -450,20 +565,31 @@ static void await_writes(const struct evicted *evicted, const struct mo_migratio
 		mo_migration_rest(migration, 1);
 }
 
+/* A large folio is another's by now: what goes to swap was split. */
+static void retake_page(const struct job *job, unsigned long pfn, struct mo_batch *batch)
+{
+	struct page *page = pfn_to_online_page(pfn);
+	struct folio *folio = page ? page_folio(page) : NULL;
+
+	if (!folio || folio_nid(folio) != job->step.from || !folio_try_get(folio))
+		return;
+	if (page_folio(page) == folio && !folio_test_large(folio) && folio_test_swapcache(folio) &&
+	    !folio_mapped(folio))
+		mo_isolate_folio(folio, batch);
+	folio_put(folio);
+}
+
 /* Nothing is held: what is another's by now is taken in vain at worst, and goes back to its list. */
 static void retake(const struct job *job, const struct evicted *evicted, struct mo_batch *batch)
 {
 	unsigned int i;
 
 	mo_batch_init(batch);
-	for (i = 0; i < evicted->nr; i++) {
-		unsigned long pfn = evicted->pfns[i];
-		struct page *page = pfn_to_online_page(pfn);
-
-		if (page && page_to_nid(page) == job->step.from && !PageCompound(page) &&
-		    folio_test_swapcache(page_folio(page)) && !page_mapped(page))
-			mo_isolate(&pfn, pfn + 1, MO_BATCH_PAGES, batch);
-	}
+	mo_look_begin();
+	for (i = 0; i < evicted->nr; i++)
+		retake_page(job, evicted->pfns[i], batch);
+	mo_look_end();
+	mo_tally_flush(&batch->tally);
 }
 
 /* What goes to swap is written first, and freed by the next try. Returns how many pages stay. */
@@ -580,14 +706,13 @@ static const struct mo_walk_ops find_ops = { enter_vma, find_entry };
 static bool find_left(struct job *job, unsigned long *addr)
 {
 	struct view view = { .job = job };
-	int ret;
 
 	job->nr_found = 0;
 	if (*addr >= job->end || !lock_mm(job))
 		return false;
-	ret = mo_walk(job->mm, *addr, job->end, &find_ops, &view);
+	look_from(job, *addr, &find_ops, &view);
 	unlock_mm(job);
-	*addr = ret > 0 ? view.next : job->end;
+	*addr = view.next;
 	return true;
 }
 
@@ -596,7 +721,9 @@ static void scan_found(struct job *job, const struct found *found, enum memoffli
 		       struct mo_report *report)
 {
 	report->place = (struct mo_place){ found->addr, found->nr_pages, found->vma_start, found->vma_end };
+	mo_look_begin();
 	mo_scan(found->pfn, found->nr_pages, job->error, otherwise, report);
+	mo_look_end();
 }
 
 static void scan_left(struct job *job, enum memoffline_reason otherwise, struct mo_report *report)
@@ -604,9 +731,11 @@ static void scan_left(struct job *job, enum memoffline_reason otherwise, struct 
 	unsigned long addr = job->start;
 	unsigned int i;
 
-	while (find_left(job, &addr) && !fatal_signal_pending(job->caller))
+	while (!is_late(job) && find_left(job, &addr))
 		for (i = 0; i < job->nr_found; i++)
 			scan_found(job, &job->found[i], otherwise, report);
+	if (job->is_telling && addr < job->end)
+		job->is_unseen = true;
 }
 
 /* All that is left can never move. */
@@ -708,9 +837,11 @@ static void keep_vmas(struct job *job, struct mo_report *report)
 {
 	struct vm_area_struct *vma;
 
-	if (!lock_mm(job))
+	if (!lock_mm(job)) {
+		job->is_unseen = true;
 		return;
-	for (vma = find_vma(job->mm, job->start); vma && vma->vm_start < job->end;
+	}
+	for (vma = find_vma(job->mm, job->start); vma && vma->vm_start < job->end && !is_late(job);
 	     vma = find_vma(job->mm, vma->vm_end))
 		keep_vma(job, vma, report);
 	unlock_mm(job);
@@ -741,6 +872,7 @@ static void run_pass(struct job *job)
 	atomic_long_set(&job->nr_progress, 0);
 	job->error = 0;
 	job->next = job->start;
+	drop_answers(job, false);
 	ask_all(job);
 	mo_crew_run(&job->crew);
 	if (job->next < job->end && !job->is_gone)
@@ -751,17 +883,24 @@ static void run_pass(struct job *job)
 	job->process->report->nr_passes++;
 }
 
-/* The reason for which there is no other pass, or NONE. */
-static enum memoffline_reason verdict(struct job *job, struct mo_report *scratch)
+static enum memoffline_reason limit_of(const struct job *job)
 {
 	if (mo_is_interrupted(job->caller))
 		return MEMOFFLINE_REASON_INTERRUPTED;
-	if (mo_has_passed(job->deadline))
-		return MEMOFFLINE_REASON_DEADLINE;
+	return mo_has_passed(job->deadline) ? MEMOFFLINE_REASON_DEADLINE : MEMOFFLINE_REASON_NONE;
+}
+
+/* The reason for which there is no other pass, or NONE. */
+static enum memoffline_reason verdict(struct job *job, struct mo_report *scratch)
+{
+	if (is_over(job))
+		return limit_of(job);
+	if (!job->deadline && job->nr_pass >= MAX_PASSES)
+		return MEMOFFLINE_REASON_STALL;
 	if (job->nr_pass < 2 || !job->nr_idle)
 		return MEMOFFLINE_REASON_NONE;
 	if (is_hopeless(job, scratch))
-		return MEMOFFLINE_REASON_UNKNOWN;	/* the pages tell */
+		return is_over(job) ? limit_of(job) : MEMOFFLINE_REASON_UNKNOWN;	/* the pages tell */
 	return job->nr_idle >= MAX_IDLE_PASSES ? MEMOFFLINE_REASON_STALL : MEMOFFLINE_REASON_NONE;
 }
 
@@ -802,7 +941,7 @@ static enum memoffline_reason run_passes(struct job *job, struct mo_report *scra
 /* What ended one step for good ends those after it, too: they tell what they would have moved. */
 static enum memoffline_reason run_step(struct job *job, enum memoffline_reason ended_by, struct mo_report *scratch)
 {
-	bool is_over = ended_by == MEMOFFLINE_REASON_INTERRUPTED || ended_by == MEMOFFLINE_REASON_DEADLINE;
+	bool has_ended = ended_by == MEMOFFLINE_REASON_INTERRUPTED || ended_by == MEMOFFLINE_REASON_DEADLINE;
 	enum memoffline_reason reason = ended_by;
 
 	xa_init(&job->answers);
@@ -811,14 +950,16 @@ static enum memoffline_reason run_step(struct job *job, enum memoffline_reason e
 	job->crew.nr_workers = nr_workers_for(job);
 	job->nr_pass = 0;
 	job->nr_idle = 0;
+	job->is_telling = false;
 	atomic_long_set(&job->nr_shared, 0);
-	if (!is_over)
+	if (!has_ended)
 		reason = run_passes(job, scratch);
+	job->is_telling = true;
 	if (reason != MEMOFFLINE_REASON_NONE)
 		scan_left(job, reason, job->process->report);
 	keep_vmas(job, job->process->report);
 	job->process->nr_shared += atomic_long_read(&job->nr_shared);
-	xa_destroy(&job->answers);
+	drop_answers(job, true);
 	return reason != MEMOFFLINE_REASON_NONE ? reason : ended_by;
 }
 
@@ -884,7 +1025,14 @@ static int conclude(struct job *job, enum memoffline_reason ended_by)
 	struct mo_report *report = job->process->report;
 
 	job->process->nr_swapped = atomic_long_read(&job->nr_swapped);
-	report->reason = job->is_gone && !report->nr_kept ? MEMOFFLINE_REASON_NONE : reason_of(report, ended_by);
+	if (ended_by == MEMOFFLINE_REASON_NONE && job->is_unseen)
+		ended_by = limit_of(job);
+	if (report->nr_kept || !job->is_unseen)
+		report->reason = reason_of(report, ended_by);
+	else
+		report->reason = ended_by;
+	if (job->is_gone && !report->nr_kept)
+		report->reason = MEMOFFLINE_REASON_NONE;
 	if (report->reason == MEMOFFLINE_REASON_INTERRUPTED)
 		return -EINTR;
 	return report->reason == MEMOFFLINE_REASON_NONE ? 0 : -EBUSY;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A range of pages becomes a report of those that stay. */
 #include <linux/ktime.h>
+#include <linux/rwsem.h>
 #include <linux/sched.h>
 
 #include "compat/compat.h"
@@ -8,16 +9,34 @@
 
 #define MAX_OWNERS_NS	(500 * NSEC_PER_MSEC)	/* to look for owners, in one report */
 
+static DECLARE_RWSEM(lookers);
+
+void mo_look_begin(void)
+{
+	down_read(&lookers);
+}
+
+void mo_look_end(void)
+{
+	up_read(&lookers);
+}
+
+void mo_look_await(void)
+{
+	down_write(&lookers);
+	up_write(&lookers);
+}
+
 /* What a page that is about to be put on the LRU, or moved on it, looks like for a moment. */
 static bool is_passing(enum memoffline_reason reason)
 {
 	return reason == MEMOFFLINE_REASON_EXTRA_REFS || reason == MEMOFFLINE_REASON_OFF_LRU;
 }
 
-/* One record a folio, however many parts of it are scanned. */
+/* One record a folio, however many parts of it are scanned; but each place of it has one. */
 static bool has_record(const struct mo_report *report, const struct mo_facts *facts)
 {
-	return report->nr_records && report->records[report->nr_records - 1].pfn == facts->pfn;
+	return !report->places && report->nr_records && report->records[report->nr_records - 1].pfn == facts->pfn;
 }
 
 /* Thousands of pages with hundreds of mappers each: the last records have to do without their names. */

@@ -4,6 +4,7 @@
 #include <linux/mm.h>
 #include <linux/pagewalk.h>
 #include <linux/pgtable.h>
+#include <linux/sched.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
 
@@ -63,6 +64,8 @@ static int see_pte(pte_t *pte, unsigned long addr, unsigned long next, struct mm
 	return tell(walk, &entry, addr, next);
 }
 
+/* Each table, also one without an entry, gives way to other tasks first: only the mmap lock is held then. */
+
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
 
 static void fill_huge(struct mo_entry *entry, struct mm_walk *walk, unsigned long addr, pmd_t value)
@@ -80,6 +83,7 @@ static int see_pmd(pmd_t *pmd, unsigned long addr, unsigned long next, struct mm
 	pmd_t value;
 	int ret = 0;
 
+	cond_resched();
 	value = READ_ONCE(*pmd);
 	if (pmd_present(value) && !pmd_trans_huge(value) && !pmd_devmap(value))
 		return 0;
@@ -103,6 +107,7 @@ static int see_pmd(pmd_t *pmd, unsigned long addr, unsigned long next, struct mm
 
 static int see_pmd(pmd_t *pmd, unsigned long addr, unsigned long next, struct mm_walk *walk)
 {
+	cond_resched();
 	return 0;
 }
 
@@ -112,8 +117,10 @@ static int see_pmd(pmd_t *pmd, unsigned long addr, unsigned long next, struct mm
 static int see_pud(pud_t *pud, unsigned long addr, unsigned long next, struct mm_walk *walk)
 {
 	struct mo_entry entry = { .kind = MO_ENTRY_SPECIAL };
-	pud_t value = READ_ONCE(*pud);
+	pud_t value;
 
+	cond_resched();
+	value = READ_ONCE(*pud);
 	if (!pud_present(value) || !pud_leaf(value))
 		return 0;
 	walk->action = ACTION_CONTINUE;

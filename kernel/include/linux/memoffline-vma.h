@@ -30,6 +30,7 @@ struct module;
  *
  * May sleep. What it waits for counts as time of whoever migrates: when an evacuation's deadline passes meanwhile, or a
  * signal comes, it ends without the answer, and nothing of what the VMA maps is touched; without a deadline it waits.
+ * MEMOFFLINE_MIGRATE_PROCESS waits for the function in any case: its deadline and signals count between two calls.
  * The function is called again for what is still there, several calls may run at the same time, also for one VMA, and
  * unregistering waits for all of them. It must not unregister itself, nor take part in CPU or memory hotplug, nor flip
  * static keys: an offline may be waiting for it.

@@ -274,6 +274,8 @@ struct memoffline_evacuate {
  * differ in number, a node that is in both keeps its pages. No page moves twice. Policies are left alone. Pages go to
  * their node or stay. Returns as EVACUATE does: 0 also where pages stay, see out_reason and read(). This file need not
  * have quarantined anything. A process that ends, or becomes another program, meanwhile has nothing left to be moved.
+ * A step from node to node ends also when what stays has resisted several passes or, without a deadline, after 50: a
+ * process may take memory of the node all the time.
  *
  * A VMA that can't move for its kind, or since its hook refused, has one record in each step from node to node. Without
  * a hook it has one only where it holds memory of the node.
@@ -283,8 +285,9 @@ struct memoffline_evacuate {
  *		own: a thread of the kernel, or one that is exiting
  *	ESRCH	no such process
  *	EBADF	pid is no file descriptor of a process
- *	EPERM	no permission to trace the process; nodes_to are not all in its cpuset, without CAP_SYS_NICE;
- *		MOVE_ALL without CAP_SYS_NICE; a security module refused
+ *	EPERM	no permission to trace the process; nodes_to are not all in its cpuset and in the caller's, without
+ *		CAP_SYS_NICE (migrate_pages(2) leaves out those that the caller's lacks); MOVE_ALL without CAP_SYS_NICE;
+ *		a security module refused
  *	EALREADY as above
  */
 struct memoffline_migrate_process {
@@ -296,7 +299,7 @@ struct memoffline_migrate_process {
 	__u64 nodes_to;
 	__u64 start_addr;		/* of the addresses, aligned to pages */
 	__u64 end_addr;			/* behind them; 0 with start_addr 0: all */
-	__u32 deadline_ms;		/* 0: none; it ends anyway when what stays has resisted several passes */
+	__u32 deadline_ms;		/* 0: none, see above */
 	__u32 nr_workers;		/* the caller included; 0: as many as help */
 	__u32 max_records;		/* that can be read afterwards; MEMOFFLINE_MAX_RECORDS at most */
 	__u32 out_reason;		/* enum memoffline_reason; NONE: nothing is left on nodes_from that was to go */
@@ -304,7 +307,7 @@ struct memoffline_migrate_process {
 	__u64 out_nr_evicted;
 	__u64 out_nr_kept;		/* pages that stayed, and were to go */
 	__u64 out_nr_shared;		/* pages left alone since others use them too, without MOVE_ALL */
-	__u64 out_nr_swapped;		/* pages in swap, which are left there */
+	__u64 out_nr_swapped;		/* pages in swap, which are left there; shared memory does not count */
 	__u64 out_nr_split;		/* huge folios */
 	__u64 out_elapsed_ns;
 	__u32 out_nr_passes;
