@@ -210,8 +210,12 @@ bool mo_migration_is_over(struct mo_migration *migration)
 
 /* ---- one process ---- */
 
-/* The kernel's EPERM has more than one cause: which one can be seen. */
-static int no_permission(struct mo_migration *migration, const struct mo_victim *victim, const struct mo_nodeset *to)
+/*
+ * EPERM and EACCES have more than one cause: which one can be seen. move_pages(2) says EACCES of a node outside the
+ * cpuset to root as well.
+ */
+static int no_permission(struct mo_migration *migration, const struct mo_victim *victim, const struct mo_nodeset *to,
+			 int err)
 {
 	struct mo_nodeset allowed;
 	char pid[16];
@@ -221,7 +225,8 @@ static int no_permission(struct mo_migration *migration, const struct mo_victim 
 		return mo_error(migration->ctx, -EPERM, "the cpuset of process %d (%s) allows nodes %s alone, and its memory was to go to %s; "
 				"change its cpuset.mems first%s", victim->pid, victim->comm, mo_nodeset_text(&allowed).text,
 				mo_nodeset_text(to).text,
-				migration->flags & MO_MIGRATE_ALL ? "" : ", or move shared pages, too (--all), as root");
+				err == -EACCES || migration->flags & MO_MIGRATE_ALL ? "" :
+				", or move shared pages, too (--all), as root");
 	return mo_error(migration->ctx, -EPERM, "no permission to move the memory of process %d (%s)%s; run it as root", victim->pid,
 			victim->comm,
 			migration->flags & MO_MIGRATE_ALL ? ", with pages that others use, which takes CAP_SYS_NICE" :
@@ -235,7 +240,7 @@ static int explain(struct mo_migration *migration, const struct mo_victim *victi
 	switch (err) {
 	case -EPERM:
 	case -EACCES:
-		return no_permission(migration, victim, to);
+		return no_permission(migration, victim, to, err);
 	case -ESRCH:
 	case -EINVAL:	/* migrate_pages(2) and the core, of a process whose memory is gone */
 		if (mo_victim_find(ctx, victim->pid, false, &(struct mo_victim){ 0 }))

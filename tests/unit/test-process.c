@@ -35,6 +35,9 @@ static struct kernel {
 	int order[8];		/* whose turn was, by migrate_pages(2) */
 	bool has_sys_nice, all_flag;
 	int error;		/* of all calls */
+	int last_try;		/* call of move_pages(2) that stops us, or the process is gone; 0: none */
+	int stop_fd;		/* to stop us by; 0: none */
+	unsigned int forbidden;	/* nodes outside the process's cpuset, a bit each */
 	char appears[256];	/* cgroup.procs that gets process 52 as the first one moves */
 	uint32_t core_flags;
 	uint64_t core_from, core_to, core_start, core_end;
@@ -166,6 +169,8 @@ static int move_pages_as_linux(unsigned long nr, void **addrs, const int *nodes,
 	unsigned long first = 0, i;
 	int err;
 
+	if (kernel->forbidden >> nodes[0] & 1)
+		return -EACCES;
 	for (i = 0; i < nr; i++) {
 		size_t page = index_of(addrs[i]);
 
@@ -184,6 +189,16 @@ static int move_pages_as_linux(unsigned long nr, void **addrs, const int *nodes,
 	return end_batch(addrs, nodes, status, first, nr);
 }
 
+/* Till we are killed. */
+static void stop_here(void)
+{
+	write_numa_maps(kernel->pid);
+	if (write(kernel->stop_fd, "x", 1) < 0)
+		perror("stop");
+	for (;;)
+		pause();
+}
+
 int __wrap_numa_move_pages(int pid, unsigned long nr, void **addrs, const int *nodes, int *status, int flags);
 int __wrap_numa_move_pages(int pid, unsigned long nr, void **addrs, const int *nodes, int *status, int flags)
 {
@@ -199,7 +214,11 @@ int __wrap_numa_move_pages(int pid, unsigned long nr, void **addrs, const int *n
 		return 0;
 	kernel->nr_try++;
 	kernel->all_flag = flags & MPOL_MF_MOVE_ALL;
-	left = move_pages_as_linux(nr, addrs, nodes, status);
+	if (kernel->nr_try == kernel->last_try && !kernel->stop_fd)
+		kernel->error = ESRCH;
+	left = kernel->error ? -kernel->error : move_pages_as_linux(nr, addrs, nodes, status);
+	if (kernel->nr_try == kernel->last_try && kernel->stop_fd)
+		stop_here();
 	if (left >= 0)
 		return left;
 	errno = -left;
@@ -482,6 +501,23 @@ static void test_shared(void **state)
 	assert_fails(&request, -EPERM, "CAP_SYS_NICE");
 }
 
+/* move_pages(2) refuses all of a call, to root as well, and shared pages one by one. */
+static void test_cpuset_refuses(void **state)
+{
+	struct mo_migrate_request request = request_of("1", "2");
+
+	(void)state;
+	kernel->forbidden = 1 << 2;
+	ADD(&machine, "file=proc/50/status,Name: x\\+Tgid: 50\\+Mems_allowed_list: 0-1\\+");
+	request.start_addr = BASE;
+	request.end_addr = BASE + NR_PAGES * PAGE;
+	assert_fails(&request, -EPERM, "allows nodes 0-1 alone, and its memory was to go to 2");
+	assert_null(strstr(mo_ctx_error(machine.ctx), "--all"));	/* it would not help */
+	request.flags = MO_MIGRATE_ALL;
+	assert_fails(&request, -EPERM, "allows nodes 0-1 alone");
+	assert_int_equal(nr_on(1), NR_PAGES);
+}
+
 static void test_swapped(void **state)
 {
 	struct mo_migrate_request request = request_of("1", "2");
@@ -538,6 +574,28 @@ static void test_stop_and_deadline(void **state)
 	for (size_t i = 0; i < NR_PAGES; i++)
 		kernel->stuck[i] = -EIO;
 	assert_fails(&request, -EINTR, "what moves stays moved");
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* What came to a source meanwhile is not taken for what was there. */
+static void test_stopped_count(void **state)
+{
+	struct mo_migrate_request request = request_of("1-2", "2-3");
+	struct mo_report *report;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	for (size_t i = 0; i < 6; i++)
+		kernel->node[i] = 2;
+	write_numa_maps(50);
+	request.stop_fd = fds[0];
+	kernel->stop_fd = fds[1];
+	kernel->last_try = 2;
+	report = migrate(&request, 1);
+	assert_int_equal(mo_report_moves(report)->moved_pages, NR_PAGES - 6);
+	mo_report_unref(report);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -931,10 +989,12 @@ int main(void)
 		TEST(test_overlap),
 		TEST(test_same_sets),
 		TEST(test_shared),
+		TEST(test_cpuset_refuses),
 		TEST(test_swapped),
 		TEST(test_full),
 		TEST(test_full_for_all),
 		TEST(test_stop_and_deadline),
+		TEST(test_stopped_count),
 		TEST(test_no_process),
 		TEST(test_pidfd),
 		TEST(test_wrong_requests),
