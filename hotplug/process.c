@@ -409,11 +409,11 @@ static int judge(struct mo_migration *migration, const struct mo_moves *moves)
 	return gone_pages ? 1 : fail(migration, moves);
 }
 
-static void note_engine(struct mo_migration *migration)
+static void add_notes(struct mo_migration *migration, int result)
 {
 	if (migration->abandoned)
 		mo_report_add_note(migration->report, "the kernel does not end what it has begun: pages may go on moving for a while");
-	if (migration->first_error && mo_report_nr_processes(migration->report) > 1)
+	if (migration->first_error && result != migration->first_error)
 		mo_report_add_note(migration->report, "%s", migration->first_sentence);
 	if (!migration->session)
 		mo_report_add_note(migration->report, "the kernel alone did the work: memory without struct pages is not seen, and pages "
@@ -431,7 +431,7 @@ int mo_migration_end(struct mo_migration *migration, int err, struct mo_report *
 	moves = mo_report_moves(migration->report);
 	result = err ? err : judge(migration, moves);
 	reason = migration->ended_by != MO_REASON_NONE ? migration->ended_by : main_reason(moves);
-	note_engine(migration);
+	add_notes(migration, result);
 	mo_report_finish(migration->report, result, reason, 0);
 	mo_session_close(migration->session);
 	mo_stock_free(migration->stock);

@@ -518,6 +518,31 @@ static void test_cpuset_refuses(void **state)
 	assert_int_equal(nr_on(1), NR_PAGES);
 }
 
+static bool has_note(const struct mo_report *report, const char *words)
+{
+	const char *note;
+
+	for (size_t i = 0; (note = mo_report_note(report, i)); i++)
+		if (strstr(note, words))
+			return true;
+	return false;
+}
+
+/* In part, and why. */
+static void test_vanishes(void **state)
+{
+	struct mo_migrate_request request = request_of("1-2", "2-3");
+	struct mo_report *report;
+
+	(void)state;
+	kernel->node[0] = 2;
+	kernel->last_try = 2;
+	report = migrate(&request, 1);
+	assert_int_equal(mo_report_moves(report)->moved_pages, NR_PAGES - 1);
+	assert_true(has_note(report, "memory of process 50"));
+	mo_report_unref(report);
+}
+
 static void test_swapped(void **state)
 {
 	struct mo_migrate_request request = request_of("1", "2");
@@ -990,6 +1015,7 @@ int main(void)
 		TEST(test_same_sets),
 		TEST(test_shared),
 		TEST(test_cpuset_refuses),
+		TEST(test_vanishes),
 		TEST(test_swapped),
 		TEST(test_full),
 		TEST(test_full_for_all),
