@@ -633,14 +633,15 @@ struct mo_process_result {
 int mo_migrate_process(struct mo_ctx *ctx, const struct mo_migrate_request *request, struct mo_report **report);
 
 /*
- * The same for each process in the cgroup PATH ("/sys/fs/cgroup/a", "/a" or "a") and those below it, and for those that
- * appear meanwhile, until a pass over them finds none that is new. A process that ends before or in its turn counts as
- * done; one with which nothing can be done has its error in mo_report_process(), and the others go on. pid, pidfd and
- * addresses must not be set. With MO_MIGRATE_SET_MEMS the kernel moves memory of the processes in PATH, when it can,
- * as the new nodes are written; this call then completes what it left. What was moved by then is not counted.
+ * The same for each process in the cgroup PATH ("/sys/fs/cgroup/a", "/a" or "a"; of version 1 the tree of cpuset or
+ * memory is meant, unless PATH names one) and those below it, and for those that appear meanwhile, until a pass over
+ * them finds none that is new. A process that ends before or in its turn counts as done; one with which nothing can be
+ * done has its error in mo_report_process(), and the others go on. pid, pidfd and addresses must not be set. With
+ * MO_MIGRATE_SET_MEMS the kernel moves memory of the processes in PATH, when it can, as the new nodes are written; this
+ * call then completes what it left. What was moved by then is not counted.
  *
- * As above; also -ENOENT: no such cgroup, or it has no cpuset.mems; -EPERM, -EACCES, -EINVAL and others: cpuset.mems
- * could not be written. 0 also when there is no process.
+ * As above; also -EINVAL: PATH is "", or has parts "." or ".."; -ENOENT: no such cgroup, or it has no cpuset.mems;
+ * -EPERM, -EACCES, -EINVAL and others: cpuset.mems could not be written. 0 also when there is no process.
  */
 int mo_migrate_cgroup(struct mo_ctx *ctx, const char *path, const struct mo_migrate_request *request,
 		      struct mo_report **report);

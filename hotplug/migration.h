@@ -87,7 +87,7 @@ int mo_migration_move_all(struct mo_migration *migration, mo_pids_list_fn *list,
 /* ---- cgroup.c, drain.c ---- */
 /* Processes in the cgroup of FOLDER ("/sys/fs/cgroup/a") and below; by their threads, if so asked. */
 int mo_cgroup_list(struct mo_ctx *ctx, const char *folder, bool by_threads, struct mo_pids *pids);
-/* -ENOENT, with an error text: there is none. */
+/* -ENOENT, -EINVAL, with an error text: there is none, or it is no name of one. */
 int mo_cgroup_find(struct mo_ctx *ctx, const char *path, char *folder, size_t size);
 /* Processes with memory on the nodes, the largest first. With FN, those that are bound to them are told of. */
 int mo_drain_list(struct mo_ctx *ctx, const struct mo_nodeset *nodes, const struct mo_nodeset *targets,

@@ -756,7 +756,52 @@ static void test_cgroup_names(void **state)
 	assert_string_equal(folder, "/sys/fs/cgroup/a/b");
 	assert_int_equal(mo_cgroup_find(machine.ctx, "/c", folder, sizeof(folder)), -ENOENT);
 	assert_says(machine.ctx, "there is no cgroup '/c'");
-	assert_int_equal(mo_cgroup_find(machine.ctx, "a/../a/b", folder, sizeof(folder)), -ENOENT);
+}
+
+/* The root cgroup has all processes: nothing but its name may mean it. */
+static void test_no_cgroup_names(void **state)
+{
+	static const char *const wrong[] = { "", "..", "a/..", "a/../a/b", "/a/b/..", ".", "/sys/fs/cgroup/." };
+	char folder[256];
+
+	(void)state;
+	ADD(&machine, "file=sys/fs/cgroup/cgroup.procs,", "file=sys/fs/cgroup/a/b/cgroup.procs,",
+	    "file=sys/fs/cgroupX/cgroup.procs,");
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		assert_int_equal(mo_cgroup_find(machine.ctx, wrong[i], folder, sizeof(folder)), -EINVAL);
+		assert_says(machine.ctx, "is no name of a cgroup");
+	}
+	assert_int_equal(mo_cgroup_find(machine.ctx, "/sys/fs/cgroupX", folder, sizeof(folder)), -ENOENT);
+	assert_int_equal(mo_cgroup_find(machine.ctx, "/", folder, sizeof(folder)), 0);
+	assert_string_equal(folder, "/sys/fs/cgroup");
+}
+
+/* Version 1: a tree for each controller, and threads are tasks. */
+static void test_cgroup_v1(void **state)
+{
+	struct mo_migrate_request request = request_of("1", "2");
+	struct mo_report *report = NULL;
+	struct mo_pids pids = { 0 };
+	char folder[256];
+
+	(void)state;
+	ADD(&machine, "file=sys/fs/cgroup/memory/a/cgroup.procs,50\\+", "file=sys/fs/cgroup/memory/a/tasks,50\\+",
+	    "file=sys/fs/cgroup/unified/u/cgroup.procs,");
+	assert_int_equal(mo_cgroup_find(machine.ctx, "/a", folder, sizeof(folder)), 0);
+	assert_string_equal(folder, "/sys/fs/cgroup/memory/a");
+	assert_int_equal(mo_cgroup_list(machine.ctx, folder, true, &pids), 0);
+	assert_int_equal(pids.nr, 1);
+	assert_int_equal(pids.all[0], 50);
+	free(pids.all);
+	request.pid = 0;
+	request.flags = MO_MIGRATE_SET_MEMS;
+	assert_int_equal(mo_migrate_cgroup(machine.ctx, "a", &request, &report), -ENOENT);
+	assert_says(machine.ctx, "name one of the controller cpuset");
+	ADD(&machine, "file=sys/fs/cgroup/cpuset/a/cgroup.procs,");
+	assert_int_equal(mo_cgroup_find(machine.ctx, "a", folder, sizeof(folder)), 0);
+	assert_string_equal(folder, "/sys/fs/cgroup/cpuset/a");
+	assert_int_equal(mo_cgroup_find(machine.ctx, "u", folder, sizeof(folder)), 0);
+	assert_string_equal(folder, "/sys/fs/cgroup/unified/u");
 }
 
 static void test_cgroup_threads(void **state)
@@ -1027,6 +1072,8 @@ int main(void)
 		TEST(test_refused),
 		TEST(test_cgroup),
 		TEST(test_cgroup_names),
+		TEST(test_no_cgroup_names),
+		TEST(test_cgroup_v1),
 		TEST(test_cgroup_threads),
 		TEST(test_set_mems),
 		TEST(test_drain),
