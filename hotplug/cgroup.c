@@ -68,7 +68,15 @@ static int add_thread(struct mo_ctx *ctx, struct mo_pids *pids, int32_t tid)
 	return mo_pids_add(pids, pid);
 }
 
-/* A number a line. */
+static int add_number(struct mo_ctx *ctx, int32_t number, bool by_threads, struct mo_pids *pids)
+{
+	pids->nr_hidden += number <= 0;
+	if (number <= 0)
+		return 0;
+	return by_threads ? add_thread(ctx, pids, number) : mo_pids_add(pids, number);
+}
+
+/* A number a line; 0 is a process of a pid namespace that we do not see. */
 static int read_pids(struct mo_ctx *ctx, const char *folder, const char *file, bool by_threads, struct mo_pids *pids)
 {
 	char *text, *line, *rest;
@@ -77,7 +85,7 @@ static int read_pids(struct mo_ctx *ctx, const char *folder, const char *file, b
 	if (err)
 		return err;
 	for (line = strtok_r(text, "\n", &rest); line && !err; line = strtok_r(NULL, "\n", &rest))
-		err = by_threads ? add_thread(ctx, pids, atoi(line)) : mo_pids_add(pids, atoi(line));
+		err = add_number(ctx, atoi(line), by_threads, pids);
 	free(text);
 	return err;
 }

@@ -28,6 +28,7 @@ struct look {
 	mo_bound_fn *fn;	/* NULL: nobody is told */
 	void *data;
 	struct residents residents;
+	size_t nr_hidden;	/* processes */
 };
 
 static int add_resident(struct residents *residents, int32_t pid, uint64_t nr_pages)
@@ -62,15 +63,19 @@ static void tell_bound(const struct look *look, const struct mo_victim *victim, 
 	look->fn(look->data, &bound);
 }
 
-/* What can't be seen, or is gone, is left out. */
+/* What is gone is left out; what can't be seen is counted. */
 static int look_at_process(struct look *look, int32_t pid)
 {
 	struct mo_victim victim = { 0 };
 	struct mo_numa_use use;
+	int err;
 
-	if (mo_victim_look(look->ctx, pid, &victim) || !victim.tid ||
-	    mo_numa_maps_read(look->ctx, victim.tid, look->nodes, &use))
+	if (mo_victim_look(look->ctx, pid, &victim) || !victim.tid)
 		return 0;
+	err = mo_numa_maps_read(look->ctx, victim.tid, look->nodes, &use);
+	look->nr_hidden += err && err != -ENOENT && err != -ESRCH && err != -ENOMEM;
+	if (err)
+		return err == -ENOMEM ? err : 0;
 	if (look->fn)
 		tell_bound(look, &victim, &use);
 	return use.nr_pages ? add_resident(&look->residents, pid, use.nr_pages) : 0;
@@ -110,6 +115,7 @@ int mo_drain_list(struct mo_ctx *ctx, const struct mo_nodeset *nodes, const stru
 		qsort(look.residents.all, look.residents.nr, sizeof(*look.residents.all), by_size);
 	for (size_t i = 0; i < look.residents.nr && !err; i++)
 		err = mo_pids_add(pids, look.residents.all[i].pid);
+	pids->nr_hidden = look.nr_hidden;
 	free(look.residents.all);
 	if (err)
 		return mo_error(ctx, err, "can't list the processes with memory on nodes %s: %s; see whether /proc is mounted, and "

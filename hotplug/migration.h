@@ -64,6 +64,8 @@ int mo_migration_begin(struct mo_migration *migration, struct mo_ctx *ctx, const
 /* Its memory on migration->from goes to TARGETS: first the first set, what finds no room there to the next. */
 int mo_migration_move(struct mo_migration *migration, const struct mo_victim *victim, const struct mo_nodeset *targets,
 		      size_t nr_targets);
+/* What could not be done with a process, ERR and the context's sentence: the first is the reason if nothing moves. */
+void mo_migration_keep_error(struct mo_migration *migration, int err);
 /* Nothing moved: release everything, no report. Returns ERR. */
 int mo_migration_abort(struct mo_migration *migration, int err);
 /* Finish the report and hand it out, release everything. Returns the result: ERR where it is one. */
@@ -77,6 +79,7 @@ int mo_migration_check_several(struct mo_ctx *ctx, const struct mo_migrate_reque
 struct mo_pids {
 	int32_t *all;
 	size_t nr;
+	size_t nr_hidden;	/* processes that are there, and could not be looked at */
 };
 int mo_pids_add(struct mo_pids *pids, int32_t pid);	/* -ENOMEM */
 /* What is there now, in the order of their turn. Negative errno, with an error text, ends it. */

@@ -350,7 +350,7 @@ static uint64_t pages_to_go(const struct mo_migration *migration, const struct m
 }
 
 /* Of several, one that ended in its turn left nothing to move. */
-static void keep_error(struct mo_migration *migration, int err)
+void mo_migration_keep_error(struct mo_migration *migration, int err)
 {
 	if (migration->first_error || (migration->are_several && err == -ESRCH))
 		return;
@@ -372,7 +372,7 @@ int mo_migration_move(struct mo_migration *migration, const struct mo_victim *vi
 	mo_migration_tell(migration, MO_PHASE_ISOLATE, 0, pages_to_go(migration, victim));
 	result->error = try_targets(migration, victim, targets, nr_targets, &result->moves);
 	if (result->error)
-		keep_error(migration, result->error);
+		mo_migration_keep_error(migration, result->error);
 	else if (!migration->session || result->moves.kept_pages)
 		add_records(migration, victim, &result->moves);
 	result->reason = migration->ended_by != MO_REASON_NONE ? migration->ended_by : main_reason(&result->moves);

@@ -730,7 +730,7 @@ static void test_cgroup(void **state)
 	add_process(51, "below", "0");
 	add_process(52, "late", "0");
 	add_process(2, "kthreadd", "2129984");
-	ADD(&machine, "file=sys/fs/cgroup/a/cgroup.procs,50\\+2\\+0\\+777\\+", "file=sys/fs/cgroup/a/b/cgroup.procs,51\\+");
+	ADD(&machine, "file=sys/fs/cgroup/a/cgroup.procs,50\\+2\\+777\\+", "file=sys/fs/cgroup/a/b/cgroup.procs,51\\+");
 	snprintf(kernel->appears, sizeof(kernel->appears), "%s/sys/fs/cgroup/a/b/cgroup.procs", machine.dir);
 	assert_int_equal(mo_migrate_cgroup(machine.ctx, "/a", &request, &report), 0);	/* 51 and 52 end in their turn */
 	assert_int_equal(mo_report_nr_processes(report), 3);
@@ -741,6 +741,24 @@ static void test_cgroup(void **state)
 	assert_int_equal(mo_report_process(report, 1)->error, -ESRCH);
 	assert_int_equal(kernel->nr_migrate, 3);
 	assert_string_equal(mo_report_target(report), "/a");
+	mo_report_unref(report);
+}
+
+/* 0 is a process of another pid namespace. */
+static void test_hidden_in_cgroup(void **state)
+{
+	struct mo_migrate_request request = request_of("1", "2");
+	struct mo_report *report = NULL;
+
+	(void)state;
+	request.pid = 0;
+	ADD(&machine, "file=sys/fs/cgroup/a/cgroup.procs,50\\+0\\+");
+	assert_int_equal(mo_migrate_cgroup(machine.ctx, "a", &request, &report), 1);
+	assert_true(has_note(report, "processes that could not be looked at: 1"));
+	mo_report_unref(report);
+	ADD(&machine, "file=sys/fs/cgroup/a/cgroup.procs,0\\+0\\+");
+	assert_int_equal(mo_migrate_cgroup(machine.ctx, "a", &request, &report), -EPERM);
+	assert_says(machine.ctx, "processes that could not be looked at: 2");
 	mo_report_unref(report);
 }
 
@@ -882,6 +900,25 @@ static void test_drain(void **state)
 	assert_string_equal(mo_report_action(report), "drain");
 	assert_string_equal(mo_report_target(report), "node1");
 	assert_int_equal(nr_on(0), NR_PAGES);	/* the nearest */
+	mo_report_unref(report);
+}
+
+/* Its numa_maps can't be read. */
+static void test_drain_hidden(void **state)
+{
+	struct mo_migrate_request request = request_of(NULL, NULL);
+	struct mo_report *report = NULL;
+
+	(void)state;
+	request.pid = 0;
+	add_process(51, "hidden", "0");
+	ADD(&machine, "remove=proc/51/numa_maps", "file=proc/51/numa_maps/x,");
+	assert_int_equal(mo_drain_node(machine.ctx, 1, &request, &report), 1);
+	assert_true(has_note(report, "processes that could not be looked at: 1"));
+	assert_int_equal(mo_report_moves(report)->moved_pages, NR_PAGES);
+	mo_report_unref(report);
+	assert_int_equal(mo_drain_node(machine.ctx, 1, &request, &report), -EPERM);
+	assert_says(machine.ctx, "run it as root");
 	mo_report_unref(report);
 }
 
@@ -1071,12 +1108,14 @@ int main(void)
 		TEST(test_wrong_requests),
 		TEST(test_refused),
 		TEST(test_cgroup),
+		TEST(test_hidden_in_cgroup),
 		TEST(test_cgroup_names),
 		TEST(test_no_cgroup_names),
 		TEST(test_cgroup_v1),
 		TEST(test_cgroup_threads),
 		TEST(test_set_mems),
 		TEST(test_drain),
+		TEST(test_drain_hidden),
 		TEST(test_drain_without_permission),
 		TEST(test_drain_overflow),
 		TEST(test_core),
