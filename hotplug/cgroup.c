@@ -156,11 +156,68 @@ static int no_mems(struct mo_ctx *ctx, const char *folder, const char *nodes, in
 	}
 }
 
-static int set_mems(struct mo_ctx *ctx, const char *folder, const char *nodes)
-{
-	int err = mo_write_text(ctx, nodes, "%s/cpuset.mems", folder);
+/* The kernel moves memory while they are written, for minutes: a process of its own waits for it. */
+struct writing {
+	struct mo_migration *migration;
+	const char *folder;
+};
 
-	return err ? no_mems(ctx, folder, nodes, err) : 0;
+static int write_mems(void *data)
+{
+	const struct writing *writing = data;
+	const struct mo_migration *migration = writing->migration;
+
+	return mo_write_text(migration->ctx, migration->request->to_nodes, "%s/cpuset.mems", writing->folder);
+}
+
+/* There is nothing to tell before a process has its turn. */
+static void tick(void *data)
+{
+	(void)data;
+}
+
+static int run_write(struct writing *writing)
+{
+	struct mo_migration *migration = writing->migration;
+	struct mo_worker *worker;
+	enum mo_reason reason;
+	int err = mo_worker_run(write_mems, writing, &worker);
+
+	if (err)
+		return err;
+	reason = mo_worker_watch(worker, migration->request->stop_fd, migration->deadline_ms, tick, NULL);
+	if (reason == MO_REASON_NONE)
+		return mo_worker_finish(worker);
+	migration->ended_by = reason;
+	mo_worker_end(worker, &migration->abandoned);
+	return 0;
+}
+
+/* They stay so, however this ends. */
+static void note_mems(struct mo_migration *migration, const char *folder, const char *before)
+{
+	char now[4096];
+
+	if (mo_read_text(migration->ctx, now, sizeof(now), "%s/cpuset.mems", folder) < 0 || !strcmp(now, before))
+		return;
+	migration->has_changed = true;
+	mo_report_add_note(migration->report, "%s/cpuset.mems was '%s', and is '%s'", folder, before, now);
+}
+
+static int set_mems(struct mo_migration *migration, const char *folder)
+{
+	struct writing writing = { migration, folder };
+	char before[4096] = "";
+	int err;
+
+	if (mo_migration_is_over(migration))
+		return 0;
+	mo_read_text(migration->ctx, before, sizeof(before), "%s/cpuset.mems", folder);
+	err = run_write(&writing);
+	if (err)
+		return no_mems(migration->ctx, folder, migration->request->to_nodes, err);
+	note_mems(migration, folder, before);
+	return 0;
 }
 
 /* ---- the call ---- */
@@ -199,7 +256,7 @@ int mo_migrate_cgroup(struct mo_ctx *ctx, const char *path, const struct mo_migr
 	if (err)
 		return err;
 	if (request->flags & MO_MIGRATE_SET_MEMS)
-		err = set_mems(ctx, folder, request->to_nodes);
+		err = set_mems(&migration, folder);
 	if (err)
 		return mo_migration_abort(&migration, err);
 	return mo_migration_end(&migration, move_cgroup(&migration, folder), report);

@@ -638,7 +638,8 @@ int mo_migrate_process(struct mo_ctx *ctx, const struct mo_migrate_request *requ
  * them finds none that is new. A process that ends before or in its turn counts as done; one with which nothing can be
  * done has its error in mo_report_process(), and the others go on. pid, pidfd and addresses must not be set. With
  * MO_MIGRATE_SET_MEMS the kernel moves memory of the processes in PATH, when it can, as the new nodes are written; this
- * call then completes what it left. What was moved by then is not counted.
+ * call then completes what it left. What was moved by then is not counted. Child cgroups with a cpuset.mems of
+ * their own keep it. Once written it stays so, and a note says what it was; then 1 stands for all failures after it.
  *
  * As above; also -EINVAL: PATH is "", or has parts "." or ".."; -ENOENT: no such cgroup, or it has no cpuset.mems;
  * -EPERM, -EACCES, -EINVAL and others: cpuset.mems could not be written. 0 also when there is no process.

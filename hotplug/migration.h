@@ -55,6 +55,7 @@ struct mo_migration {
 	enum mo_reason ended_by;	/* a limit or a stop ended it as a whole */
 	bool abandoned;			/* the kernel is still at work for us */
 	bool are_several;		/* processes, whoever they are */
+	bool has_changed;		/* cpuset.mems, and memory by it */
 	int first_error;		/* of a process that could not be moved, and its sentence */
 	char first_sentence[512];
 };

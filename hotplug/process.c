@@ -406,7 +406,7 @@ static int judge(struct mo_migration *migration, const struct mo_moves *moves)
 
 	if (migration->ended_by == MO_REASON_NONE && !migration->first_error && !moves->kept_pages)
 		return 0;
-	return gone_pages ? 1 : fail(migration, moves);
+	return gone_pages || migration->has_changed ? 1 : fail(migration, moves);
 }
 
 static void add_notes(struct mo_migration *migration, int result)

@@ -37,6 +37,7 @@ static struct kernel {
 	int error;		/* of all calls */
 	int last_try;		/* call of move_pages(2) that stops us, or the process is gone; 0: none */
 	int stop_fd;		/* to stop us by; 0: none */
+	bool is_slow;		/* it does not come back from a write to cpuset.mems */
 	unsigned int forbidden;	/* nodes outside the process's cpuset, a bit each */
 	char appears[256];	/* cgroup.procs that gets process 52 as the first one moves */
 	uint32_t core_flags;
@@ -69,6 +70,26 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 		return 0;
 	}
 	return __real_syscall(number, a, b, c, d, e, f);
+}
+
+int __wrap_mo_write_text(struct mo_ctx *ctx, const char *text, const char *fmt, ...);
+int __wrap_mo_write_text(struct mo_ctx *ctx, const char *text, const char *fmt, ...)
+{
+	char path[256];
+	va_list args;
+	int fd, err;
+
+	va_start(args, fmt);
+	vsnprintf(path, sizeof(path), fmt, args);
+	va_end(args);
+	fd = mo_open(ctx, O_WRONLY | O_TRUNC, "%s", path);
+	if (fd < 0)
+		return fd;
+	err = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	while (kernel->is_slow)
+		pause();
+	return err;
 }
 
 static bool take_room(int node)
@@ -858,6 +879,37 @@ static void test_set_mems(void **state)
 	assert_int_equal(mo_migrate_cgroup(machine.ctx, "a", &request, &report), -EINVAL);
 }
 
+/* Once they are written they stay, and that is told; before, nothing is. */
+static void test_set_mems_ends(void **state)
+{
+	struct mo_migrate_request request = request_of("1", "2");
+	struct mo_report *report = NULL;
+	char text[16];
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	ADD(&machine, "file=sys/fs/cgroup/a/cgroup.procs,50\\+", "file=sys/fs/cgroup/a/cpuset.mems,1");
+	request.pid = 0;
+	request.flags = MO_MIGRATE_SET_MEMS;
+	request.stop_fd = fds[0];
+	assert_int_equal(mo_migrate_cgroup(machine.ctx, "a", &request, &report), -EINTR);
+	mo_report_unref(report);
+	assert_int_equal(mo_read_text(machine.ctx, text, sizeof(text), "/sys/fs/cgroup/a/cpuset.mems"), 1);
+	assert_string_equal(text, "1");
+	request.stop_fd = -1;
+	request.timeout_ms = 300;
+	kernel->is_slow = true;
+	assert_int_equal(mo_migrate_cgroup(machine.ctx, "a", &request, &report), 1);
+	assert_true(has_note(report, "/sys/fs/cgroup/a/cpuset.mems was '1', and is '2'"));
+	assert_int_equal(mo_report_reason(report), MO_REASON_DEADLINE);
+	assert_int_equal(kernel->nr_migrate, 0);
+	mo_report_unref(report);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static struct {
 	int32_t pids[8];
 	enum mo_binding bindings[8];
@@ -1114,6 +1166,7 @@ int main(void)
 		TEST(test_cgroup_v1),
 		TEST(test_cgroup_threads),
 		TEST(test_set_mems),
+		TEST(test_set_mems_ends),
 		TEST(test_drain),
 		TEST(test_drain_hidden),
 		TEST(test_drain_without_permission),
