@@ -11,23 +11,49 @@
 #define ROOT "/sys/fs/cgroup"
 #define DEPTH_MAX 64
 
+/* Of version 1 each controller has a tree of its own; where both versions are mounted, the second is "unified". */
+static const char *const trees[] = { "", "/cpuset", "/memory", "/unified" };
+
+/* A part "." or "..": what is meant then is for the shell to find out. */
+static bool has_dots(const char *name)
+{
+	size_t len;
+
+	for (; *name; name += len + strspn(name + len, "/")) {
+		len = strcspn(name, "/");
+		if (len <= 2 && strspn(name, ".") == len)
+			return true;
+	}
+	return false;
+}
+
+static const char *name_of(const char *path)
+{
+	size_t len = strlen(ROOT);
+
+	if (!strncmp(path, ROOT, len) && (!path[len] || path[len] == '/'))
+		path += len;
+	return path + strspn(path, "/");
+}
+
 int mo_cgroup_find(struct mo_ctx *ctx, const char *path, char *folder, size_t size)
 {
-	const char *relative = path + strspn(path, "/");
+	const char *name = name_of(path);
 	int len;
 
-	if (!strncmp(path, ROOT, strlen(ROOT)))
-		len = snprintf(folder, size, "%s", path);
-	else
-		len = snprintf(folder, size, ROOT "/%s", relative);
-	if (len < 0 || (size_t)len >= size)
-		return mo_error(ctx, -ENAMETOOLONG, "the name of the cgroup is too long; give it below " ROOT);
-	while (len > 1 && folder[len - 1] == '/')
-		folder[--len] = '\0';
-	if (!strstr(folder, "/../") && mo_exists(ctx, "%s/cgroup.procs", folder))
-		return 0;
-	return mo_error(ctx, -ENOENT, "there is no cgroup '%s': %s has no cgroup.procs; name one as in /proc/PID/cgroup, see "
-			"systemd-cgls(1)", path, folder);
+	if (!*path || has_dots(name))
+		return mo_error(ctx, -EINVAL, "'%s' is no name of a cgroup; name one as in /proc/PID/cgroup, and all of them as /", path);
+	for (size_t i = 0; i < ARRAY_SIZE(trees); i++) {
+		len = snprintf(folder, size, ROOT "%s/%s", trees[i], name);
+		if (len < 0 || (size_t)len >= size)
+			return mo_error(ctx, -ENAMETOOLONG, "the name of the cgroup is too long; give it below " ROOT);
+		while (folder[len - 1] == '/')
+			folder[--len] = '\0';
+		if (mo_exists(ctx, "%s/cgroup.procs", folder))
+			return 0;
+	}
+	return mo_error(ctx, -ENOENT, "there is no cgroup '%s': " ROOT "/%s has no cgroup.procs, nor has it in the trees of version 1; "
+			"name one as in /proc/PID/cgroup, see systemd-cgls(1)", path, name);
 }
 
 /* ---- which processes ---- */
@@ -42,27 +68,42 @@ static int add_thread(struct mo_ctx *ctx, struct mo_pids *pids, int32_t tid)
 	return mo_pids_add(pids, pid);
 }
 
+static int add_number(struct mo_ctx *ctx, int32_t number, bool by_threads, struct mo_pids *pids)
+{
+	pids->nr_hidden += number <= 0;
+	if (number <= 0)
+		return 0;
+	return by_threads ? add_thread(ctx, pids, number) : mo_pids_add(pids, number);
+}
+
 /* A number a line; 0 is a process of a pid namespace that we do not see. */
-static int read_pids(struct mo_ctx *ctx, const char *folder, bool by_threads, struct mo_pids *pids)
+static int read_pids(struct mo_ctx *ctx, const char *folder, const char *file, bool by_threads, struct mo_pids *pids)
 {
 	char *text, *line, *rest;
-	int err = mo_read_file(ctx, &text, NULL, "%s/%s", folder, by_threads ? "cgroup.threads" : "cgroup.procs");
+	int err = mo_read_file(ctx, &text, NULL, "%s/%s", folder, file);
 
 	if (err)
 		return err;
 	for (line = strtok_r(text, "\n", &rest); line && !err; line = strtok_r(NULL, "\n", &rest))
-		if (atoi(line) > 0)
-			err = by_threads ? add_thread(ctx, pids, atoi(line)) : mo_pids_add(pids, atoi(line));
+		err = add_number(ctx, atoi(line), by_threads, pids);
 	free(text);
 	return err;
+}
+
+/* Version 1 calls them tasks. */
+static int read_threads(struct mo_ctx *ctx, const char *folder, struct mo_pids *pids)
+{
+	int err = read_pids(ctx, folder, "cgroup.threads", true, pids);
+
+	return err == -ENOENT ? read_pids(ctx, folder, "tasks", true, pids) : err;
 }
 
 /* Of a threaded cgroup the kernel lists threads alone. */
 static int read_cgroup(struct mo_ctx *ctx, const char *folder, bool by_threads, struct mo_pids *pids)
 {
-	int err = read_pids(ctx, folder, by_threads, pids);
+	int err = by_threads ? read_threads(ctx, folder, pids) : read_pids(ctx, folder, "cgroup.procs", false, pids);
 
-	return err == -EOPNOTSUPP && !by_threads ? read_pids(ctx, folder, true, pids) : err;
+	return err == -EOPNOTSUPP && !by_threads ? read_threads(ctx, folder, pids) : err;
 }
 
 static int list_below(struct mo_ctx *ctx, const char *folder, bool by_threads, unsigned int depth, struct mo_pids *pids)
@@ -102,8 +143,10 @@ static int no_mems(struct mo_ctx *ctx, const char *folder, const char *nodes, in
 {
 	switch (err) {
 	case -ENOENT:
-		return mo_error(ctx, err, "the cgroup %s has no cpuset.mems; enable the controller in the cgroup above it (echo +cpuset > "
-				"cgroup.subtree_control)", folder);
+		return mo_error(ctx, err, "the cgroup %s has no cpuset.mems; %s", folder,
+				mo_exists(ctx, "%s/tasks", folder) ?
+				"name one of the controller cpuset, as " ROOT "/cpuset/NAME" :
+				"enable the controller in the cgroup above it (echo +cpuset > cgroup.subtree_control)");
 	case -EACCES:
 	case -EPERM:
 		return mo_error(ctx, err, "no permission to write %s/cpuset.mems; run it as root", folder);
@@ -113,11 +156,68 @@ static int no_mems(struct mo_ctx *ctx, const char *folder, const char *nodes, in
 	}
 }
 
-static int set_mems(struct mo_ctx *ctx, const char *folder, const char *nodes)
-{
-	int err = mo_write_text(ctx, nodes, "%s/cpuset.mems", folder);
+/* The kernel moves memory while they are written, for minutes: a process of its own waits for it. */
+struct writing {
+	struct mo_migration *migration;
+	const char *folder;
+};
 
-	return err ? no_mems(ctx, folder, nodes, err) : 0;
+static int write_mems(void *data)
+{
+	const struct writing *writing = data;
+	const struct mo_migration *migration = writing->migration;
+
+	return mo_write_text(migration->ctx, migration->request->to_nodes, "%s/cpuset.mems", writing->folder);
+}
+
+/* There is nothing to tell before a process has its turn. */
+static void tick(void *data)
+{
+	(void)data;
+}
+
+static int run_write(struct writing *writing)
+{
+	struct mo_migration *migration = writing->migration;
+	struct mo_worker *worker;
+	enum mo_reason reason;
+	int err = mo_worker_run(write_mems, writing, &worker);
+
+	if (err)
+		return err;
+	reason = mo_worker_watch(worker, migration->request->stop_fd, migration->deadline_ms, tick, NULL);
+	if (reason == MO_REASON_NONE)
+		return mo_worker_finish(worker);
+	migration->ended_by = reason;
+	mo_worker_end(worker, &migration->abandoned);
+	return 0;
+}
+
+/* They stay so, however this ends. */
+static void note_mems(struct mo_migration *migration, const char *folder, const char *before)
+{
+	char now[4096];
+
+	if (mo_read_text(migration->ctx, now, sizeof(now), "%s/cpuset.mems", folder) < 0 || !strcmp(now, before))
+		return;
+	migration->has_changed = true;
+	mo_report_add_note(migration->report, "%s/cpuset.mems was '%s', and is '%s'", folder, before, now);
+}
+
+static int set_mems(struct mo_migration *migration, const char *folder)
+{
+	struct writing writing = { migration, folder };
+	char before[4096] = "";
+	int err;
+
+	if (mo_migration_is_over(migration))
+		return 0;
+	mo_read_text(migration->ctx, before, sizeof(before), "%s/cpuset.mems", folder);
+	err = run_write(&writing);
+	if (err)
+		return no_mems(migration->ctx, folder, migration->request->to_nodes, err);
+	note_mems(migration, folder, before);
+	return 0;
 }
 
 /* ---- the call ---- */
@@ -156,7 +256,7 @@ int mo_migrate_cgroup(struct mo_ctx *ctx, const char *path, const struct mo_migr
 	if (err)
 		return err;
 	if (request->flags & MO_MIGRATE_SET_MEMS)
-		err = set_mems(ctx, folder, request->to_nodes);
+		err = set_mems(&migration, folder);
 	if (err)
 		return mo_migration_abort(&migration, err);
 	return mo_migration_end(&migration, move_cgroup(&migration, folder), report);

@@ -304,7 +304,7 @@ struct mo_progress {
 	const struct mo_owner *stuck_owner; /* a process that maps it; NULL: none is known */
 	/*
 	 * Where the memory of processes moves: the one that is worked on. nr_done and nr_blocks count processes then,
-	 * pages_left and pages_total are of this one, and block means nothing. 0: blocks are worked on.
+	 * pages_left, pages_total and elapsed_ms are of this one, and block means nothing. 0: blocks are worked on.
 	 */
 	int32_t pid;
 };
@@ -633,14 +633,16 @@ struct mo_process_result {
 int mo_migrate_process(struct mo_ctx *ctx, const struct mo_migrate_request *request, struct mo_report **report);
 
 /*
- * The same for each process in the cgroup PATH ("/sys/fs/cgroup/a", "/a" or "a") and those below it, and for those that
- * appear meanwhile, until a pass over them finds none that is new. A process that ends before or in its turn counts as
- * done; one with which nothing can be done has its error in mo_report_process(), and the others go on. pid, pidfd and
- * addresses must not be set. With MO_MIGRATE_SET_MEMS the kernel moves memory of the processes in PATH, when it can,
- * as the new nodes are written; this call then completes what it left. What was moved by then is not counted.
+ * The same for each process in the cgroup PATH ("/sys/fs/cgroup/a", "/a" or "a"; of version 1 the tree of cpuset or
+ * memory is meant, unless PATH names one) and those below it, and for those that appear meanwhile, until a pass over
+ * them finds none that is new. A process that ends before or in its turn counts as done; one with which nothing can be
+ * done has its error in mo_report_process(), and the others go on. pid, pidfd and addresses must not be set. With
+ * MO_MIGRATE_SET_MEMS the kernel moves memory of the processes in PATH, when it can, as the new nodes are written; this
+ * call then completes what it left. What was moved by then is not counted. Child cgroups with a cpuset.mems of
+ * their own keep it. Once written it stays so, and a note says what it was; then 1 stands for all failures after it.
  *
- * As above; also -ENOENT: no such cgroup, or it has no cpuset.mems; -EPERM, -EACCES, -EINVAL and others: cpuset.mems
- * could not be written. 0 also when there is no process.
+ * As above; also -EINVAL: PATH is "", or has parts "." or ".."; -ENOENT: no such cgroup, or it has no cpuset.mems;
+ * -EPERM, -EACCES, -EINVAL and others: cpuset.mems could not be written. 0 also when there is no process.
  */
 int mo_migrate_cgroup(struct mo_ctx *ctx, const char *path, const struct mo_migrate_request *request,
 		      struct mo_report **report);

@@ -55,8 +55,9 @@ struct work {
 	struct mo_migration *migration;
 	const struct mo_move *move;
 	struct outcome *outcome;
+	bool at_once;		/* migrate_pages(2) goes first */
 	uint64_t page_bytes;
-	unsigned int nr_tries;
+	unsigned int nr_tries;	/* for this batch */
 	struct mo_nodeset full;	/* targets that had no room */
 	struct page pages[BATCH_PAGES];
 	size_t nr;
@@ -96,6 +97,12 @@ static void add_stayed(struct work *work, const struct page *page, int status)
 	}
 }
 
+/* Of the call as a whole: a target outside the process's cpuset, which migrate_pages(2) lets root have. */
+static bool is_refusal(const struct work *work, int left)
+{
+	return !work->at_once && (left == -EACCES || left == -EPERM);
+}
+
 /* Where the kernel says only that some stayed, halves are tried again until each page has its own answer. */
 static void try_pages(struct work *work, size_t first, size_t nr)
 {
@@ -111,13 +118,18 @@ static void try_pages(struct work *work, size_t first, size_t nr)
 				 migration->flags & MO_MIGRATE_ALL);
 	if (left == -ENOMEM)
 		mo_nodeset_add(&work->full, (unsigned int)work->nodes[first]);
+	if (is_refusal(work, left)) {
+		work->err = left;
+		return;
+	}
 	for (i = 0; left < 0 && i < nr; i++)
 		if (status[i] == NOT_SAID)
 			status[i] = left;
 	if (left <= 0 || nr == 1 || work->nr_tries >= TRIES_MAX)
 		return;
 	try_pages(work, first, nr / 2);
-	try_pages(work, first + nr / 2, nr - nr / 2);
+	if (!work->err)
+		try_pages(work, first + nr / 2, nr - nr / 2);
 }
 
 /* What stands where is asked again afterwards: parts of a huge page have answers that say nothing of the whole. */
@@ -145,7 +157,8 @@ static void move_group(struct work *work, const struct page *pages, size_t nr, i
 	}
 	if (!is_full)
 		try_pages(work, 0, nr);
-	work->err = mo_node_of_pages(tid, work->addrs, nr, work->status);
+	if (!work->err)
+		work->err = mo_node_of_pages(tid, work->addrs, nr, work->status);
 	for (i = 0; i < nr && !work->err; i++)
 		conclude(work, &pages[i], source, work->status[i], work->errors[i]);
 }
@@ -172,6 +185,7 @@ static void move_batch(struct work *work)
 		work->err = -ENOMEM;
 		goto free_both;
 	}
+	work->nr_tries = 0;
 	for (i = 0; i < work->nr; i++)
 		work->addrs[i] = (void *)(uintptr_t)work->pages[i].addr;
 	work->err = mo_node_of_pages(work->move->victim->tid, work->addrs, work->nr, nodes);
@@ -269,7 +283,7 @@ static int run_work(void *data)
 
 	mo_worker_leave_cpuset(work->migration->ctx);
 	err = match_sys_nice(work->migration->flags & MO_MIGRATE_ALL);
-	if (!err && can_move_at_once(work->migration, work->move))
+	if (!err && work->at_once)
 		err = migrate_at_once(work);
 	if (!err)
 		err = mo_pagemap_process(work->migration->ctx, work->move->victim->pid, &visitor);
@@ -348,9 +362,11 @@ int mo_stock_move(struct mo_migration *migration, const struct mo_move *move, st
 	if (!work)
 		return -ENOMEM;
 	outcome = migration->stock->outcome;
-	*work = (struct work){ .migration = migration, .move = move, .outcome = outcome };
+	*work = (struct work){ .migration = migration, .move = move, .outcome = outcome,
+			       .at_once = can_move_at_once(migration, move) };
 	work->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-	outcome->before_pages = pages_on_sources(migration, move);
+	if (work->at_once)
+		outcome->before_pages = pages_on_sources(migration, move);
 	err = run(work);
 	if (outcome->before_pages && migration->ended_by != MO_REASON_NONE) {
 		left_pages = pages_on_sources(migration, move);

@@ -49,6 +49,13 @@ int mo_migration_check_several(struct mo_ctx *ctx, const struct mo_migrate_reque
 	return mo_error(ctx, -EINVAL, "a process and its addresses make no sense where several processes are meant; leave them out");
 }
 
+int mo_migration_check_no_mems(struct mo_ctx *ctx, const struct mo_migrate_request *request)
+{
+	if (request->size < sizeof(*request) || !(request->flags & MO_MIGRATE_SET_MEMS))
+		return 0;
+	return mo_error(ctx, -EINVAL, "only a cgroup has a cpuset.mems to be written; leave that out, or name a cgroup");
+}
+
 static int parse_nodes(struct mo_ctx *ctx, const char *what, const char *list, struct mo_nodeset *set)
 {
 	if (list && !mo_nodeset_parse(list, set))
@@ -180,7 +187,7 @@ int mo_migration_abort(struct mo_migration *migration, int err)
 void mo_migration_tell(struct mo_migration *migration, enum mo_phase phase, uint64_t done_pages, uint64_t all_pages)
 {
 	struct mo_progress *progress = &migration->progress;
-	uint64_t elapsed_ms = mo_now_ms() - migration->start_ms;
+	uint64_t turn_ms = mo_now_ms() - migration->turn_ms;
 
 	if (!migration->request->progress)
 		return;
@@ -188,10 +195,10 @@ void mo_migration_tell(struct mo_migration *migration, enum mo_phase phase, uint
 	if (all_pages)
 		progress->pages_total = all_pages;
 	progress->pages_left = progress->pages_total > done_pages ? progress->pages_total - done_pages : 0;
-	progress->elapsed_ms = elapsed_ms;
+	progress->elapsed_ms = turn_ms;
 	progress->eta_ms = UINT64_MAX;
 	if (done_pages && progress->pages_left)
-		progress->eta_ms = progress->pages_left * elapsed_ms / done_pages;
+		progress->eta_ms = progress->pages_left * turn_ms / done_pages;
 	migration->request->progress(migration->request->data, progress);
 }
 
@@ -210,8 +217,12 @@ bool mo_migration_is_over(struct mo_migration *migration)
 
 /* ---- one process ---- */
 
-/* The kernel's EPERM has more than one cause: which one can be seen. */
-static int no_permission(struct mo_migration *migration, const struct mo_victim *victim, const struct mo_nodeset *to)
+/*
+ * EPERM and EACCES have more than one cause: which one can be seen. move_pages(2) says EACCES of a node outside the
+ * cpuset to root as well.
+ */
+static int no_permission(struct mo_migration *migration, const struct mo_victim *victim, const struct mo_nodeset *to,
+			 int err)
 {
 	struct mo_nodeset allowed;
 	char pid[16];
@@ -221,7 +232,8 @@ static int no_permission(struct mo_migration *migration, const struct mo_victim 
 		return mo_error(migration->ctx, -EPERM, "the cpuset of process %d (%s) allows nodes %s alone, and its memory was to go to %s; "
 				"change its cpuset.mems first%s", victim->pid, victim->comm, mo_nodeset_text(&allowed).text,
 				mo_nodeset_text(to).text,
-				migration->flags & MO_MIGRATE_ALL ? "" : ", or move shared pages, too (--all), as root");
+				err == -EACCES || migration->flags & MO_MIGRATE_ALL ? "" :
+				", or move shared pages, too (--all), as root");
 	return mo_error(migration->ctx, -EPERM, "no permission to move the memory of process %d (%s)%s; run it as root", victim->pid,
 			victim->comm,
 			migration->flags & MO_MIGRATE_ALL ? ", with pages that others use, which takes CAP_SYS_NICE" :
@@ -235,7 +247,7 @@ static int explain(struct mo_migration *migration, const struct mo_victim *victi
 	switch (err) {
 	case -EPERM:
 	case -EACCES:
-		return no_permission(migration, victim, to);
+		return no_permission(migration, victim, to, err);
 	case -ESRCH:
 	case -EINVAL:	/* migrate_pages(2) and the core, of a process whose memory is gone */
 		if (mo_victim_find(ctx, victim->pid, false, &(struct mo_victim){ 0 }))
@@ -345,7 +357,7 @@ static uint64_t pages_to_go(const struct mo_migration *migration, const struct m
 }
 
 /* Of several, one that ended in its turn left nothing to move. */
-static void keep_error(struct mo_migration *migration, int err)
+void mo_migration_keep_error(struct mo_migration *migration, int err)
 {
 	if (migration->first_error || (migration->are_several && err == -ESRCH))
 		return;
@@ -359,6 +371,8 @@ int mo_migration_move(struct mo_migration *migration, const struct mo_victim *vi
 	struct mo_process_result *result = mo_report_add_process(migration->report, victim->pid, victim->comm);
 	uint64_t start_ms = mo_now_ms();
 
+	migration->turn_ms = start_ms;
+	migration->progress.pages_total = 0;
 	if (!result)
 		return mo_error(migration->ctx, -ENOMEM, "no memory for the report on process %d; free some and try again",
 				victim->pid);
@@ -367,7 +381,7 @@ int mo_migration_move(struct mo_migration *migration, const struct mo_victim *vi
 	mo_migration_tell(migration, MO_PHASE_ISOLATE, 0, pages_to_go(migration, victim));
 	result->error = try_targets(migration, victim, targets, nr_targets, &result->moves);
 	if (result->error)
-		keep_error(migration, result->error);
+		mo_migration_keep_error(migration, result->error);
 	else if (!migration->session || result->moves.kept_pages)
 		add_records(migration, victim, &result->moves);
 	result->reason = migration->ended_by != MO_REASON_NONE ? migration->ended_by : main_reason(&result->moves);
@@ -401,14 +415,14 @@ static int judge(struct mo_migration *migration, const struct mo_moves *moves)
 
 	if (migration->ended_by == MO_REASON_NONE && !migration->first_error && !moves->kept_pages)
 		return 0;
-	return gone_pages ? 1 : fail(migration, moves);
+	return gone_pages || migration->has_changed ? 1 : fail(migration, moves);
 }
 
-static void note_engine(struct mo_migration *migration)
+static void add_notes(struct mo_migration *migration, int result)
 {
 	if (migration->abandoned)
 		mo_report_add_note(migration->report, "the kernel does not end what it has begun: pages may go on moving for a while");
-	if (migration->first_error && mo_report_nr_processes(migration->report) > 1)
+	if (migration->first_error && result != migration->first_error)
 		mo_report_add_note(migration->report, "%s", migration->first_sentence);
 	if (!migration->session)
 		mo_report_add_note(migration->report, "the kernel alone did the work: memory without struct pages is not seen, and pages "
@@ -426,7 +440,7 @@ int mo_migration_end(struct mo_migration *migration, int err, struct mo_report *
 	moves = mo_report_moves(migration->report);
 	result = err ? err : judge(migration, moves);
 	reason = migration->ended_by != MO_REASON_NONE ? migration->ended_by : main_reason(moves);
-	note_engine(migration);
+	add_notes(migration, result);
 	mo_report_finish(migration->report, result, reason, 0);
 	mo_session_close(migration->session);
 	mo_stock_free(migration->stock);
@@ -467,6 +481,8 @@ int mo_migrate_process(struct mo_ctx *ctx, const struct mo_migrate_request *requ
 	char target[32];
 	int err = check_request(ctx, request);
 
+	if (!err)
+		err = mo_migration_check_no_mems(ctx, request);
 	if (!err)
 		err = find_victim(ctx, request, &victim);
 	if (!err)

@@ -18,6 +18,7 @@ struct crowd {
 	size_t nr_targets;
 	struct seen *seen;
 	size_t nr_seen;
+	size_t nr_hidden;	/* in the last pass */
 };
 
 int mo_pids_add(struct mo_pids *pids, int32_t pid)
@@ -97,6 +98,7 @@ static int make_pass(struct crowd *crowd, mo_pids_list_fn *list, void *data)
 	int nr_new = 0, turn;
 	int err = list(data, &pids);
 
+	crowd->nr_hidden = pids.nr_hidden;
 	if (!err && !crowd->nr_seen)
 		migration->progress.nr_blocks = (uint32_t)pids.nr;
 	for (size_t i = 0; i < pids.nr && err >= 0 && !mo_migration_is_over(migration); i++) {
@@ -106,6 +108,17 @@ static int make_pass(struct crowd *crowd, mo_pids_list_fn *list, void *data)
 	}
 	free(pids.all);
 	return err ? err : nr_new;
+}
+
+static void tell_hidden(struct mo_migration *migration, size_t nr_hidden)
+{
+	int err = mo_error(migration->ctx, -EPERM, "processes that could not be looked at: %zu; they are another user's, or in a "
+			   "pid namespace that is not below ours; run it as root, in the machine's namespace", nr_hidden);
+
+	if (migration->first_error)
+		mo_report_add_note(migration->report, "%s", mo_ctx_error(migration->ctx));
+	else
+		mo_migration_keep_error(migration, err);
 }
 
 int mo_migration_move_all(struct mo_migration *migration, mo_pids_list_fn *list, void *data,
@@ -119,5 +132,7 @@ int mo_migration_move_all(struct mo_migration *migration, mo_pids_list_fn *list,
 		nr_new = make_pass(&crowd, list, data);
 	while (nr_new > 0 && !mo_migration_is_over(migration));
 	free(crowd.seen);
+	if (nr_new >= 0 && crowd.nr_hidden)
+		tell_hidden(migration, crowd.nr_hidden);
 	return nr_new < 0 ? nr_new : 0;
 }

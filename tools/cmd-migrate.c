@@ -69,6 +69,8 @@ static void parse_option(struct migrate *migrate, int id)
 		request->flags |= MO_MIGRATE_THREADS;
 		break;
 	case OPTION_CGROUP:
+		if (!*optarg)
+			usage_error(migrate->call, "--cgroup takes the name of a cgroup, not ''; / is the one of all processes");
 		migrate->cgroup = optarg;
 		break;
 	case OPTION_SET_MEMS:

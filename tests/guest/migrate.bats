@@ -523,6 +523,22 @@ refused() {
 	end_work "$pid"
 }
 
+@test "stock: what the cpuset of a process does not allow is refused, to root as well, and not taken for shared" {
+	engine=stock
+	echo 1 > $crowd/cpuset.mems
+	start_in_crowd ready --anon 16m --threads 0
+	before=$(own_on_node "$pid" 1)
+	read -r start end < <(largest_mapping "$pid")
+	run migrate --range "$start-$end" "$pid" 1 2
+	[ "$status" = 1 ]
+	[[ $output == *"the cpuset of process $pid (work) allows nodes 1 alone, and its memory was to go to 2"* ]]
+	run migrate --all --range "$start-$end" "$pid" 1 2
+	[ "$status" = 1 ]
+	[[ $output == *"allows nodes 1 alone"* ]]
+	[ "$(own_on_node "$pid" 1)" -ge "$before" ]
+	end_work "$pid"
+}
+
 @test "the id of a thread is its process's, where that is allowed" {
 	engine=stock
 	start_work ready --node 1 --anon 4m --threads 1

@@ -52,6 +52,8 @@ refused() {
 @test "options that exclude each other, and wrong arguments of options" {
 	usage_error migrate --cgroup a 50 0 1
 	[[ $output == *"'1' is one argument too many: --cgroup names the processes"* ]]
+	usage_error migrate --cgroup "" 0 1
+	[[ $output == *"--cgroup takes the name of a cgroup"* ]]
 	usage_error migrate --cgroup a 0
 	[[ $output == *"from which nodes to which? Give all of them, like 0 1;"* ]]
 	usage_error migrate --set-mems 50 0 1
@@ -102,6 +104,7 @@ refused() {
 
 @test "cgroups that are not there" {
 	refused "there is no cgroup 'b'" migrate --cgroup b 0 1
+	refused "'a/..' is no name of a cgroup" migrate --cgroup a/.. 0 1
 	for name in a /a a/ /sys/fs/cgroup/a; do
 		refused "leave --sysroot out" migrate --cgroup "$name" 0 1
 	done

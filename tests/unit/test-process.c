@@ -35,6 +35,10 @@ static struct kernel {
 	int order[8];		/* whose turn was, by migrate_pages(2) */
 	bool has_sys_nice, all_flag;
 	int error;		/* of all calls */
+	int last_try;		/* call of move_pages(2) that stops us, or the process is gone; 0: none */
+	int stop_fd;		/* to stop us by; 0: none */
+	bool is_slow;		/* it does not come back from a write to cpuset.mems */
+	unsigned int forbidden;	/* nodes outside the process's cpuset, a bit each */
 	char appears[256];	/* cgroup.procs that gets process 52 as the first one moves */
 	uint32_t core_flags;
 	uint64_t core_from, core_to, core_start, core_end;
@@ -66,6 +70,26 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 		return 0;
 	}
 	return __real_syscall(number, a, b, c, d, e, f);
+}
+
+int __wrap_mo_write_text(struct mo_ctx *ctx, const char *text, const char *fmt, ...);
+int __wrap_mo_write_text(struct mo_ctx *ctx, const char *text, const char *fmt, ...)
+{
+	char path[256];
+	va_list args;
+	int fd, err;
+
+	va_start(args, fmt);
+	vsnprintf(path, sizeof(path), fmt, args);
+	va_end(args);
+	fd = mo_open(ctx, O_WRONLY | O_TRUNC, "%s", path);
+	if (fd < 0)
+		return fd;
+	err = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	while (kernel->is_slow)
+		pause();
+	return err;
 }
 
 static bool take_room(int node)
@@ -166,6 +190,8 @@ static int move_pages_as_linux(unsigned long nr, void **addrs, const int *nodes,
 	unsigned long first = 0, i;
 	int err;
 
+	if (kernel->forbidden >> nodes[0] & 1)
+		return -EACCES;
 	for (i = 0; i < nr; i++) {
 		size_t page = index_of(addrs[i]);
 
@@ -184,6 +210,16 @@ static int move_pages_as_linux(unsigned long nr, void **addrs, const int *nodes,
 	return end_batch(addrs, nodes, status, first, nr);
 }
 
+/* Till we are killed. */
+static void stop_here(void)
+{
+	write_numa_maps(kernel->pid);
+	if (write(kernel->stop_fd, "x", 1) < 0)
+		perror("stop");
+	for (;;)
+		pause();
+}
+
 int __wrap_numa_move_pages(int pid, unsigned long nr, void **addrs, const int *nodes, int *status, int flags);
 int __wrap_numa_move_pages(int pid, unsigned long nr, void **addrs, const int *nodes, int *status, int flags)
 {
@@ -199,7 +235,11 @@ int __wrap_numa_move_pages(int pid, unsigned long nr, void **addrs, const int *n
 		return 0;
 	kernel->nr_try++;
 	kernel->all_flag = flags & MPOL_MF_MOVE_ALL;
-	left = move_pages_as_linux(nr, addrs, nodes, status);
+	if (kernel->nr_try == kernel->last_try && !kernel->stop_fd)
+		kernel->error = ESRCH;
+	left = kernel->error ? -kernel->error : move_pages_as_linux(nr, addrs, nodes, status);
+	if (kernel->nr_try == kernel->last_try && kernel->stop_fd)
+		stop_here();
 	if (left >= 0)
 		return left;
 	errno = -left;
@@ -482,6 +522,48 @@ static void test_shared(void **state)
 	assert_fails(&request, -EPERM, "CAP_SYS_NICE");
 }
 
+/* move_pages(2) refuses all of a call, to root as well, and shared pages one by one. */
+static void test_cpuset_refuses(void **state)
+{
+	struct mo_migrate_request request = request_of("1", "2");
+
+	(void)state;
+	kernel->forbidden = 1 << 2;
+	ADD(&machine, "file=proc/50/status,Name: x\\+Tgid: 50\\+Mems_allowed_list: 0-1\\+");
+	request.start_addr = BASE;
+	request.end_addr = BASE + NR_PAGES * PAGE;
+	assert_fails(&request, -EPERM, "allows nodes 0-1 alone, and its memory was to go to 2");
+	assert_null(strstr(mo_ctx_error(machine.ctx), "--all"));	/* it would not help */
+	request.flags = MO_MIGRATE_ALL;
+	assert_fails(&request, -EPERM, "allows nodes 0-1 alone");
+	assert_int_equal(nr_on(1), NR_PAGES);
+}
+
+static bool has_note(const struct mo_report *report, const char *words)
+{
+	const char *note;
+
+	for (size_t i = 0; (note = mo_report_note(report, i)); i++)
+		if (strstr(note, words))
+			return true;
+	return false;
+}
+
+/* In part, and why. */
+static void test_vanishes(void **state)
+{
+	struct mo_migrate_request request = request_of("1-2", "2-3");
+	struct mo_report *report;
+
+	(void)state;
+	kernel->node[0] = 2;
+	kernel->last_try = 2;
+	report = migrate(&request, 1);
+	assert_int_equal(mo_report_moves(report)->moved_pages, NR_PAGES - 1);
+	assert_true(has_note(report, "memory of process 50"));
+	mo_report_unref(report);
+}
+
 static void test_swapped(void **state)
 {
 	struct mo_migrate_request request = request_of("1", "2");
@@ -538,6 +620,28 @@ static void test_stop_and_deadline(void **state)
 	for (size_t i = 0; i < NR_PAGES; i++)
 		kernel->stuck[i] = -EIO;
 	assert_fails(&request, -EINTR, "what moves stays moved");
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* What came to a source meanwhile is not taken for what was there. */
+static void test_stopped_count(void **state)
+{
+	struct mo_migrate_request request = request_of("1-2", "2-3");
+	struct mo_report *report;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	for (size_t i = 0; i < 6; i++)
+		kernel->node[i] = 2;
+	write_numa_maps(50);
+	request.stop_fd = fds[0];
+	kernel->stop_fd = fds[1];
+	kernel->last_try = 2;
+	report = migrate(&request, 1);
+	assert_int_equal(mo_report_moves(report)->moved_pages, NR_PAGES - 6);
+	mo_report_unref(report);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -647,7 +751,7 @@ static void test_cgroup(void **state)
 	add_process(51, "below", "0");
 	add_process(52, "late", "0");
 	add_process(2, "kthreadd", "2129984");
-	ADD(&machine, "file=sys/fs/cgroup/a/cgroup.procs,50\\+2\\+0\\+777\\+", "file=sys/fs/cgroup/a/b/cgroup.procs,51\\+");
+	ADD(&machine, "file=sys/fs/cgroup/a/cgroup.procs,50\\+2\\+777\\+", "file=sys/fs/cgroup/a/b/cgroup.procs,51\\+");
 	snprintf(kernel->appears, sizeof(kernel->appears), "%s/sys/fs/cgroup/a/b/cgroup.procs", machine.dir);
 	assert_int_equal(mo_migrate_cgroup(machine.ctx, "/a", &request, &report), 0);	/* 51 and 52 end in their turn */
 	assert_int_equal(mo_report_nr_processes(report), 3);
@@ -658,6 +762,24 @@ static void test_cgroup(void **state)
 	assert_int_equal(mo_report_process(report, 1)->error, -ESRCH);
 	assert_int_equal(kernel->nr_migrate, 3);
 	assert_string_equal(mo_report_target(report), "/a");
+	mo_report_unref(report);
+}
+
+/* 0 is a process of another pid namespace. */
+static void test_hidden_in_cgroup(void **state)
+{
+	struct mo_migrate_request request = request_of("1", "2");
+	struct mo_report *report = NULL;
+
+	(void)state;
+	request.pid = 0;
+	ADD(&machine, "file=sys/fs/cgroup/a/cgroup.procs,50\\+0\\+");
+	assert_int_equal(mo_migrate_cgroup(machine.ctx, "a", &request, &report), 1);
+	assert_true(has_note(report, "processes that could not be looked at: 1"));
+	mo_report_unref(report);
+	ADD(&machine, "file=sys/fs/cgroup/a/cgroup.procs,0\\+0\\+");
+	assert_int_equal(mo_migrate_cgroup(machine.ctx, "a", &request, &report), -EPERM);
+	assert_says(machine.ctx, "processes that could not be looked at: 2");
 	mo_report_unref(report);
 }
 
@@ -673,7 +795,52 @@ static void test_cgroup_names(void **state)
 	assert_string_equal(folder, "/sys/fs/cgroup/a/b");
 	assert_int_equal(mo_cgroup_find(machine.ctx, "/c", folder, sizeof(folder)), -ENOENT);
 	assert_says(machine.ctx, "there is no cgroup '/c'");
-	assert_int_equal(mo_cgroup_find(machine.ctx, "a/../a/b", folder, sizeof(folder)), -ENOENT);
+}
+
+/* The root cgroup has all processes: nothing but its name may mean it. */
+static void test_no_cgroup_names(void **state)
+{
+	static const char *const wrong[] = { "", "..", "a/..", "a/../a/b", "/a/b/..", ".", "/sys/fs/cgroup/." };
+	char folder[256];
+
+	(void)state;
+	ADD(&machine, "file=sys/fs/cgroup/cgroup.procs,", "file=sys/fs/cgroup/a/b/cgroup.procs,",
+	    "file=sys/fs/cgroupX/cgroup.procs,");
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		assert_int_equal(mo_cgroup_find(machine.ctx, wrong[i], folder, sizeof(folder)), -EINVAL);
+		assert_says(machine.ctx, "is no name of a cgroup");
+	}
+	assert_int_equal(mo_cgroup_find(machine.ctx, "/sys/fs/cgroupX", folder, sizeof(folder)), -ENOENT);
+	assert_int_equal(mo_cgroup_find(machine.ctx, "/", folder, sizeof(folder)), 0);
+	assert_string_equal(folder, "/sys/fs/cgroup");
+}
+
+/* Version 1: a tree for each controller, and threads are tasks. */
+static void test_cgroup_v1(void **state)
+{
+	struct mo_migrate_request request = request_of("1", "2");
+	struct mo_report *report = NULL;
+	struct mo_pids pids = { 0 };
+	char folder[256];
+
+	(void)state;
+	ADD(&machine, "file=sys/fs/cgroup/memory/a/cgroup.procs,50\\+", "file=sys/fs/cgroup/memory/a/tasks,50\\+",
+	    "file=sys/fs/cgroup/unified/u/cgroup.procs,");
+	assert_int_equal(mo_cgroup_find(machine.ctx, "/a", folder, sizeof(folder)), 0);
+	assert_string_equal(folder, "/sys/fs/cgroup/memory/a");
+	assert_int_equal(mo_cgroup_list(machine.ctx, folder, true, &pids), 0);
+	assert_int_equal(pids.nr, 1);
+	assert_int_equal(pids.all[0], 50);
+	free(pids.all);
+	request.pid = 0;
+	request.flags = MO_MIGRATE_SET_MEMS;
+	assert_int_equal(mo_migrate_cgroup(machine.ctx, "a", &request, &report), -ENOENT);
+	assert_says(machine.ctx, "name one of the controller cpuset");
+	ADD(&machine, "file=sys/fs/cgroup/cpuset/a/cgroup.procs,");
+	assert_int_equal(mo_cgroup_find(machine.ctx, "a", folder, sizeof(folder)), 0);
+	assert_string_equal(folder, "/sys/fs/cgroup/cpuset/a");
+	assert_int_equal(mo_cgroup_find(machine.ctx, "u", folder, sizeof(folder)), 0);
+	assert_string_equal(folder, "/sys/fs/cgroup/unified/u");
 }
 
 static void test_cgroup_threads(void **state)
@@ -712,6 +879,37 @@ static void test_set_mems(void **state)
 	assert_int_equal(mo_migrate_cgroup(machine.ctx, "a", &request, &report), -EINVAL);
 }
 
+/* Once they are written they stay, and that is told; before, nothing is. */
+static void test_set_mems_ends(void **state)
+{
+	struct mo_migrate_request request = request_of("1", "2");
+	struct mo_report *report = NULL;
+	char text[16];
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	ADD(&machine, "file=sys/fs/cgroup/a/cgroup.procs,50\\+", "file=sys/fs/cgroup/a/cpuset.mems,1");
+	request.pid = 0;
+	request.flags = MO_MIGRATE_SET_MEMS;
+	request.stop_fd = fds[0];
+	assert_int_equal(mo_migrate_cgroup(machine.ctx, "a", &request, &report), -EINTR);
+	mo_report_unref(report);
+	assert_int_equal(mo_read_text(machine.ctx, text, sizeof(text), "/sys/fs/cgroup/a/cpuset.mems"), 1);
+	assert_string_equal(text, "1");
+	request.stop_fd = -1;
+	request.timeout_ms = 300;
+	kernel->is_slow = true;
+	assert_int_equal(mo_migrate_cgroup(machine.ctx, "a", &request, &report), 1);
+	assert_true(has_note(report, "/sys/fs/cgroup/a/cpuset.mems was '1', and is '2'"));
+	assert_int_equal(mo_report_reason(report), MO_REASON_DEADLINE);
+	assert_int_equal(kernel->nr_migrate, 0);
+	mo_report_unref(report);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static struct {
 	int32_t pids[8];
 	enum mo_binding bindings[8];
@@ -743,17 +941,42 @@ static void test_drain(void **state)
 	    "file=proc/52/numa_maps,10000 bind=static:1 anon=9 N1=1 kernelpagesize_kB=2048\\+20000 default\\+",
 	    "file=proc/53/numa_maps,10000 prefer:2 anon=9 N2=1 kernelpagesize_kB=4\\+",
 	    "file=proc/53/status,Tgid: 53\\+Mems_allowed_list: 1\\+");
+	add_process(54, "outside", "0");
+	add_process(55, "thread", "0");
+	ADD(&machine, "file=proc/54/numa_maps,10000 default N4=1 kernelpagesize_kB=4\\+",
+	    "file=proc/54/status,Tgid: 54\\+Mems_allowed_list: 4\\+",
+	    "file=proc/55/numa_maps,10000 default N2=1 kernelpagesize_kB=4\\+",
+	    "file=proc/55/task/56/numa_maps,10000 bind:1 file=/bin/x\\+20000 default\\+");
 	assert_int_equal(mo_drain_node(machine.ctx, 1, &request, &report), 0);
 	assert_int_equal(kernel->order[0], 52);		/* one huge page is 512 */
 	assert_int_equal(kernel->order[1], 51);
 	assert_int_equal(kernel->order[2], 50);
-	assert_int_equal(warned.nr, 2);
+	assert_int_equal(warned.nr, 3);	/* not 54, which has and gets nothing there */
 	assert_int_equal(warned.nr_migrate, 0);
-	for (size_t i = 0; i < 2; i++)
-		assert_int_equal(warned.bindings[i], warned.pids[i] == 52 ? MO_BINDING_MEMPOLICY : MO_BINDING_CPUSET);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(warned.bindings[i], warned.pids[i] != 53 ? MO_BINDING_MEMPOLICY : MO_BINDING_CPUSET);
 	assert_string_equal(mo_report_action(report), "drain");
 	assert_string_equal(mo_report_target(report), "node1");
 	assert_int_equal(nr_on(0), NR_PAGES);	/* the nearest */
+	mo_report_unref(report);
+}
+
+/* Its numa_maps can't be read. */
+static void test_drain_hidden(void **state)
+{
+	struct mo_migrate_request request = request_of(NULL, NULL);
+	struct mo_report *report = NULL;
+
+	(void)state;
+	request.pid = 0;
+	add_process(51, "hidden", "0");
+	ADD(&machine, "remove=proc/51/numa_maps", "file=proc/51/numa_maps/x,");
+	assert_int_equal(mo_drain_node(machine.ctx, 1, &request, &report), 1);
+	assert_true(has_note(report, "processes that could not be looked at: 1"));
+	assert_int_equal(mo_report_moves(report)->moved_pages, NR_PAGES);
+	mo_report_unref(report);
+	assert_int_equal(mo_drain_node(machine.ctx, 1, &request, &report), -EPERM);
+	assert_says(machine.ctx, "run it as root");
 	mo_report_unref(report);
 }
 
@@ -794,6 +1017,14 @@ static void test_drain_overflow(void **state)
 	assert_int_equal(mo_drain_node(machine.ctx, 1, &request, &report), -EINVAL);
 	assert_says(machine.ctx, "can't be a target");
 	assert_int_equal(mo_drain_node(machine.ctx, 8, &request, &report), -ENOENT);
+	assert_int_equal(mo_drain_node(machine.ctx, 2000, &request, &report), -ENOENT);
+	assert_says(machine.ctx, "node 2000 does not exist");
+	request.flags = MO_MIGRATE_SET_MEMS;
+	assert_int_equal(mo_drain_node(machine.ctx, 1, &request, &report), -EINVAL);
+	assert_says(machine.ctx, "only a cgroup has a cpuset.mems");
+	request = request_of("1", "2");
+	request.flags = MO_MIGRATE_SET_MEMS;
+	assert_fails(&request, -EINVAL, "only a cgroup has a cpuset.mems");
 }
 
 /* ---- the core ---- */
@@ -931,19 +1162,27 @@ int main(void)
 		TEST(test_overlap),
 		TEST(test_same_sets),
 		TEST(test_shared),
+		TEST(test_cpuset_refuses),
+		TEST(test_vanishes),
 		TEST(test_swapped),
 		TEST(test_full),
 		TEST(test_full_for_all),
 		TEST(test_stop_and_deadline),
+		TEST(test_stopped_count),
 		TEST(test_no_process),
 		TEST(test_pidfd),
 		TEST(test_wrong_requests),
 		TEST(test_refused),
 		TEST(test_cgroup),
+		TEST(test_hidden_in_cgroup),
 		TEST(test_cgroup_names),
+		TEST(test_no_cgroup_names),
+		TEST(test_cgroup_v1),
 		TEST(test_cgroup_threads),
 		TEST(test_set_mems),
+		TEST(test_set_mems_ends),
 		TEST(test_drain),
+		TEST(test_drain_hidden),
 		TEST(test_drain_without_permission),
 		TEST(test_drain_overflow),
 		TEST(test_core),
