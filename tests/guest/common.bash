@@ -90,7 +90,8 @@ now_ms() {
 	echo "${now%???}"
 }
 
-# For a whole file of tests: swap space is off until a test wants $swap_disk. The next file in the same guest has it back.
+# For a whole file of tests: swap space is off until a test wants $swap_disk. The next file in the same guest has it
+# back.
 take_swap() {
 	swap_disk=$(awk 'NR == 2 { print $1 }' /proc/swaps)
 	export swap_disk
