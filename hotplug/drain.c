@@ -23,6 +23,7 @@ struct residents {
 };
 
 struct look {
+	struct mo_migration *migration;
 	struct mo_ctx *ctx;
 	const struct mo_nodeset *nodes, *targets;
 	mo_bound_fn *fn;	/* NULL: nobody is told */
@@ -57,10 +58,25 @@ static void tell_bound(const struct look *look, const struct mo_victim *victim, 
 	snprintf(pid, sizeof(pid), "%d", victim->pid);
 	if (mo_nodeset_allowed(look->ctx, pid, &allowed) || mo_nodeset_meets(&allowed, look->targets))
 		return;
+	if (!use->nr_pages && !mo_nodeset_meets(&allowed, look->nodes))
+		return;
 	text = mo_nodeset_text(&allowed);
 	bound.binding = MO_BINDING_CPUSET;
 	bound.nodes = text.text;
 	look->fn(look->data, &bound);
+}
+
+/* Each thread has a policy of its own. */
+static void find_policy(const struct look *look, const struct mo_victim *victim, struct mo_numa_use *use)
+{
+	DIR *dir = *use->policy ? NULL : mo_opendir(look->ctx, "/proc/%d/task", victim->pid);
+	struct dirent *entry;
+
+	while (dir && !*use->policy && !mo_migration_is_over(look->migration) && (entry = readdir(dir)))
+		if (isdigit((unsigned char)entry->d_name[0]))
+			mo_numa_maps_thread(look->ctx, victim->pid, atoi(entry->d_name), look->nodes, use);
+	if (dir)
+		closedir(dir);
 }
 
 /* What is gone is left out; what can't be seen is counted. */
@@ -76,8 +92,10 @@ static int look_at_process(struct look *look, int32_t pid)
 	look->nr_hidden += err && err != -ENOENT && err != -ESRCH && err != -ENOMEM;
 	if (err)
 		return err == -ENOMEM ? err : 0;
-	if (look->fn)
+	if (look->fn) {
+		find_policy(look, &victim, &use);
 		tell_bound(look, &victim, &use);
+	}
 	return use.nr_pages ? add_resident(&look->residents, pid, use.nr_pages) : 0;
 }
 
@@ -98,17 +116,17 @@ static int look_at_all(struct look *look)
 
 	if (!dir)
 		return -errno;
-	while (!err && (entry = readdir(dir)))
+	while (!err && !mo_migration_is_over(look->migration) && (entry = readdir(dir)))
 		if (isdigit((unsigned char)entry->d_name[0]))
 			err = look_at_process(look, atoi(entry->d_name));
 	closedir(dir);
 	return err;
 }
 
-int mo_drain_list(struct mo_ctx *ctx, const struct mo_nodeset *nodes, const struct mo_nodeset *targets,
-		  mo_bound_fn *fn, void *data, struct mo_pids *pids)
+int mo_drain_list(struct mo_migration *migration, mo_bound_fn *fn, void *data, struct mo_pids *pids)
 {
-	struct look look = { .ctx = ctx, .nodes = nodes, .targets = targets, .fn = fn, .data = data };
+	struct look look = { .migration = migration, .ctx = migration->ctx, .nodes = &migration->from,
+			     .targets = &migration->to, .fn = fn, .data = data };
 	int err = look_at_all(&look);
 
 	if (look.residents.nr)
@@ -118,8 +136,8 @@ int mo_drain_list(struct mo_ctx *ctx, const struct mo_nodeset *nodes, const stru
 	pids->nr_hidden = look.nr_hidden;
 	free(look.residents.all);
 	if (err)
-		return mo_error(ctx, err, "can't list the processes with memory on nodes %s: %s; see whether /proc is mounted, and "
-				"whether there is memory", mo_nodeset_text(nodes).text, strerror(-err));
+		return mo_error(look.ctx, err, "can't list the processes with memory on nodes %s: %s; see whether /proc is mounted, "
+				"and whether there is memory", mo_nodeset_text(look.nodes).text, strerror(-err));
 	return 0;
 }
 
@@ -196,8 +214,7 @@ static int default_targets(struct mo_ctx *ctx, int32_t node, struct mo_nodes_tex
 	if (mo_nodeset_read(ctx, "has_memory", &set))
 		return mo_error(ctx, -ENOENT, "the kernel does not tell its NUMA nodes; it may have been built without CONFIG_NUMA, and "
 				"has one node only");
-	if (node >= 0 && node < MO_NODES_MAX)
-		set.words[node / 64] &= ~(1ULL << (node % 64));
+	set.words[node / 64] &= ~(1ULL << (node % 64));
 	*text = mo_nodeset_text(&set);
 	if (*text->text)
 		return 0;
@@ -213,9 +230,7 @@ struct drain {
 
 static int list_residents(void *data, struct mo_pids *pids)
 {
-	struct mo_migration *migration = data;
-
-	return mo_drain_list(migration->ctx, &migration->from, &migration->to, NULL, NULL, pids);
+	return mo_drain_list(data, NULL, NULL, pids);
 }
 
 static int warn(struct mo_migration *migration)
@@ -225,8 +240,7 @@ static int warn(struct mo_migration *migration)
 	int err = 0;
 
 	if (request->bound)
-		err = mo_drain_list(migration->ctx, &migration->from, &migration->to, request->bound, request->data,
-				    &pids);
+		err = mo_drain_list(migration, request->bound, request->data, &pids);
 	free(pids.all);
 	return err;
 }
@@ -236,8 +250,6 @@ static int run(struct drain *drain, int32_t node, struct mo_report **report)
 	struct mo_migration *migration = &drain->migration;
 	int err = sort_targets(migration->ctx, node, &migration->to, &drain->targets);
 
-	if (!err && mo_nodeset_has(&migration->to, (unsigned int)node))
-		err = mo_error(migration->ctx, -EINVAL, "node %d is to be drained, and can't be a target; leave it out", node);
 	if (!err)
 		err = warn(migration);
 	if (err)
@@ -246,6 +258,18 @@ static int run(struct drain *drain, int32_t node, struct mo_report **report)
 			   "'memoffline offline node%d' takes what can move of them", node);
 	err = mo_migration_move_all(migration, list_residents, migration, drain->targets.sets, drain->targets.nr);
 	return mo_migration_end(migration, err, report);
+}
+
+/* Before the engine is chosen, which may load the module. */
+static int check_node(struct mo_ctx *ctx, int32_t node, const char *to_nodes)
+{
+	struct mo_nodeset to;
+
+	if (node < 0 || node >= MO_NODES_MAX)
+		return mo_error(ctx, -ENOENT, "node %d does not exist; see 'memoffline list' for those that do", node);
+	if (to_nodes && !mo_nodeset_parse(to_nodes, &to) && mo_nodeset_has(&to, (unsigned int)node))
+		return mo_error(ctx, -EINVAL, "node %d is to be drained, and can't be a target; leave it out", node);
+	return 0;
 }
 
 int mo_drain_node(struct mo_ctx *ctx, int32_t node, const struct mo_migrate_request *request,
@@ -257,6 +281,10 @@ int mo_drain_node(struct mo_ctx *ctx, int32_t node, const struct mo_migrate_requ
 	struct drain *drain;
 	int err = mo_migration_check_several(ctx, request);
 
+	if (!err)
+		err = mo_migration_check_no_mems(ctx, request);
+	if (!err)
+		err = check_node(ctx, node, request->to_nodes);
 	if (err)
 		return err;
 	copy = *request;

@@ -304,7 +304,7 @@ struct mo_progress {
 	const struct mo_owner *stuck_owner; /* a process that maps it; NULL: none is known */
 	/*
 	 * Where the memory of processes moves: the one that is worked on. nr_done and nr_blocks count processes then,
-	 * pages_left and pages_total are of this one, and block means nothing. 0: blocks are worked on.
+	 * pages_left, pages_total and elapsed_ms are of this one, and block means nothing. 0: blocks are worked on.
 	 */
 	int32_t pid;
 };

@@ -39,6 +39,9 @@ struct mo_numa_use {
 	char policy[128];	/* the first policy that names one of them, "" when none does */
 };
 int mo_numa_maps_read(struct mo_ctx *ctx, int32_t tid, const struct mo_nodeset *nodes, struct mo_numa_use *use);
+/* The policy of one more thread, where it names one of the nodes: use->policy. */
+void mo_numa_maps_thread(struct mo_ctx *ctx, int32_t pid, int32_t tid, const struct mo_nodeset *nodes,
+			 struct mo_numa_use *use);
 
 /* ---- process.c: what all have in common, and one process ---- */
 struct mo_migration {
@@ -51,6 +54,7 @@ struct mo_migration {
 	struct mo_nodeset from, to;
 	uint64_t deadline_ms;		/* on mo_now_ms()'s clock; 0: none */
 	uint64_t start_ms;
+	uint64_t turn_ms;		/* when the process's turn began */
 	struct mo_progress progress;
 	enum mo_reason ended_by;	/* a limit or a stop ended it as a whole */
 	bool abandoned;			/* the kernel is still at work for us */
@@ -75,6 +79,8 @@ bool mo_migration_is_over(struct mo_migration *migration);	/* a limit passed, or
 void mo_migration_tell(struct mo_migration *migration, enum mo_phase phase, uint64_t done_pages, uint64_t all_pages);
 /* Requests that name a process or addresses, where several processes are meant. -EINVAL. */
 int mo_migration_check_several(struct mo_ctx *ctx, const struct mo_migrate_request *request);
+/* MO_MIGRATE_SET_MEMS where no cgroup is meant. -EINVAL. */
+int mo_migration_check_no_mems(struct mo_ctx *ctx, const struct mo_migrate_request *request);
 
 /* ---- processes.c: several of them, until a pass finds none that is new ---- */
 struct mo_pids {
@@ -93,9 +99,11 @@ int mo_migration_move_all(struct mo_migration *migration, mo_pids_list_fn *list,
 int mo_cgroup_list(struct mo_ctx *ctx, const char *folder, bool by_threads, struct mo_pids *pids);
 /* -ENOENT, -EINVAL, with an error text: there is none, or it is no name of one. */
 int mo_cgroup_find(struct mo_ctx *ctx, const char *path, char *folder, size_t size);
-/* Processes with memory on the nodes, the largest first. With FN, those that are bound to them are told of. */
-int mo_drain_list(struct mo_ctx *ctx, const struct mo_nodeset *nodes, const struct mo_nodeset *targets,
-		  mo_bound_fn *fn, void *data, struct mo_pids *pids);
+/*
+ * Processes with memory on migration->from, the largest first; not all when a limit passes meanwhile. With FN, those
+ * that are bound to them are told of.
+ */
+int mo_drain_list(struct mo_migration *migration, mo_bound_fn *fn, void *data, struct mo_pids *pids);
 
 /* ---- migrate-stock.c, migrate-core.c: the engines ---- */
 struct mo_move {

@@ -66,3 +66,15 @@ int mo_numa_maps_read(struct mo_ctx *ctx, int32_t tid, const struct mo_nodeset *
 	free(text);
 	return 0;
 }
+
+/* The first mapping, of the program's file, hardly has a policy of its own. No more is read: the kernel counts pages. */
+void mo_numa_maps_thread(struct mo_ctx *ctx, int32_t pid, int32_t tid, const struct mo_nodeset *nodes,
+			 struct mo_numa_use *use)
+{
+	char line[128];
+
+	if (mo_read_text(ctx, line, sizeof(line), "/proc/%d/task/%d/numa_maps", pid, tid) < 0)
+		return;
+	line[strcspn(line, "\n")] = '\0';
+	names_node(line, nodes, use->policy, sizeof(use->policy));
+}

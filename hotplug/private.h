@@ -64,7 +64,7 @@ bool mo_nodeset_meets(const struct mo_nodeset *a, const struct mo_nodeset *b);
 uint32_t mo_nodeset_nr_words(const struct mo_nodeset *set);	/* that hold them all; at least 1 */
 /* A list as "0,2-3". -EINVAL: not of this grammar, or empty; SET stays as it was, and no error text is set. */
 int mo_nodeset_parse(const char *list, struct mo_nodeset *set);
-struct mo_nodes_text { char text[256]; };
+struct mo_nodes_text { char text[4096]; };	/* the longest, each other node of MO_NODES_MAX, has 2.5 KiB */
 struct mo_nodes_text mo_nodeset_text(const struct mo_nodeset *set);
 /* "online", "has_memory" and others that the kernel tells. Sets no error text. */
 int mo_nodeset_read(struct mo_ctx *ctx, const char *name, struct mo_nodeset *set);

@@ -49,6 +49,13 @@ int mo_migration_check_several(struct mo_ctx *ctx, const struct mo_migrate_reque
 	return mo_error(ctx, -EINVAL, "a process and its addresses make no sense where several processes are meant; leave them out");
 }
 
+int mo_migration_check_no_mems(struct mo_ctx *ctx, const struct mo_migrate_request *request)
+{
+	if (request->size < sizeof(*request) || !(request->flags & MO_MIGRATE_SET_MEMS))
+		return 0;
+	return mo_error(ctx, -EINVAL, "only a cgroup has a cpuset.mems to be written; leave that out, or name a cgroup");
+}
+
 static int parse_nodes(struct mo_ctx *ctx, const char *what, const char *list, struct mo_nodeset *set)
 {
 	if (list && !mo_nodeset_parse(list, set))
@@ -180,7 +187,7 @@ int mo_migration_abort(struct mo_migration *migration, int err)
 void mo_migration_tell(struct mo_migration *migration, enum mo_phase phase, uint64_t done_pages, uint64_t all_pages)
 {
 	struct mo_progress *progress = &migration->progress;
-	uint64_t elapsed_ms = mo_now_ms() - migration->start_ms;
+	uint64_t turn_ms = mo_now_ms() - migration->turn_ms;
 
 	if (!migration->request->progress)
 		return;
@@ -188,10 +195,10 @@ void mo_migration_tell(struct mo_migration *migration, enum mo_phase phase, uint
 	if (all_pages)
 		progress->pages_total = all_pages;
 	progress->pages_left = progress->pages_total > done_pages ? progress->pages_total - done_pages : 0;
-	progress->elapsed_ms = elapsed_ms;
+	progress->elapsed_ms = turn_ms;
 	progress->eta_ms = UINT64_MAX;
 	if (done_pages && progress->pages_left)
-		progress->eta_ms = progress->pages_left * elapsed_ms / done_pages;
+		progress->eta_ms = progress->pages_left * turn_ms / done_pages;
 	migration->request->progress(migration->request->data, progress);
 }
 
@@ -364,6 +371,8 @@ int mo_migration_move(struct mo_migration *migration, const struct mo_victim *vi
 	struct mo_process_result *result = mo_report_add_process(migration->report, victim->pid, victim->comm);
 	uint64_t start_ms = mo_now_ms();
 
+	migration->turn_ms = start_ms;
+	migration->progress.pages_total = 0;
 	if (!result)
 		return mo_error(migration->ctx, -ENOMEM, "no memory for the report on process %d; free some and try again",
 				victim->pid);
@@ -472,6 +481,8 @@ int mo_migrate_process(struct mo_ctx *ctx, const struct mo_migrate_request *requ
 	char target[32];
 	int err = check_request(ctx, request);
 
+	if (!err)
+		err = mo_migration_check_no_mems(ctx, request);
 	if (!err)
 		err = find_victim(ctx, request, &victim);
 	if (!err)

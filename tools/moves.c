@@ -24,7 +24,8 @@ static void print_moved(const struct mo_report *report, const struct mo_moves *m
 	struct text moved = text_pages(moves->moved_pages), evicted = text_pages(moves->evicted_pages);
 
 	if (!nr_processes) {
-		say("Nothing to do: there is no process.");
+		if (!mo_report_result(report))
+			say("Nothing to do: there is no process.");
 		return;
 	}
 	if (!moves->moved_pages && !moves->evicted_pages && !mo_report_result(report)) {

@@ -941,14 +941,20 @@ static void test_drain(void **state)
 	    "file=proc/52/numa_maps,10000 bind=static:1 anon=9 N1=1 kernelpagesize_kB=2048\\+20000 default\\+",
 	    "file=proc/53/numa_maps,10000 prefer:2 anon=9 N2=1 kernelpagesize_kB=4\\+",
 	    "file=proc/53/status,Tgid: 53\\+Mems_allowed_list: 1\\+");
+	add_process(54, "outside", "0");
+	add_process(55, "thread", "0");
+	ADD(&machine, "file=proc/54/numa_maps,10000 default N4=1 kernelpagesize_kB=4\\+",
+	    "file=proc/54/status,Tgid: 54\\+Mems_allowed_list: 4\\+",
+	    "file=proc/55/numa_maps,10000 default N2=1 kernelpagesize_kB=4\\+",
+	    "file=proc/55/task/56/numa_maps,10000 bind:1 file=/bin/x\\+20000 default\\+");
 	assert_int_equal(mo_drain_node(machine.ctx, 1, &request, &report), 0);
 	assert_int_equal(kernel->order[0], 52);		/* one huge page is 512 */
 	assert_int_equal(kernel->order[1], 51);
 	assert_int_equal(kernel->order[2], 50);
-	assert_int_equal(warned.nr, 2);
+	assert_int_equal(warned.nr, 3);	/* not 54, which has and gets nothing there */
 	assert_int_equal(warned.nr_migrate, 0);
-	for (size_t i = 0; i < 2; i++)
-		assert_int_equal(warned.bindings[i], warned.pids[i] == 52 ? MO_BINDING_MEMPOLICY : MO_BINDING_CPUSET);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(warned.bindings[i], warned.pids[i] != 53 ? MO_BINDING_MEMPOLICY : MO_BINDING_CPUSET);
 	assert_string_equal(mo_report_action(report), "drain");
 	assert_string_equal(mo_report_target(report), "node1");
 	assert_int_equal(nr_on(0), NR_PAGES);	/* the nearest */
@@ -1011,6 +1017,14 @@ static void test_drain_overflow(void **state)
 	assert_int_equal(mo_drain_node(machine.ctx, 1, &request, &report), -EINVAL);
 	assert_says(machine.ctx, "can't be a target");
 	assert_int_equal(mo_drain_node(machine.ctx, 8, &request, &report), -ENOENT);
+	assert_int_equal(mo_drain_node(machine.ctx, 2000, &request, &report), -ENOENT);
+	assert_says(machine.ctx, "node 2000 does not exist");
+	request.flags = MO_MIGRATE_SET_MEMS;
+	assert_int_equal(mo_drain_node(machine.ctx, 1, &request, &report), -EINVAL);
+	assert_says(machine.ctx, "only a cgroup has a cpuset.mems");
+	request = request_of("1", "2");
+	request.flags = MO_MIGRATE_SET_MEMS;
+	assert_fails(&request, -EINVAL, "only a cgroup has a cpuset.mems");
 }
 
 /* ---- the core ---- */
