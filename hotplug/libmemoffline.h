@@ -653,7 +653,8 @@ int mo_migrate_cgroup(struct mo_ctx *ctx, const char *path, const struct mo_migr
  * nearest is used; what has no room there goes to the next nearest. MO_MIGRATE_ALL is implied. Page cache that nobody
  * maps, and the kernel's own memory, stay: mo_offline() takes what can move of these. -EINVAL also: NODE is a target.
  *
- * request->bound hears of each process that a policy or its cpuset binds to the node, before anything moves.
+ * request->bound hears of each process that a policy, of any of its threads, or its cpuset binds to the node, before
+ * anything moves. 1, or -EPERM where nothing moved: there are processes that could not be looked at; a note says so.
  */
 int mo_drain_node(struct mo_ctx *ctx, int32_t node, const struct mo_migrate_request *request,
 		  struct mo_report **report);

@@ -99,7 +99,10 @@ int mo_migration_move_all(struct mo_migration *migration, mo_pids_list_fn *list,
 int mo_cgroup_list(struct mo_ctx *ctx, const char *folder, bool by_threads, struct mo_pids *pids);
 /* -ENOENT, -EINVAL, with an error text: there is none, or it is no name of one. */
 int mo_cgroup_find(struct mo_ctx *ctx, const char *path, char *folder, size_t size);
-/* Processes with memory on migration->from, the largest first; not all when a limit passes meanwhile. With FN, those that are bound to them are told of. */
+/*
+ * Processes with memory on migration->from, the largest first; not all when a limit passes meanwhile. With FN, those
+ * that are bound to them are told of.
+ */
 int mo_drain_list(struct mo_migration *migration, mo_bound_fn *fn, void *data, struct mo_pids *pids);
 
 /* ---- migrate-stock.c, migrate-core.c: the engines ---- */

@@ -63,10 +63,8 @@ static int run(struct call *call)
 	while ((id = call_option(call)) != -1) {
 		if (id != OPTION_TO)
 			migration_option(call, &request, id, optarg);
-		else if (!*optarg || optarg[strspn(optarg, "0123456789,-")])
-			usage_error(call, "--to takes nodes like 0 or 0,2-3, not '%s'", optarg);
 		else
-			request.to_nodes = optarg;
+			request.to_nodes = parse_nodes(call, "--to", optarg);
 	}
 	drain.node = parse_node(call);
 	request.bound = warn_bound;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* memoffline migrate: the memory of a process, or of a cgroup, to other nodes. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "out.h"
@@ -46,12 +48,15 @@ static bool read_address(const char **text, char end, uint64_t *address)
 
 static void parse_range(const struct call *call, const char *text, struct mo_migrate_request *request)
 {
+	uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	const char *at = text;
 
 	if (!read_address(&at, '-', &request->start_addr) || !read_address(&at, '\0', &request->end_addr))
 		usage_error(call, "--range takes addresses like 7f0000000000-7f0000200000, not '%s'", text);
 	if (request->end_addr <= request->start_addr)
 		usage_error(call, "--range '%s' is empty: the end has to lie behind the beginning", text);
+	if ((request->start_addr | request->end_addr) % page_bytes)
+		usage_error(call, "--range '%s' is not aligned to pages; give multiples of 0x%" PRIx64, text, page_bytes);
 }
 
 static void parse_option(struct migrate *migrate, int id)
@@ -81,12 +86,13 @@ static void parse_option(struct migrate *migrate, int id)
 	}
 }
 
-/* Digits, commas and dashes; what they mean is the library's business. */
-static const char *parse_nodes(const struct call *call, const char *name, const char *text)
+static int32_t parse_pid(const struct call *call, const char *text)
 {
-	if (!*text || text[strspn(text, "0123456789,-")])
-		usage_error(call, "%s takes nodes like 0 or 0,2-3, not '%s'", name, text);
-	return text;
+	unsigned long long number = strtoull(text, NULL, 10);
+
+	if (!*text || text[strspn(text, "0123456789")] || !number || number > INT32_MAX)
+		usage_error(call, "PID takes a number from 1 to %d, not '%s'", INT32_MAX, text);
+	return (int32_t)number;
 }
 
 static void parse_args(struct migrate *migrate)
@@ -106,9 +112,7 @@ static void parse_args(struct migrate *migrate)
 		usage_error(call, "'%s' is one argument too many%s", call->argv[nr], migrate->cgroup ?
 			    ": --cgroup names the processes" : "");
 	if (!migrate->cgroup)
-		request->pid = (int32_t)parse_number(call, "PID", call->argv[0], INT32_MAX);
-	if (!migrate->cgroup && !request->pid)
-		usage_error(call, "PID takes the number of a process, not 0");
+		request->pid = parse_pid(call, call->argv[0]);
 	request->from_nodes = parse_nodes(call, "FROM", call->argv[nr - 2]);
 	request->to_nodes = parse_nodes(call, "TO", call->argv[nr - 1]);
 }

@@ -86,6 +86,7 @@ _Noreturn void usage_error(const struct call *call, const char *fmt, ...) __attr
 uint64_t parse_size(const struct call *call, const char *name, const char *text);
 uint32_t parse_seconds(const struct call *call, const char *name, const char *text);	/* in milliseconds */
 uint32_t parse_number(const struct call *call, const char *name, const char *text, uint32_t max);
+const char *parse_nodes(const struct call *call, const char *name, const char *text);	/* TEXT */
 
 /* ---- request.c ---- */
 #define REQUEST_OPTIONS \

@@ -236,3 +236,25 @@ uint32_t parse_number(const struct call *call, const char *name, const char *tex
 		usage_error(call, "%s takes a number from 0 to %" PRIu32 ", not '%s'", name, max, text);
 	return (uint32_t)number;
 }
+
+static bool skip_digits(const char **at)
+{
+	size_t len = strspn(*at, "0123456789");
+
+	*at += len;
+	return len;
+}
+
+/* Which of them there are is the library's business. */
+const char *parse_nodes(const struct call *call, const char *name, const char *text)
+{
+	for (const char *at = text; skip_digits(&at); at++) {
+		if (*at == '-' && (at++, !skip_digits(&at)))
+			break;
+		if (!*at)
+			return text;
+		if (*at != ',')
+			break;
+	}
+	usage_error(call, "%s takes nodes like 0 or 0,2-3, not '%s'", name, text);
+}

@@ -37,6 +37,11 @@ refused() {
 	usage_error migrate fifty 0 1
 	[[ $output == *"PID takes a number"* ]]
 	usage_error migrate 0 0 1
+	[[ $output == *"PID takes a number from 1"* ]]
+	usage_error migrate 50 1, 0
+	usage_error migrate 50 , 0
+	usage_error migrate 50 0 1-
+	usage_error drain 0 --to 1,,2
 	usage_error migrate -- -1 0 1
 	usage_error migrate 50 zero 1
 	[[ $output == *"FROM takes nodes like 0 or 0,2-3, not 'zero'"* ]]
@@ -92,12 +97,14 @@ refused() {
 	refused "node 3 has no memory, so nothing can move to it; nodes with memory are 0-2" migrate 50 0 3
 	refused "'1-0' is no list of nodes to move from" migrate 50 1-0 2
 	refused "node 9 does not exist" drain 9
+	refused "node 2000 does not exist" drain 2000
 	refused "node 3 has no memory" drain 0 --to 3
 	refused "leave --sysroot out" migrate 50 3 1	# which has nothing that could move
 }
 
 @test "addresses that are not aligned, or where nothing is" {
-	refused "are not aligned to pages" migrate --range 1001-2000 50 0 1
+	usage_error migrate --range 1001-2000 50 0 1
+	[[ $output == *"is not aligned to pages; give multiples of 0x"* ]]
 	refused "has nothing mapped at 0x30000-0x40000" migrate --range 30000-40000 50 0 1
 	refused "leave --sysroot out" migrate --range 0x10000-0X11000 50 0 1
 }
