@@ -10,7 +10,7 @@ cgroups=/sys/fs/cgroup
 crowd=$cgroups/crowd
 
 setup_file() {
-	echo "+cpuset +memory" > $cgroups/cgroup.subtree_control
+	enable_cpusets
 	[ ! -e "$module" ] || load_core
 	take_swap	# or a node that is full makes room by it
 	echo 0 > /proc/sys/kernel/numa_balancing	# it brings pages to the processor that uses them

@@ -16,7 +16,7 @@ fallback=2
 setup_file() {
 	take_swap
 	[ ! -e /proc/sys/kernel/numa_balancing ] || echo 0 > /proc/sys/kernel/numa_balancing	# it moves pages, too
-	echo '+cpuset +memory' > /sys/fs/cgroup/cgroup.subtree_control
+	enable_cpusets
 	mkfs.ext4 -q "$LAB_DISK"
 	mount "$LAB_DISK" /mnt
 	load_core
