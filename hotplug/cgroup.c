@@ -176,23 +176,6 @@ static void tick(void *data)
 	(void)data;
 }
 
-static int run_write(struct writing *writing)
-{
-	struct mo_migration *migration = writing->migration;
-	struct mo_worker *worker;
-	enum mo_reason reason;
-	int err = mo_worker_run(write_mems, writing, &worker);
-
-	if (err)
-		return err;
-	reason = mo_worker_watch(worker, migration->request->stop_fd, migration->deadline_ms, tick, NULL);
-	if (reason == MO_REASON_NONE)
-		return mo_worker_finish(worker);
-	migration->ended_by = reason;
-	mo_worker_end(worker, &migration->abandoned);
-	return 0;
-}
-
 /* They stay so, however this ends. */
 static void note_mems(struct mo_migration *migration, const char *folder, const char *before)
 {
@@ -213,7 +196,7 @@ static int set_mems(struct mo_migration *migration, const char *folder)
 	if (mo_migration_is_over(migration))
 		return 0;
 	mo_read_text(migration->ctx, before, sizeof(before), "%s/cpuset.mems", folder);
-	err = run_write(&writing);
+	err = mo_migration_run(migration, write_mems, &writing, tick);
 	if (err)
 		return no_mems(migration->ctx, folder, migration->request->to_nodes, err);
 	note_mems(migration, folder, before);

@@ -299,23 +299,6 @@ static void tell(void *data)
 	mo_migration_tell(work->migration, MO_PHASE_MIGRATE, work->outcome->moved_pages, 0);
 }
 
-static int run(struct work *work)
-{
-	struct mo_migration *migration = work->migration;
-	struct mo_worker *worker;
-	enum mo_reason reason;
-	int err = mo_worker_run(run_work, work, &worker);
-
-	if (err)
-		return err;
-	reason = mo_worker_watch(worker, migration->request->stop_fd, migration->deadline_ms, tell, work);
-	if (reason == MO_REASON_NONE)
-		return mo_worker_finish(worker);
-	migration->ended_by = reason;
-	mo_worker_end(worker, &migration->abandoned);
-	return 0;
-}
-
 static bool prepare(struct mo_migration *migration)
 {
 	struct mo_stock *stock = migration->stock;
@@ -367,7 +350,7 @@ int mo_stock_move(struct mo_migration *migration, const struct mo_move *move, st
 	work->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	if (work->at_once)
 		outcome->before_pages = pages_on_sources(migration, move);
-	err = run(work);
+	err = mo_migration_run(work->migration, run_work, work, tell);
 	if (outcome->before_pages && migration->ended_by != MO_REASON_NONE) {
 		left_pages = pages_on_sources(migration, move);
 		if (left_pages < outcome->before_pages)

@@ -76,6 +76,11 @@ int mo_migration_abort(struct mo_migration *migration, int err);
 /* Finish the report and hand it out, release everything. Returns the result: ERR where it is one. */
 int mo_migration_end(struct mo_migration *migration, int err, struct mo_report **report);
 bool mo_migration_is_over(struct mo_migration *migration);	/* a limit passed, or a stop was asked for */
+/*
+ * Has FN called by a process of its own, and TICK here now and then. What FN returned, or negative errno; 0 also
+ * where a limit passed before its end, which migration->ended_by then tells.
+ */
+int mo_migration_run(struct mo_migration *migration, mo_worker_fn *fn, void *data, void (*tick)(void *data));
 void mo_migration_tell(struct mo_migration *migration, enum mo_phase phase, uint64_t done_pages, uint64_t all_pages);
 /* Requests that name a process or addresses, where several processes are meant. -EINVAL. */
 int mo_migration_check_several(struct mo_ctx *ctx, const struct mo_migrate_request *request);

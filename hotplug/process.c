@@ -215,6 +215,22 @@ bool mo_migration_is_over(struct mo_migration *migration)
 	return migration->ended_by != MO_REASON_NONE;
 }
 
+int mo_migration_run(struct mo_migration *migration, mo_worker_fn *fn, void *data, void (*tick)(void *data))
+{
+	struct mo_worker *worker;
+	enum mo_reason reason;
+	int err = mo_worker_run(fn, data, &worker);
+
+	if (err)
+		return err;
+	reason = mo_worker_watch(worker, migration->request->stop_fd, migration->deadline_ms, tick, data);
+	if (reason == MO_REASON_NONE)
+		return mo_worker_finish(worker);
+	migration->ended_by = reason;
+	mo_worker_end(worker, &migration->abandoned);
+	return 0;
+}
+
 /* ---- one process ---- */
 
 /*
