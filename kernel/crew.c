@@ -4,12 +4,15 @@
  * hotplug no thread can be made. The caller takes part, so that progress never depends on a thread. Jobs that are at
  * work at the same time share the crew.
  */
+#include <linux/container_of.h>
 #include <linux/cpumask.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/sched/isolation.h>
+#include <linux/sched/stat.h>
+#include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/topology.h>
 #include <linux/wait.h>
@@ -20,8 +23,7 @@
 
 struct worker {
 	struct task_struct *task;
-	int nid;			/* whose processors it runs on; NUMA_NO_NODE: any */
-	struct cpumask cpus;
+	struct cpumask cpus;		/* that it may run on in this job */
 	struct mo_migration migration;
 };
 
@@ -88,17 +90,33 @@ static int node_for(const struct mo_job *job)
 	return cpumask_weight(cpumask_of_node(job->nid)) < job->nr_workers ? NUMA_NO_NODE : job->nid;
 }
 
-/* Processors that were set apart from threads of the kernel stay so. */
-static void settle(struct worker *worker, int nid)
+/*
+ * Processors that were set apart from threads of the kernel stay so, and the caller has his for himself: between nodes
+ * the scheduler takes its time to part the two.
+ */
+static void settle(struct worker *worker, const struct mo_job *job)
 {
 	const struct cpumask *ours = housekeeping_cpumask(HK_TYPE_KTHREAD);
+	int nid = node_for(job);
 
-	if (worker->nid == nid)
-		return;
-	worker->nid = nid;
 	if (nid == NUMA_NO_NODE || !cpumask_and(&worker->cpus, cpumask_of_node(nid), ours))
 		cpumask_copy(&worker->cpus, ours);
+	cpumask_and(&worker->cpus, &worker->cpus, cpu_online_mask);
+	if (cpumask_weight(&worker->cpus) > 1)
+		cpumask_clear_cpu(job->cpu, &worker->cpus);
 	set_cpus_allowed_ptr(current, &worker->cpus);
+}
+
+/* Is the next of its processors free? */
+static bool move_on(const struct worker *worker)
+{
+	unsigned int here = raw_smp_processor_id(), cpu = cpumask_next(here, &worker->cpus);
+
+	if (cpu >= nr_cpu_ids)
+		cpu = cpumask_first(&worker->cpus);
+	if (cpu == here || cpu >= nr_cpu_ids || set_cpus_allowed_ptr(current, cpumask_of(cpu)))
+		return false;
+	return single_task_running();
 }
 
 static int work(void *data)
@@ -110,7 +128,7 @@ static int work(void *data)
 		wait_event_idle_exclusive(crew.start, kthread_should_stop() || (job = join()));
 		if (!job)
 			continue;
-		settle(worker, node_for(job));
+		settle(worker, job);
 		job->work(job, &worker->migration);
 		leave(job, &worker->migration);
 		job = NULL;
@@ -146,9 +164,16 @@ static void close_seats(struct mo_job *job)
 
 void mo_crew_run(struct mo_job *job)
 {
+	job->cpu = raw_smp_processor_id();
 	open_seats(job);
 	job->work(job, &job->migration);
 	close_seats(job);
+}
+
+bool mo_crew_has_processor(const struct mo_job *job, const struct mo_migration *migration)
+{
+	return migration == &job->migration || single_task_running() ||
+	       move_on(container_of(migration, struct worker, migration));
 }
 
 unsigned int mo_crew_size(void)
@@ -164,7 +189,6 @@ static struct worker *new_worker(unsigned int i)
 
 	if (!worker)
 		return NULL;
-	worker->nid = NUMA_NO_NODE;
 	worker->task = kthread_run(work, worker, "memoffline/%u", i);
 	if (IS_ERR(worker->task)) {
 		kvfree(worker);

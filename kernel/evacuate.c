@@ -194,6 +194,7 @@ static void prepare(struct mo_migration *migration, struct job *job)
 	migration->evacuation = job->evacuation;
 	migration->asking = job->asking;
 	migration->is_patient = job->nr_pass > 0;
+	migration->max_move_pages = mo_batch_pages;
 	migration->may_evict = flags & MO_SWAP_FALLBACK;
 	migration->evict_all = flags & MO_SWAP_ONLY;
 }

@@ -448,8 +448,9 @@ static void migrate_each(struct list_head *folios, unsigned int nr_small, struct
 		err = begin(src, migration);
 		if (err)
 			migration->error = err;
-		if (migration->nr_moves == MO_BATCH_FOLIOS || migration->nr_move_pages >= mo_batch_pages)
+		if (migration->nr_moves == MO_BATCH_FOLIOS || migration->nr_move_pages >= migration->max_move_pages)
 			finish_all(migration);
+		cond_resched();
 	}
 	finish_all(migration);
 	mo_flush_unmapped();	/* also what was undone */

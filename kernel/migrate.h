@@ -366,6 +366,7 @@ struct mo_migration {
 	bool is_patient;		/* may reclaim for targets, and write out what cannot move while it is dirty */
 	bool may_evict;			/* swapout.c may take what finds no target */
 	bool evict_all;			/* nothing is moved, all is evicted */
+	unsigned int max_move_pages;	/* unmapped at once: for as long their users wait */
 	struct task_struct *caller;	/* a signal to it ends all; NULL: nobody that signals reach */
 	unsigned long deadline;		/* jiffies; 0: none */
 	const struct mo_evacuation *evacuation;
@@ -406,6 +407,7 @@ struct mo_job {
 	unsigned int nr_workers;	/* that may take part, the caller included; not 0 */
 	int nid;			/* on whose processors, if it has enough of them */
 	struct list_head link;		/* the rest is the crew's */
+	unsigned int cpu;		/* the caller's */
 	unsigned int nr_seats;		/* workers that may still join */
 	unsigned int nr_at_work;
 	struct mo_migration migration;	/* the caller's part */
@@ -413,6 +415,11 @@ struct mo_job {
 
 #ifdef CONFIG_MIGRATION
 void mo_crew_run(struct mo_job *job);	/* the caller takes part; returns when all are done */
+/*
+ * The caller has one; a worker, if nobody else wants the one that it is on. Else it moves on to the next: ask again in
+ * a moment.
+ */
+bool mo_crew_has_processor(const struct mo_job *job, const struct mo_migration *migration);
 unsigned int mo_crew_size(void);	/* the caller included */
 int mo_crew_init(void);			/* makes the threads */
 void mo_crew_exit(void);

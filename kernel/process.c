@@ -40,7 +40,8 @@
 #define GFP_JOB		(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)	/* not worth an OOM kill */
 #define MAX_LOOKED	8192	/* entries of page tables seen under the mmap lock at once */
 #define MAX_LOOK_BYTES	SZ_1G	/* of addresses likewise, since tables without entries take their time, too */
-#define PAGES_A_WORKER	4096	/* for less it isn't woken */
+#define PAGES_A_WORKER	MO_BATCH_PAGES	/* for less it isn't woken */
+#define MAX_UNMAPPED	64U	/* pages at once: the process waits for each of them */
 #define NR_FOUND	64	/* places noted under the mmap lock at once */
 #define MAX_IDLE_PASSES	10	/* in a row that move nothing */
 #define MAX_PASSES	50	/* of a step without a deadline: a process may bring back for ever what goes */
@@ -636,8 +637,18 @@ static void prepare(struct mo_migration *migration, struct job *job)
 	migration->evacuation = NULL;
 	migration->asking = NULL;	/* hooks are asked before each pass */
 	migration->is_patient = job->nr_pass > 0;
+	migration->max_move_pages = min(mo_batch_pages, MAX_UNMAPPED);
 	migration->may_evict = job->process->flags & MO_SWAP_FALLBACK;
 	migration->evict_all = false;
+}
+
+/*
+ * A worker has what time others leave: where its processor is wanted it takes no batch, lest the process that moves, or
+ * another, wait for that. Less priority would make them wait for what it holds.
+ */
+static bool may_work(struct job *job, const struct mo_migration *migration)
+{
+	return READ_ONCE(job->next) >= job->end || mo_crew_has_processor(&job->crew, migration);
 }
 
 static void take_part(struct mo_job *crew, struct mo_migration *migration)
@@ -649,7 +660,7 @@ static void take_part(struct mo_job *crew, struct mo_migration *migration)
 	prepare(migration, job);
 	mo_lru_add_drain();	/* what this processor has faulted in */
 	while (taken != TAKEN_ALL && !mo_migration_is_over(migration)) {
-		taken = take_batch(job, &view);
+		taken = may_work(job, migration) ? take_batch(job, &view) : TAKEN_LATER;
 		if (taken == TAKEN_LATER)
 			mo_migration_rest(migration, 1);
 		else if (taken == TAKEN && view.nr_taken)

@@ -26,7 +26,8 @@ struct module;
  *	nothing is allocated from it.
  * @to: nodes to move to, never empty. It may contain nodes of @from, where there is no other node or not all of a node
  *	goes.
- * @flags: MPOL_MF_MOVE: only pages that this mm alone uses; MPOL_MF_MOVE_ALL: also those that others share
+ * @flags: MPOL_MF_MOVE: only pages that this mm alone uses; MPOL_MF_MOVE_ALL: also those that others share. Where a
+ *	process moves, its VMAs alone are asked: with MPOL_MF_MOVE_ALL they answer for others that map the same pages.
  *
  * May sleep. What it waits for counts as time of whoever migrates: when an evacuation's deadline passes meanwhile, or a
  * signal comes, it ends without the answer, and nothing of what the VMA maps is touched; without a deadline it waits.
