@@ -2,17 +2,66 @@
 /* The report as JSON and back: docs/json.md. Only this file knows the keys. */
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
 
+#include "library.h"
 #include "private.h"
 
 #define SCHEMA 1
 #define DEPTH_MAX 16
 #define REPLACEMENT "\xef\xbf\xbd"	/* U+FFFD */
+
+#define LIBJSONC "libjson-c.so.5"
+#define FUNCTIONS(each) \
+	each(json_object_new_string) \
+	each(json_object_object_add) \
+	each(json_object_put) \
+	each(json_object_new_uint64) \
+	each(json_object_array_add) \
+	each(json_object_new_object) \
+	each(json_object_new_int) \
+	each(json_object_new_array) \
+	each(json_object_object_get_ex) \
+	each(json_object_to_json_string_ext) \
+	each(json_object_is_type) \
+	each(json_object_get_uint64) \
+	each(json_object_get_int64) \
+	each(json_object_get_string) \
+	each(json_object_array_length) \
+	each(json_object_array_get_idx) \
+	each(json_tokener_new_ex) \
+	each(json_tokener_set_flags) \
+	each(json_tokener_parse_ex) \
+	each(json_tokener_get_error) \
+	each(json_tokener_free) \
+	each(json_tokener_error_desc)
+
+static struct jsonc {
+	void *handle;
+	FUNCTIONS(LIBRARY_MEMBER)
+	bool is_open;
+} jsonc;
+
+static void open_once(void)
+{
+	struct jsonc *library = &jsonc;
+
+	library->handle = dlopen(LIBJSONC, RTLD_NOW);
+	library->is_open = library->handle && !(FUNCTIONS(LIBRARY_FIND) false);
+}
+
+static bool open_jsonc(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, open_once);
+	return jsonc.is_open;
+}
 
 /* ---- writing: an object under construction; what fails is remembered until the end ---- */
 
@@ -60,7 +109,7 @@ static struct json_object *new_text(const char *bytes)
 		bytes += len ? len : 1;
 	}
 	*end = '\0';
-	value = json_object_new_string(text);
+	value = jsonc.json_object_new_string(text);
 	free(text);
 	return value;
 }
@@ -68,9 +117,9 @@ static struct json_object *new_text(const char *bytes)
 /* Takes VALUE. */
 static void put(struct writer *w, struct json_object *object, const char *key, struct json_object *value)
 {
-	if (value && object && !json_object_object_add(object, key, value))
+	if (value && object && !jsonc.json_object_object_add(object, key, value))
 		return;
-	json_object_put(value);
+	jsonc.json_object_put(value);
 	w->no_memory = true;
 }
 
@@ -81,7 +130,7 @@ static void put_text(struct writer *w, struct json_object *object, const char *k
 
 static void put_u64(struct writer *w, struct json_object *object, const char *key, uint64_t value)
 {
-	put(w, object, key, json_object_new_uint64(value));
+	put(w, object, key, jsonc.json_object_new_uint64(value));
 }
 
 /* "Not known" is null. */
@@ -89,16 +138,16 @@ static void put_known(struct writer *w, struct json_object *object, const char *
 {
 	if (known)
 		put_u64(w, object, key, value);
-	else if (!object || json_object_object_add(object, key, NULL))
+	else if (!object || jsonc.json_object_object_add(object, key, NULL))
 		w->no_memory = true;
 }
 
 /* Takes VALUE. */
 static void append(struct writer *w, struct json_object *array, struct json_object *value)
 {
-	if (value && array && !json_object_array_add(array, value))
+	if (value && array && !jsonc.json_object_array_add(array, value))
 		return;
-	json_object_put(value);
+	jsonc.json_object_put(value);
 	w->no_memory = true;
 }
 
@@ -112,7 +161,7 @@ static void put_error(struct writer *w, struct json_object *object, int error)
 
 static struct json_object *new_block(struct writer *w, const struct mo_block_result *result)
 {
-	struct json_object *object = json_object_new_object();
+	struct json_object *object = jsonc.json_object_new_object();
 
 	put_u64(w, object, "block", result->block);
 	put_text(w, object, "outcome", mo_outcome_name(result->outcome));
@@ -128,9 +177,9 @@ static struct json_object *new_block(struct writer *w, const struct mo_block_res
 
 static struct json_object *new_owner(struct writer *w, const struct mo_owner *owner)
 {
-	struct json_object *object = json_object_new_object();
+	struct json_object *object = jsonc.json_object_new_object();
 
-	put(w, object, "pid", json_object_new_int(owner->pid));
+	put(w, object, "pid", jsonc.json_object_new_int(owner->pid));
 	put_u64(w, object, "addr", owner->addr);
 	put_text(w, object, "comm", owner->comm);
 	put_text(w, object, "vma", owner->vma);
@@ -139,7 +188,7 @@ static struct json_object *new_owner(struct writer *w, const struct mo_owner *ow
 
 static struct json_object *new_owners(struct writer *w, const struct mo_record *record)
 {
-	struct json_object *array = json_object_new_array();
+	struct json_object *array = jsonc.json_object_new_array();
 	const struct mo_owner *owner;
 	size_t i;
 
@@ -155,7 +204,7 @@ static void put_count(struct writer *w, struct json_object *object, const char *
 
 static struct json_object *new_record(struct writer *w, const struct mo_record *record)
 {
-	struct json_object *object = json_object_new_object();
+	struct json_object *object = jsonc.json_object_new_object();
 
 	put_known(w, object, "start_pfn", record->start_pfn != NO_PFN, record->start_pfn);
 	put_u64(w, object, "nr_pages", record->nr_pages);
@@ -177,7 +226,7 @@ static struct json_object *new_record(struct writer *w, const struct mo_record *
 
 static struct json_object *new_blocks(struct writer *w, const struct mo_report *report)
 {
-	struct json_object *array = json_object_new_array();
+	struct json_object *array = jsonc.json_object_new_array();
 	const struct mo_block_result *result;
 	size_t i;
 
@@ -188,7 +237,7 @@ static struct json_object *new_blocks(struct writer *w, const struct mo_report *
 
 static struct json_object *new_records(struct writer *w, const struct mo_report *report)
 {
-	struct json_object *array = json_object_new_array();
+	struct json_object *array = jsonc.json_object_new_array();
 	const struct mo_record *record;
 	size_t i;
 
@@ -199,7 +248,7 @@ static struct json_object *new_records(struct writer *w, const struct mo_report 
 
 static struct json_object *new_kept(struct writer *w, const struct mo_moves *moves)
 {
-	struct json_object *object = json_object_new_object();
+	struct json_object *object = jsonc.json_object_new_object();
 
 	for (unsigned int i = MO_REASON_NONE + 1; i < MO_REASON_NR; i++)
 		if (moves->kept_by_reason[i])
@@ -220,9 +269,9 @@ static void put_moves(struct writer *w, struct json_object *object, const struct
 
 static struct json_object *new_process(struct writer *w, const struct mo_process_result *result)
 {
-	struct json_object *object = json_object_new_object();
+	struct json_object *object = jsonc.json_object_new_object();
 
-	put(w, object, "pid", json_object_new_int(result->pid));
+	put(w, object, "pid", jsonc.json_object_new_int(result->pid));
 	put_text(w, object, "comm", result->comm);
 	put_error(w, object, result->error);
 	put_text(w, object, "reason", mo_reason_key(result->reason));
@@ -233,7 +282,7 @@ static struct json_object *new_process(struct writer *w, const struct mo_process
 
 static struct json_object *new_processes(struct writer *w, const struct mo_report *report)
 {
-	struct json_object *array = json_object_new_array();
+	struct json_object *array = jsonc.json_object_new_array();
 	const struct mo_process_result *result;
 
 	for (size_t i = 0; (result = mo_report_process(report, i)); i++)
@@ -243,7 +292,7 @@ static struct json_object *new_processes(struct writer *w, const struct mo_repor
 
 static struct json_object *new_notes(struct writer *w, const struct mo_report *report)
 {
-	struct json_object *array = json_object_new_array();
+	struct json_object *array = jsonc.json_object_new_array();
 	const char *note;
 	size_t i;
 
@@ -257,9 +306,9 @@ static void explain(struct writer *w, struct json_object *reasons, enum mo_reaso
 {
 	struct json_object *object;
 
-	if (reason == MO_REASON_NONE || json_object_object_get_ex(reasons, mo_reason_key(reason), NULL))
+	if (reason == MO_REASON_NONE || jsonc.json_object_object_get_ex(reasons, mo_reason_key(reason), NULL))
 		return;
-	object = json_object_new_object();
+	object = jsonc.json_object_new_object();
 	put_text(w, object, "name", mo_reason_name(reason));
 	put_text(w, object, "text", mo_reason_text(reason));
 	put_text(w, object, "remedy", mo_reason_remedy(reason));
@@ -268,7 +317,7 @@ static void explain(struct writer *w, struct json_object *reasons, enum mo_reaso
 
 static struct json_object *new_reasons(struct writer *w, const struct mo_report *report)
 {
-	struct json_object *reasons = json_object_new_object();
+	struct json_object *reasons = jsonc.json_object_new_object();
 	const struct mo_moves *moves = mo_report_moves(report);
 	const struct mo_block_result *result;
 	const struct mo_record *record;
@@ -292,7 +341,7 @@ static const char *status_of(int result)
 
 static struct json_object *new_report(struct writer *w, const struct mo_report *report)
 {
-	struct json_object *object = json_object_new_object();
+	struct json_object *object = jsonc.json_object_new_object();
 	const struct mo_moves *moves = mo_report_moves(report);
 
 	put_u64(w, object, "schema", SCHEMA);
@@ -324,16 +373,19 @@ static struct json_object *new_report(struct writer *w, const struct mo_report *
 int mo_report_to_json(const struct mo_report *report, char **text)
 {
 	struct writer w = { false };
-	struct json_object *object = new_report(&w, report);
+	struct json_object *object;
 	const char *lent = NULL;
 	char *copy = NULL;
 
+	if (!open_jsonc())
+		return -ELIBACC;
+	object = new_report(&w, report);
 	if (object && !w.no_memory)
-		lent = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+		lent = jsonc.json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
 						      JSON_C_TO_STRING_NOSLASHESCAPE);
 	if (lent)
 		copy = strdup(lent);
-	json_object_put(object);
+	jsonc.json_object_put(object);
 	if (!copy)
 		return -ENOMEM;
 	*text = copy;
@@ -351,7 +403,7 @@ static struct json_object *get(struct reader *r, struct json_object *object, con
 {
 	struct json_object *value;
 
-	if (json_object_object_get_ex(object, key, &value) && json_object_is_type(value, type))
+	if (jsonc.json_object_object_get_ex(object, key, &value) && jsonc.json_object_is_type(value, type))
 		return value;
 	if (!r->bad)
 		r->bad = key;
@@ -365,8 +417,8 @@ static uint64_t get_u64(struct reader *r, struct json_object *object, const char
 
 	if (!value)
 		return 0;
-	number = json_object_get_uint64(value);
-	if (json_object_get_int64(value) >= 0 && number <= max)
+	number = jsonc.json_object_get_uint64(value);
+	if (jsonc.json_object_get_int64(value) >= 0 && number <= max)
 		return number;
 	if (!r->bad)
 		r->bad = key;
@@ -377,7 +429,7 @@ static bool is_null(struct json_object *object, const char *key)
 {
 	struct json_object *value;
 
-	return json_object_object_get_ex(object, key, &value) && !value;
+	return jsonc.json_object_object_get_ex(object, key, &value) && !value;
 }
 
 static uint64_t get_inode(struct reader *r, struct json_object *object, const char *key)
@@ -395,7 +447,7 @@ static const char *get_text(struct reader *r, struct json_object *object, const 
 {
 	struct json_object *value = get(r, object, key, json_type_string);
 
-	return value ? json_object_get_string(value) : "";
+	return value ? jsonc.json_object_get_string(value) : "";
 }
 
 typedef const char *name_fn(unsigned int i);
@@ -492,10 +544,10 @@ static void read_owner(struct reader *r, struct json_object *object, struct mo_r
 static void read_owners(struct reader *r, struct json_object *object, struct mo_record *record)
 {
 	struct json_object *array = get(r, object, "owners", json_type_array);
-	size_t nr = array ? json_object_array_length(array) : 0, i;
+	size_t nr = array ? jsonc.json_object_array_length(array) : 0, i;
 
 	for (i = 0; i < nr && !r->bad && !r->err; i++)
-		read_owner(r, json_object_array_get_idx(array, i), record);
+		read_owner(r, jsonc.json_object_array_get_idx(array, i), record);
 	record->nr_owners = (uint32_t)get_u64(r, object, "nr_owners", UINT32_MAX);
 	if (!r->bad && record->nr_owners < nr)
 		r->bad = "nr_owners";
@@ -530,9 +582,9 @@ static void read_record(struct reader *r, struct json_object *object, struct mo_
 
 static void read_note(struct reader *r, struct json_object *value, struct mo_report *report)
 {
-	if (!json_object_is_type(value, json_type_string))
+	if (!jsonc.json_object_is_type(value, json_type_string))
 		r->bad = "notes";
-	else if (mo_report_add_note(report, "%s", json_object_get_string(value)))
+	else if (mo_report_add_note(report, "%s", jsonc.json_object_get_string(value)))
 		r->err = -ENOMEM;
 }
 
@@ -542,12 +594,12 @@ static void read_array(struct reader *r, struct json_object *object, const char 
 		       struct mo_report *report)
 {
 	struct json_object *array = get(r, object, key, json_type_array);
-	size_t nr = array ? json_object_array_length(array) : 0, i;
+	size_t nr = array ? jsonc.json_object_array_length(array) : 0, i;
 
 	if (nr > max)
 		r->bad = key;
 	for (i = 0; i < nr && !r->bad && !r->err; i++)
-		fn(r, json_object_array_get_idx(array, i), report);
+		fn(r, jsonc.json_object_array_get_idx(array, i), report);
 }
 
 static int get_result(struct reader *r, struct json_object *object)
@@ -567,7 +619,7 @@ static int get_result(struct reader *r, struct json_object *object)
 /* Reports of old have none. */
 static uint64_t get_end_ms(struct reader *r, struct json_object *object)
 {
-	if (!json_object_object_get_ex(object, "end_time_ms", NULL))
+	if (!jsonc.json_object_object_get_ex(object, "end_time_ms", NULL))
 		return (get_u64(r, object, "start_time_s", UINT32_MAX) + 1) * 1000 + get_u64(r, object, "elapsed_ms", UINT64_MAX);
 	return get_u64(r, object, "end_time_ms", UINT64_MAX);
 }
@@ -575,7 +627,7 @@ static uint64_t get_end_ms(struct reader *r, struct json_object *object)
 /* Reports did not always say so. */
 static uint64_t get_wanted(struct reader *r, struct json_object *object)
 {
-	return json_object_object_get_ex(object, "wanted_bytes", NULL) ?
+	return jsonc.json_object_object_get_ex(object, "wanted_bytes", NULL) ?
 		get_u64(r, object, "wanted_bytes", UINT64_MAX) : 0;
 }
 
@@ -630,7 +682,7 @@ static int read_report(struct mo_ctx *ctx, struct json_object *object, struct mo
 
 static struct json_object *parse(const char *text, char *why, size_t size)
 {
-	struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
+	struct json_tokener *tokener = jsonc.json_tokener_new_ex(DEPTH_MAX);
 	struct json_object *object;
 	enum json_tokener_error error;
 
@@ -638,26 +690,31 @@ static struct json_object *parse(const char *text, char *why, size_t size)
 		snprintf(why, size, "there is no memory for it");
 		return NULL;
 	}
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	jsonc.json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	/* The NUL is part of it: a number at the end would go on without it. */
-	object = json_tokener_parse_ex(tokener, text, (int)strnlen(text, INT_MAX - 1) + 1);
-	error = json_tokener_get_error(tokener);
-	json_tokener_free(tokener);
+	object = jsonc.json_tokener_parse_ex(tokener, text, (int)strnlen(text, INT_MAX - 1) + 1);
+	error = jsonc.json_tokener_get_error(tokener);
+	jsonc.json_tokener_free(tokener);
 	if (!object)
 		snprintf(why, size, "%s", error == json_tokener_continue ? "it ends too early" :
-			 json_tokener_error_desc(error));
+			 jsonc.json_tokener_error_desc(error));
 	return object;
 }
 
 int mo_report_parse(struct mo_ctx *ctx, const char *text, struct mo_report **report, char *why, size_t size)
 {
-	struct json_object *object = parse(text, why, size);
+	struct json_object *object;
 	int err = -EBADMSG;
 
-	if (json_object_is_type(object, json_type_object))
+	if (!open_jsonc()) {
+		snprintf(why, size, "libjson-c, which reads it, is not installed");
+		return -ELIBACC;
+	}
+	object = parse(text, why, size);
+	if (jsonc.json_object_is_type(object, json_type_object))
 		err = read_report(ctx, object, report, why, size);
 	else if (object)
 		snprintf(why, size, "it is no JSON object");
-	json_object_put(object);
+	jsonc.json_object_put(object);
 	return err;
 }

@@ -539,7 +539,7 @@ uint64_t mo_report_nr_pages_kept(const struct mo_report *report);
 /* Sentences on what could not be done or seen (no dynamic debug, a limited cpuset). NULL past the end. */
 const char *mo_report_note(const struct mo_report *report, size_t i);
 
-/* The report as JSON text (docs/json.md); freed with free(3). -ENOMEM. */
+/* The report as JSON text (docs/json.md); freed with free(3). -ENOMEM; -ELIBACC: libjson-c is not installed. */
 int mo_report_to_json(const struct mo_report *report, char **text);
 /*
  * The last report that concerns the block; the last of all for UINT32_MAX. It is what mo_offline() and mo_online()

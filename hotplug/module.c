@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The kernel module: is it loaded, can it be, is it in use. */
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 
 #include <libkmod.h>
 
+#include "library.h"
 #include "private.h"
 
 #define NAME "memoffline"
@@ -41,10 +41,7 @@ int mo_module_enable(struct mo_ctx *ctx, bool enabled)
 
 /* ---- looking for it ---- */
 
-/*
- * With what it needs itself (libcrypto), libkmod takes a third of the memory of a short command: those alone who look
- * for a module open it.
- */
+/* With what it needs itself (libcrypto) it takes a third of the memory of a short command. */
 #define LIBKMOD "libkmod.so.2"
 #define FUNCTIONS(each) \
 	each(kmod_new) \
@@ -62,19 +59,17 @@ int mo_module_enable(struct mo_ctx *ctx, bool enabled)
 struct search {
 	struct mo_ctx *ctx;
 	void *handle;
-#define DECLARE(name) __typeof__(name) *name;
-	FUNCTIONS(DECLARE)
+	FUNCTIONS(LIBRARY_MEMBER)
 	struct kmod_ctx *kmod;
 	struct kmod_module *module;
 };
 
-static int open_libkmod(struct search *search)
+static int open_libkmod(struct search *library)
 {
-	search->handle = dlopen(LIBKMOD, RTLD_NOW);
-#define FIND(name) !(search->name = (__typeof__(search->name))dlsym(search->handle, #name)) ||
-	if (!search->handle || FUNCTIONS(FIND) false)
-		return mo_error(search->ctx, -ELIBACC, "can't look for the module " NAME ": %s; install libkmod, or do "
-				"without ('--engine stock')", dlerror());
+	library->handle = dlopen(LIBKMOD, RTLD_NOW);
+	if (!library->handle || FUNCTIONS(LIBRARY_FIND) false)
+		return mo_error(library->ctx, -ELIBACC, "can't look for the module " NAME ": %s; install libkmod, "
+				"or do without ('--engine stock')", dlerror());
 	return 0;
 }
 

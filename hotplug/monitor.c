@@ -5,7 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "library.h"
 #include "private.h"
+
+#define LIBUDEV "libudev.so.1"
+#define FUNCTIONS(each) \
+	each(udev_new) \
+	each(udev_monitor_new_from_netlink) \
+	each(udev_monitor_filter_add_match_subsystem_devtype) \
+	each(udev_monitor_set_receive_buffer_size) \
+	each(udev_monitor_enable_receiving) \
+	each(udev_device_unref) \
+	each(udev_monitor_unref) \
+	each(udev_unref) \
+	each(udev_monitor_get_fd) \
+	each(udev_device_get_property_value) \
+	each(udev_device_get_action) \
+	each(udev_device_get_subsystem) \
+	each(udev_device_get_sysname) \
+	each(udev_device_get_devpath) \
+	each(udev_monitor_receive_device)
 
 /* Taking a large device offline gives an event a block at once; what does not fit is lost. */
 #define RECEIVE_BUFFER_BYTES (8 << 20)
@@ -16,24 +35,44 @@ struct mo_monitor {
 	struct udev_monitor *netlink;
 	struct udev_device *device;	/* what event points into */
 	struct mo_event event;
+	void *handle;
+	FUNCTIONS(LIBRARY_MEMBER)
 };
 
-static int listen_to_kernel(struct mo_monitor *monitor)
+static int open_libudev(struct mo_monitor *library)
+{
+	library->handle = dlopen(LIBUDEV, RTLD_NOW);
+	if (!library->handle || FUNCTIONS(LIBRARY_FIND) false)
+		return mo_error(library->ctx, -ELIBACC, "can't watch events: %s; install libudev", dlerror());
+	return 0;
+}
+
+static int set_up(struct mo_monitor *monitor)
 {
 	static const char *const subsystems[] = { "memory", "node", "acpi", "dax" };
 	int err = 0;
 
-	monitor->udev = udev_new();
+	monitor->udev = monitor->udev_new();
 	if (!monitor->udev)
 		return -ENOMEM;
-	monitor->netlink = udev_monitor_new_from_netlink(monitor->udev, "kernel");
+	monitor->netlink = monitor->udev_monitor_new_from_netlink(monitor->udev, "kernel");
 	if (!monitor->netlink)
 		return errno ? -errno : -ENOMEM;
 	for (size_t i = 0; !err && i < ARRAY_SIZE(subsystems); i++)
-		err = udev_monitor_filter_add_match_subsystem_devtype(monitor->netlink, subsystems[i], NULL);
+		err = monitor->udev_monitor_filter_add_match_subsystem_devtype(monitor->netlink, subsystems[i], NULL);
 	/* Without CAP_NET_ADMIN the kernel's default size has to do. */
-	udev_monitor_set_receive_buffer_size(monitor->netlink, RECEIVE_BUFFER_BYTES);
-	return err < 0 ? err : udev_monitor_enable_receiving(monitor->netlink);
+	monitor->udev_monitor_set_receive_buffer_size(monitor->netlink, RECEIVE_BUFFER_BYTES);
+	return err < 0 ? err : monitor->udev_monitor_enable_receiving(monitor->netlink);
+}
+
+static int listen_to_kernel(struct mo_monitor *monitor)
+{
+	int err;
+
+	errno = 0;
+	err = set_up(monitor);
+	return err >= 0 ? 0 : mo_error(monitor->ctx, err, "can't listen to the kernel's events: %s; check that the process may "
+				       "open netlink sockets", strerror(-err));
 }
 
 int mo_monitor_new(struct mo_ctx *ctx, struct mo_monitor **out)
@@ -48,24 +87,28 @@ int mo_monitor_new(struct mo_ctx *ctx, struct mo_monitor **out)
 	if (!monitor)
 		return mo_error(ctx, -ENOMEM, "no memory to watch events; free some and try again");
 	monitor->ctx = mo_ctx_ref(ctx);
-	errno = 0;
-	err = listen_to_kernel(monitor);
-	if (err < 0) {
+	err = open_libudev(monitor);
+	if (!err)
+		err = listen_to_kernel(monitor);
+	if (err)
 		mo_monitor_unref(monitor);
-		return mo_error(ctx, err, "can't listen to the kernel's events: %s; check that the process may open netlink sockets",
-				strerror(-err));
-	}
-	*out = monitor;
-	return 0;
+	else
+		*out = monitor;
+	return err;
 }
 
 struct mo_monitor *mo_monitor_unref(struct mo_monitor *monitor)
 {
 	if (!monitor)
 		return NULL;
-	udev_device_unref(monitor->device);
-	udev_monitor_unref(monitor->netlink);
-	udev_unref(monitor->udev);
+	if (monitor->device)
+		monitor->udev_device_unref(monitor->device);
+	if (monitor->netlink)
+		monitor->udev_monitor_unref(monitor->netlink);
+	if (monitor->udev)
+		monitor->udev_unref(monitor->udev);
+	if (monitor->handle)
+		dlclose(monitor->handle);
 	mo_ctx_unref(monitor->ctx);
 	free(monitor);
 	return NULL;
@@ -73,7 +116,7 @@ struct mo_monitor *mo_monitor_unref(struct mo_monitor *monitor)
 
 int mo_monitor_fd(const struct mo_monitor *monitor)
 {
-	return udev_monitor_get_fd(monitor->netlink);
+	return monitor->udev_monitor_get_fd(monitor->netlink);
 }
 
 static const char *or_empty(const char *text)
@@ -81,17 +124,18 @@ static const char *or_empty(const char *text)
 	return text ? text : "";
 }
 
-static void fill_event(struct mo_event *event, struct udev_device *device)
+static void fill_event(struct mo_monitor *monitor)
 {
-	const char *reason = udev_device_get_property_value(device, "SYNTH_ARG_MEMOFFLINE");
+	struct udev_device *device = monitor->device;
+	const char *reason = monitor->udev_device_get_property_value(device, "SYNTH_ARG_MEMOFFLINE");
 
 	if (!reason)
-		reason = udev_device_get_property_value(device, "EVENT");
-	*event = (struct mo_event){
-		.action = or_empty(udev_device_get_action(device)),
-		.subsystem = or_empty(udev_device_get_subsystem(device)),
-		.name = or_empty(udev_device_get_sysname(device)),
-		.path = or_empty(udev_device_get_devpath(device)),
+		reason = monitor->udev_device_get_property_value(device, "EVENT");
+	monitor->event = (struct mo_event){
+		.action = or_empty(monitor->udev_device_get_action(device)),
+		.subsystem = or_empty(monitor->udev_device_get_subsystem(device)),
+		.name = or_empty(monitor->udev_device_get_sysname(device)),
+		.path = or_empty(monitor->udev_device_get_devpath(device)),
 		.reason = or_empty(reason),
 	};
 }
@@ -101,17 +145,17 @@ int mo_monitor_next(struct mo_monitor *monitor, const struct mo_event **event)
 	struct udev_device *device;
 
 	errno = 0;
-	device = udev_monitor_receive_device(monitor->netlink);
+	device = monitor->udev_monitor_receive_device(monitor->netlink);
 	if (!device && errno == ENOBUFS) {
 		mo_log(monitor->ctx, MO_LOG_WARNING, "events were lost: more came at once than the kernel keeps; "
 		       "list the memory again to see what is true now");
-		device = udev_monitor_receive_device(monitor->netlink);
+		device = monitor->udev_monitor_receive_device(monitor->netlink);
 	}
 	if (!device)
 		return 0;
-	udev_device_unref(monitor->device);
+	monitor->udev_device_unref(monitor->device);
 	monitor->device = device;
-	fill_event(&monitor->event, device);
+	fill_event(monitor);
 	*event = &monitor->event;
 	return 1;
 }

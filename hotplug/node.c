@@ -2,8 +2,6 @@
 /* NUMA nodes: which blocks are theirs, how far they are from each other, how full they are. */
 #include <errno.h>
 #include <inttypes.h>
-#include <numa.h>
-#include <numaif.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,54 +239,6 @@ void mo_nodes_free(struct mo_memory *memory)
 	free(memory->nodes);
 }
 
-uint64_t mo_node_move_pages(int32_t pid, void **addrs, size_t nr, int32_t node)
-{
-	int *nodes = calloc(nr, sizeof(*nodes)), *status = calloc(nr, sizeof(*status));
-	uint64_t nr_moved = 0;
-	size_t i;
-
-	if (!nodes || !status)
-		goto free_both;
-	for (i = 0; i < nr; i++) {
-		nodes[i] = node;
-		status[i] = -EAGAIN;
-	}
-	if (numa_move_pages(pid, nr, addrs, nodes, status, MPOL_MF_MOVE_ALL) < 0)
-		goto free_both;
-	for (i = 0; i < nr; i++)
-		nr_moved += status[i] == node;
-free_both:
-	free(nodes);
-	free(status);
-	return nr_moved;
-}
-
-/* ---- the memory of a process ---- */
-
-int mo_node_migrate(int32_t pid, const struct mo_nodeset *from, const struct mo_nodeset *to)
-{
-	/* libnuma's own sets have as many nodes as it saw when it began: these are lent to it. */
-	struct bitmask masks[2] = {
-		{ .size = MO_NODES_MAX, .maskp = (unsigned long *)from->words },
-		{ .size = MO_NODES_MAX, .maskp = (unsigned long *)to->words },
-	};
-
-	_Static_assert(sizeof(unsigned long) == sizeof(from->words[0]), "words of a nodemask have another size");
-	return numa_migrate_pages(pid, &masks[0], &masks[1]) < 0 ? -errno : 0;
-}
-
-int mo_node_of_pages(int32_t pid, void **addrs, size_t nr, int *status)
-{
-	return numa_move_pages(pid, nr, addrs, NULL, status, 0) < 0 ? -errno : 0;
-}
-
-int mo_node_try_pages(int32_t pid, void **addrs, size_t nr, const int *nodes, int *status, bool also_shared)
-{
-	long left = numa_move_pages(pid, nr, addrs, nodes, status, also_shared ? MPOL_MF_MOVE_ALL : MPOL_MF_MOVE);
-
-	return left < 0 ? -errno : left > 0;
-}
-
 int mo_memory_distance(const struct mo_memory *memory, int from, int to)
 {
 	const struct mo_node *row = find_node(memory, from), *column = find_node(memory, to);
@@ -298,10 +248,7 @@ int mo_memory_distance(const struct mo_memory *memory, int from, int to)
 	if (!row || !column)
 		return mo_error(memory->ctx, -ENOENT, "there is no distance from node %d to node %d: the machine has no node %d; "
 				"list the memory to see its nodes", from, to, row ? to : from);
-	/* libnuma asks the running machine, and does not know nodes that came after it did. */
-	if (!mo_ctx_get_sysroot(memory->ctx) && numa_available() >= 0)
-		distance = numa_distance(from, to);
-	if (distance <= 0 && distances)
+	if (distances)
 		distance =
 			distances[(size_t)(row - memory->nodes) * memory->nr_nodes + (size_t)(column - memory->nodes)];
 	if (distance <= 0)

@@ -108,6 +108,10 @@ void mo_nodes_free(struct mo_memory *memory);
  * grammar; -ENOENT: one has no memory.
  */
 int mo_nodes_parse(struct mo_memory *memory, const char *list, uint64_t *words, uint32_t *nr_words);
+int mo_devices_read(struct mo_memory *memory);	/* device.c: devices, and blocks[].device */
+void mo_devices_free(struct mo_memory *memory);
+
+/* ---- numa.c: the kernel moves memory of processes ---- */
 /* Move pages of a process, also those that it shares, to NODE. Returns how many are there now, 0 on failure. */
 uint64_t mo_node_move_pages(int32_t pid, void **addrs, size_t nr, int32_t node);
 /*
@@ -122,8 +126,6 @@ int mo_node_of_pages(int32_t pid, void **addrs, size_t nr, int *status);
  * kernel does not say which, or negative errno. A status that was not written is as it was.
  */
 int mo_node_try_pages(int32_t pid, void **addrs, size_t nr, const int *nodes, int *status, bool also_shared);
-int mo_devices_read(struct mo_memory *memory);	/* device.c: devices, and blocks[].device */
-void mo_devices_free(struct mo_memory *memory);
 
 /* ---- iomem.c: /proc/iomem; -EACCES when it shows zeros only ---- */
 struct mo_iomem {

@@ -3,9 +3,38 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 
+#include "library.h"
 #include "out.h"
 
 #define JSON_SCHEMA 1	/* of docs/json.md */
+
+#define LIBJSONC "libjson-c.so.5"
+#define FUNCTIONS(each) \
+	each(json_object_object_add) \
+	each(json_object_new_string) \
+	each(json_object_new_object) \
+	each(json_object_new_array) \
+	each(json_object_array_add) \
+	each(json_object_new_int64) \
+	each(json_object_new_boolean) \
+	each(json_object_to_json_string_ext) \
+	each(json_object_put)
+
+static struct jsonc {
+	void *handle;
+	FUNCTIONS(LIBRARY_MEMBER)
+} jsonc;
+
+static void open_jsonc(void)
+{
+	struct jsonc *library = &jsonc;
+
+	if (library->handle)
+		return;
+	library->handle = dlopen(LIBJSONC, RTLD_NOW);
+	if (!library->handle || FUNCTIONS(LIBRARY_FIND) false)
+		no_library(dlerror());
+}
 
 static struct json_object *checked(struct json_object *object)
 {
@@ -17,7 +46,7 @@ static struct json_object *checked(struct json_object *object)
 /* The parent takes the child over. */
 static struct json_object *add(struct json_object *parent, const char *key, struct json_object *child)
 {
-	if (json_object_object_add(parent, key, child))
+	if (jsonc.json_object_object_add(parent, key, child))
 		out_of_memory();
 	return child;
 }
@@ -25,7 +54,7 @@ static struct json_object *add(struct json_object *parent, const char *key, stru
 static struct json_object *string(const char *text)
 {
 	char *utf8 = text_utf8(text);
-	struct json_object *object = checked(json_object_new_string(utf8));
+	struct json_object *object = checked(jsonc.json_object_new_string(utf8));
 
 	free(utf8);
 	return object;
@@ -33,20 +62,22 @@ static struct json_object *string(const char *text)
 
 static struct json_object *new_object(void)
 {
-	return checked(json_object_new_object());
+	return checked(jsonc.json_object_new_object());
 }
 
 struct json_object *json_new(void)
 {
-	struct json_object *object = new_object();
+	struct json_object *object;
 
+	open_jsonc();
+	object = new_object();
 	json_number(object, "schema", JSON_SCHEMA);
 	return object;
 }
 
 struct json_object *json_list(struct json_object *parent, const char *key)
 {
-	return add(parent, key, checked(json_object_new_array()));
+	return add(parent, key, checked(jsonc.json_object_new_array()));
 }
 
 struct json_object *json_sub(struct json_object *parent, const char *key)
@@ -58,7 +89,7 @@ struct json_object *json_item(struct json_object *list)
 {
 	struct json_object *item = new_object();
 
-	if (json_object_array_add(list, item))
+	if (jsonc.json_object_array_add(list, item))
 		out_of_memory();
 	return item;
 }
@@ -70,7 +101,7 @@ void json_text(struct json_object *object, const char *key, const char *text)
 
 void json_number(struct json_object *object, const char *key, int64_t number)
 {
-	add(object, key, checked(json_object_new_int64(number)));
+	add(object, key, checked(jsonc.json_object_new_int64(number)));
 }
 
 void json_null(struct json_object *object, const char *key)
@@ -80,12 +111,12 @@ void json_null(struct json_object *object, const char *key)
 
 void json_flag(struct json_object *object, const char *key, bool value)
 {
-	add(object, key, checked(json_object_new_boolean(value)));
+	add(object, key, checked(jsonc.json_object_new_boolean(value)));
 }
 
 void json_append_text(struct json_object *list, const char *text)
 {
-	if (json_object_array_add(list, string(text)))
+	if (jsonc.json_object_array_add(list, string(text)))
 		out_of_memory();
 }
 
@@ -93,10 +124,10 @@ void json_print(struct json_object *object, bool one_line)
 {
 	int flags = JSON_C_TO_STRING_NOSLASHESCAPE |
 		    (one_line ? JSON_C_TO_STRING_PLAIN : JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED);
-	const char *text = json_object_to_json_string_ext(object, flags);
+	const char *text = jsonc.json_object_to_json_string_ext(object, flags);
 
 	if (!text)
 		out_of_memory();
 	puts(text);
-	json_object_put(object);
+	jsonc.json_object_put(object);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* memoffline: take memory out of a running machine. The table of commands, and the way to them. */
 #include <fcntl.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,8 +110,6 @@ int main(int argc, char **argv)
 	int status;
 
 	keep_streams();
-	setlocale(LC_ALL, "");
-	setlocale(LC_NUMERIC, "C");	/* 0.5, everywhere */
 	signal(SIGPIPE, SIG_IGN);	/* a reader that left must not kill an offline in the middle */
 	if (mo_ctx_new(&call.ctx))
 		out_of_memory();

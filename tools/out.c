@@ -172,6 +172,12 @@ void out_of_memory(void)
 	exit(EXIT_FAILURE);
 }
 
+void no_library(const char *why)
+{
+	fprintf(stderr, "memoffline: can't print this: %s; install that library\n", why);
+	exit(EXIT_FAILURE);
+}
+
 void out_log(void *data, enum mo_log_level level, const char *line)
 {
 	char *escaped = text_escape(line);

@@ -30,6 +30,7 @@ void tell(const char *fmt, ...) OUT_PRINTF(1, 2);
 /* Why the last call of the library failed, also as JSON where that was asked for. ERR is negative. Returns 1. */
 int tell_error(const struct call *call, int err);
 _Noreturn void out_of_memory(void);
+_Noreturn void no_library(const char *why);
 /* For mo_ctx_set_log(). */
 void out_log(void *data, enum mo_log_level level, const char *line);
 /* A function that takes its own line off the terminal before a message is written; NULL: none. */
@@ -55,6 +56,8 @@ struct text text_blocks(uint64_t count);	/* "1 block", "4 blocks" */
 struct text text_pages(uint64_t count);
 struct text text_time(uint64_t time_s);		/* local time */
 const char *text_error(int err);		/* "timed out"; for what the library has no sentence */
+/* How characters are encoded and how wide they are, for who meets others than ASCII: files for it are opened then. */
+void text_use_locale(void);
 /* Control characters, bytes that are no UTF-8 and characters that turn text around become \xHH. Freed by the caller. */
 char *text_escape(const char *text);
 /* Bytes that are no UTF-8 become U+FFFD. Freed by the caller. */

@@ -7,23 +7,69 @@
 #include <strings.h>
 
 #include "command.h"
+#include "library.h"
 #include "out.h"
+
+#define LIBSMARTCOLS "libsmartcols.so.1"
+#define FUNCTIONS(each) \
+	each(scols_new_table) \
+	each(scols_table_enable_noencoding) \
+	each(scols_table_enable_noheadings) \
+	each(scols_table_enable_json) \
+	each(scols_table_enable_export) \
+	each(scols_table_enable_raw) \
+	each(scols_table_set_name) \
+	each(scols_table_set_termwidth) \
+	each(scols_table_new_column) \
+	each(scols_column_set_json_type) \
+	each(scols_table_new_line) \
+	each(scols_line_set_userdata) \
+	each(scols_table_is_json) \
+	each(scols_line_get_userdata) \
+	each(scols_line_refer_data) \
+	each(scols_cell_get_data) \
+	each(scols_column_get_header) \
+	each(scols_table_get_column) \
+	each(scols_table_get_line) \
+	each(scols_line_get_cell) \
+	each(scols_column_set_flags) \
+	each(scols_print_table) \
+	each(scols_unref_table)
+
+static struct scols {
+	void *handle;
+	FUNCTIONS(LIBRARY_MEMBER)
+} scols;
+
+static void open_smartcols(void)
+{
+	struct scols *library = &scols;
+
+	if (library->handle)
+		return;
+	library->handle = dlopen(LIBSMARTCOLS, RTLD_NOW);
+	if (!library->handle || FUNCTIONS(LIBRARY_FIND) false)
+		no_library(dlerror());
+}
 
 struct libscols_table *table_new(enum table_format format, bool headings, const char *json_name)
 {
-	struct libscols_table *table = scols_new_table();
+	struct libscols_table *table;
 
+	open_smartcols();
+	table = scols.scols_new_table();
 	if (!table)
 		out_of_memory();
-	scols_table_enable_noencoding(table, 1);	/* cells are escaped here */
-	scols_table_enable_noheadings(table, !headings);
-	scols_table_enable_json(table, format == TABLE_JSON);
-	scols_table_enable_export(table, format == TABLE_PAIRS);
-	scols_table_enable_raw(table, format == TABLE_RAW);
-	scols_table_set_name(table, json_name);
+	text_use_locale();
+	scols.scols_table_enable_noencoding(table, 1);	/* cells are escaped here */
+	scols.scols_table_enable_noheadings(table, !headings);
+	scols.scols_table_enable_json(table, format == TABLE_JSON);
+	scols.scols_table_enable_export(table, format == TABLE_PAIRS);
+	scols.scols_table_enable_raw(table, format == TABLE_RAW);
+	scols.scols_table_set_name(table, json_name);
 	/* The same bytes in a pipe as in a file, whatever COLUMNS says. */
 	if (out_is_terminal(stdout))
-		scols_table_set_termwidth(table, out_width(stdout));
+		scols.scols_table_set_termwidth(table, out_width(stdout));
 	return table;
 }
 
@@ -32,22 +78,22 @@ void table_add_column(struct libscols_table *table, const struct column *column)
 	int flags = (column->flags & COLUMN_RIGHT ? SCOLS_FL_RIGHT : 0) |
 		    (column->flags & COLUMN_TRUNCATE ? SCOLS_FL_TRUNC : 0) |
 		    (column->flags & COLUMN_WRAP ? SCOLS_FL_WRAP : 0);
-	struct libscols_column *added = scols_table_new_column(table, column->name, 0, flags);
+	struct libscols_column *added = scols.scols_table_new_column(table, column->name, 0, flags);
 
 	if (!added)
 		out_of_memory();
 	if (column->flags & COLUMN_NUMBER)
-		scols_column_set_json_type(added, SCOLS_JSON_NUMBER);
+		scols.scols_column_set_json_type(added, SCOLS_JSON_NUMBER);
 }
 
 struct libscols_line *table_line(struct libscols_table *table)
 {
-	struct libscols_line *line = scols_table_new_line(table, NULL);
+	struct libscols_line *line = scols.scols_table_new_line(table, NULL);
 
 	if (!line)
 		out_of_memory();
 	/* Only JSON escapes for itself, and needs clean UTF-8 for that. */
-	scols_line_set_userdata(line, scols_table_is_json(table) ? table : NULL);
+	scols.scols_line_set_userdata(line, scols.scols_table_is_json(table) ? table : NULL);
 	return line;
 }
 
@@ -62,26 +108,26 @@ void table_cell(struct libscols_line *line, size_t i, const char *fmt, ...)
 	va_end(args);
 	if (len < 0)
 		out_of_memory();
-	clean = scols_line_get_userdata(line) ? text_utf8(text) : text_escape(text);
+	clean = scols.scols_line_get_userdata(line) ? text_utf8(text) : text_escape(text);
 	free(text);
-	if (scols_line_refer_data(line, i, clean))	/* takes it over */
+	if (scols.scols_line_refer_data(line, i, clean))	/* takes it over */
 		out_of_memory();
 }
 
 static size_t cell_width(const struct libscols_cell *cell)
 {
-	const char *text = scols_cell_get_data(cell);
+	const char *text = scols.scols_cell_get_data(cell);
 
 	return text ? strlen(text) : 0;	/* they are escaped: a byte is a column */
 }
 
 static size_t column_width(struct libscols_table *table, size_t i)
 {
-	size_t width = cell_width(scols_column_get_header(scols_table_get_column(table, i))), cell;
+	size_t width = cell_width(scols.scols_column_get_header(scols.scols_table_get_column(table, i))), cell;
 	struct libscols_line *line;
 
-	for (size_t j = 0; (line = scols_table_get_line(table, j)); j++) {
-		cell = cell_width(scols_line_get_cell(line, i));
+	for (size_t j = 0; (line = scols.scols_table_get_line(table, j)); j++) {
+		cell = cell_width(scols.scols_line_get_cell(line, i));
 		width = cell > width ? cell : width;
 	}
 	return width;
@@ -99,14 +145,14 @@ size_t table_fit(struct libscols_table *table, size_t nr)
 	if (!out_is_terminal(stdout))
 		return nr;
 	for (size_t hidden = i; hidden < nr; hidden++)
-		scols_column_set_flags(scols_table_get_column(table, hidden), SCOLS_FL_HIDDEN);
+		scols.scols_column_set_flags(scols.scols_table_get_column(table, hidden), SCOLS_FL_HIDDEN);
 	return i;
 }
 
 void table_print(struct libscols_table *table)
 {
-	scols_print_table(table);
-	scols_unref_table(table);
+	scols.scols_print_table(table);
+	scols.scols_unref_table(table);
 }
 
 void print_columns(const struct column *columns, size_t nr)

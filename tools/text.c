@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <langinfo.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -147,9 +148,23 @@ static char *shrink(char *text)
 	return smaller ? smaller : text;
 }
 
+void text_use_locale(void)
+{
+	static bool is_used;
+
+	if (!is_used)
+		setlocale(LC_CTYPE, "");
+	is_used = true;
+}
+
+static bool shows_utf8(void)
+{
+	text_use_locale();
+	return !strcmp(nl_langinfo(CODESET), "UTF-8");
+}
+
 char *text_escape(const char *text)
 {
-	bool ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
 	const unsigned char *from = (const unsigned char *)text;
 	char *out = allocate(4 * strlen(text) + 1), *to = out;
 	uint32_t code;
@@ -157,7 +172,7 @@ char *text_escape(const char *text)
 	while (*from) {
 		size_t len = utf8_decode(from, &code);
 
-		if (len && is_harmless(code) && (len == 1 || !ascii)) {
+		if (len && is_harmless(code) && (len == 1 || shows_utf8())) {
 			memcpy(to, from, len);
 			to += len;
 			from += len;
@@ -198,6 +213,8 @@ size_t text_width(const char *text)
 			len = strcspn(text, "m") + 1;
 			continue;
 		}
+		if (*text & 0x80)
+			text_use_locale();
 		len = mbrtowc(&wide, text, strlen(text), &state);
 		if (len == 0 || len > 8) {
 			memset(&state, 0, sizeof(state));

@@ -56,10 +56,10 @@ wrong() {
 
 @test "layers: the library" {
 	touch hotplug/private.h tools/out.h
-	file hotplug/node.c '#include <numa.h>' '#include "private.h"'
+	file hotplug/numa.c '#include <numa.h>' '#include "private.h"'
 	fine layers
 	file hotplug/block.c '#include <numa.h>'
-	wrong layers "belongs into hotplug/node.c"
+	wrong layers "belongs into hotplug/numa.c"
 	file hotplug/block.c '#include "../tools/out.h"'
 	wrong layers "hotplug/block.c"
 }

@@ -25,9 +25,7 @@ static struct calls {
 	void *addrs[PAGES_MAX];
 } *calls;
 
-int __wrap_numa_move_pages(int pid, unsigned long nr, void **addrs, const int *nodes, int *status, int flags);
-
-int __wrap_numa_move_pages(int pid, unsigned long nr, void **addrs, const int *nodes, int *status, int flags)
+static int move_pages_of_test(int pid, unsigned long nr, void **addrs, const int *nodes, int *status, int flags)
 {
 	(void)flags;
 	for (unsigned long i = 0; i < nr && calls->nr_pages < PAGES_MAX; i++) {
@@ -38,6 +36,15 @@ int __wrap_numa_move_pages(int pid, unsigned long nr, void **addrs, const int *n
 	calls->pid = pid;
 	calls->node = nodes[0];
 	return 0;
+}
+
+/* What the library takes from libnuma is ours. */
+void *__real_dlsym(void *handle, const char *name);
+void *__wrap_dlsym(void *handle, const char *name);
+
+void *__wrap_dlsym(void *handle, const char *name)
+{
+	return strcmp(name, "numa_move_pages") ? __real_dlsym(handle, name) : (void *)move_pages_of_test;
 }
 
 static void put(struct machine *machine, const char *folder, const char *maps)

@@ -132,8 +132,7 @@ static void let_appear(void)
 }
 
 struct bitmask;
-int __wrap_numa_migrate_pages(int pid, const struct bitmask *from, const struct bitmask *to);
-int __wrap_numa_migrate_pages(int pid, const struct bitmask *from, const struct bitmask *to)
+static int migrate_pages_of_test(int pid, const struct bitmask *from, const struct bitmask *to)
 {
 	const struct { unsigned long size, *maskp; } *source = (const void *)from, *target = (const void *)to;
 	int node = __builtin_ctzl(target->maskp[0]);
@@ -220,8 +219,7 @@ static void stop_here(void)
 		pause();
 }
 
-int __wrap_numa_move_pages(int pid, unsigned long nr, void **addrs, const int *nodes, int *status, int flags);
-int __wrap_numa_move_pages(int pid, unsigned long nr, void **addrs, const int *nodes, int *status, int flags)
+static int move_pages_of_test(int pid, unsigned long nr, void **addrs, const int *nodes, int *status, int flags)
 {
 	int left;
 
@@ -244,6 +242,16 @@ int __wrap_numa_move_pages(int pid, unsigned long nr, void **addrs, const int *n
 		return left;
 	errno = -left;
 	return -1;
+}
+
+/* What the library takes from libnuma is ours. */
+void *__real_dlsym(void *handle, const char *name);
+void *__wrap_dlsym(void *handle, const char *name);
+void *__wrap_dlsym(void *handle, const char *name)
+{
+	if (!strcmp(name, "numa_migrate_pages"))
+		return (void *)migrate_pages_of_test;
+	return strcmp(name, "numa_move_pages") ? __real_dlsym(handle, name) : (void *)move_pages_of_test;
 }
 
 int __wrap_ioctl(int fd, unsigned long number, void *arg);
