@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "migration.h"
 
@@ -12,6 +13,7 @@
 struct work {
 	struct mo_migration *migration;
 	const struct mo_move *move;
+	int pidfd;
 	struct mo_core_migrated *migrated;	/* both processes see it */
 	struct mo_core_progress last;
 };
@@ -31,7 +33,7 @@ static int run_work(void *data)
 	const struct mo_migration *migration = work->migration;
 	const struct mo_migrate_request *request = migration->request;
 	const struct mo_core_migrate terms = {
-		.pid = work->move->victim->tid, .pidfd = request->pidfd,
+		.pid = work->move->victim->tid, .pidfd = request->pidfd >= 0 ? request->pidfd : work->pidfd,
 		.from = work->move->from, .to = work->move->to,
 		.start_addr = request->start_addr, .end_addr = request->end_addr,
 		.also_shared = migration->flags & MO_MIGRATE_ALL, .may_evict = request->swap == MO_SWAP_FALLBACK,
@@ -78,11 +80,15 @@ int mo_core_move(struct mo_migration *migration, const struct mo_move *move, str
 	work.migrated = mmap(NULL, sizeof(*work.migrated), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (work.migrated == MAP_FAILED)
 		return -ENOMEM;
-	err = run(&work);
+	err = mo_victim_open(migration->ctx, move->victim, &work.pidfd);
+	if (!err)
+		err = run(&work);
 	if (!err)
 		*moves = work.migrated->moves;
 	if (!err && work.migrated->reason == MO_REASON_DEADLINE)
 		migration->ended_by = MO_REASON_DEADLINE;
+	if (work.pidfd >= 0)
+		close(work.pidfd);
 	munmap(work.migrated, sizeof(*work.migrated));
 	return err;
 }

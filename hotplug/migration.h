@@ -20,6 +20,11 @@ struct mo_victim {
 int mo_victim_look(struct mo_ctx *ctx, int32_t pid, struct mo_victim *victim);
 /* One that has memory. -ESRCH with an error text: there is none, or it has none. */
 int mo_victim_find(struct mo_ctx *ctx, int32_t pid, bool any_thread, struct mo_victim *victim);
+/*
+ * A file descriptor that means this process, whoever has its number later, to be closed. -1: only its number can be
+ * used, as of a thread. -ESRCH without an error text: another process has its number already.
+ */
+int mo_victim_open(struct mo_ctx *ctx, const struct mo_victim *victim, int *pidfd);
 int32_t mo_process_of_thread(struct mo_ctx *ctx, int32_t tid);	/* 0: there is none */
 /* -EBADF, -ESRCH, with an error text. */
 int mo_pid_of_fd(struct mo_ctx *ctx, int pidfd, int32_t *pid);

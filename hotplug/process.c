@@ -256,6 +256,13 @@ static int no_permission(struct mo_migration *migration, const struct mo_victim 
 			", which takes the right to trace it");
 }
 
+static bool has_ended(struct mo_ctx *ctx, const struct mo_victim *victim)
+{
+	struct mo_victim now = { 0 };
+
+	return mo_victim_look(ctx, victim->pid, &now) || !now.tid || now.start_time != victim->start_time;
+}
+
 static int explain(struct mo_migration *migration, const struct mo_victim *victim, const struct mo_nodeset *to, int err)
 {
 	struct mo_ctx *ctx = migration->ctx;
@@ -266,7 +273,7 @@ static int explain(struct mo_migration *migration, const struct mo_victim *victi
 		return no_permission(migration, victim, to, err);
 	case -ESRCH:
 	case -EINVAL:	/* migrate_pages(2) and the core, of a process whose memory is gone */
-		if (mo_victim_find(ctx, victim->pid, false, &(struct mo_victim){ 0 }))
+		if (has_ended(ctx, victim))
 			return mo_error(ctx, -ESRCH, "process %d (%s) ended meanwhile; nothing is left of its memory", victim->pid,
 					victim->comm);
 		return mo_error(ctx, err, "the kernel refused to move the memory of process %d (%s): %s; its log may say more",

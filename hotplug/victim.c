@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "migration.h"
@@ -77,6 +78,21 @@ int mo_victim_find(struct mo_ctx *ctx, int32_t pid, bool any_thread, struct mo_v
 		return mo_error(ctx, -ESRCH, "process %d (%s) is exiting: its memory is gone already; name one that runs", process,
 				victim->comm);
 	return 0;
+}
+
+int mo_victim_open(struct mo_ctx *ctx, const struct mo_victim *victim, int *pidfd)
+{
+	struct mo_victim now;
+	unsigned long flags;
+
+	*pidfd = victim->tid == victim->pid ? pidfd_open(victim->pid, 0) : -1;
+	if (*pidfd < 0)
+		return 0;
+	if (!read_stat(ctx, victim->pid, &now, &flags) && now.start_time == victim->start_time)
+		return 0;
+	close(*pidfd);
+	*pidfd = -1;
+	return -ESRCH;
 }
 
 /* "Pid:\t-1": it has ended; 0: it is in no pid namespace that we see. */

@@ -40,6 +40,8 @@ static struct kernel {
 	bool is_slow;		/* it does not come back from a write to cpuset.mems */
 	unsigned int forbidden;	/* nodes outside the process's cpuset, a bit each */
 	char appears[256];	/* cgroup.procs that gets process 52 as the first one moves */
+	int32_t pidfd_pid;	/* of whom a pidfd was got */
+	bool is_reused;		/* and whose number was another's by then */
 	uint32_t core_flags;
 	uint64_t core_from, core_to, core_start, core_end;
 	struct memoffline_migrate_process core;	/* its out_ members */
@@ -254,6 +256,35 @@ void *__wrap_dlsym(void *handle, const char *name)
 	return strcmp(name, "numa_move_pages") ? __real_dlsym(handle, name) : (void *)move_pages_of_test;
 }
 
+/* Another process gets the number. */
+static void reuse(const char *folder)
+{
+	char text[64];
+	int fd = openat(AT_FDCWD, folder, O_PATH), stat = openat(fd, "stat", O_WRONLY | O_TRUNC);
+
+	snprintf(text, sizeof(text), "50 (other) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 99999 0");
+	if (write(stat, text, strlen(text)) < 0)
+		perror("stat");
+	close(stat);
+	close(fd);
+}
+
+/* Of the machine's processes, and of our own, which wait for the others. */
+int __real_pidfd_open(int32_t pid, unsigned int flags);
+int __wrap_pidfd_open(int32_t pid, unsigned int flags);
+int __wrap_pidfd_open(int32_t pid, unsigned int flags)
+{
+	char folder[128];
+
+	snprintf(folder, sizeof(folder), "%s/proc/%d", machine.dir, pid);
+	if (access(folder, F_OK))
+		return __real_pidfd_open(pid, flags);
+	if (kernel->is_reused)
+		reuse(folder);
+	kernel->pidfd_pid = pid;
+	return open("/dev/null", O_RDONLY);
+}
+
 int __wrap_ioctl(int fd, unsigned long number, void *arg);
 int __wrap_ioctl(int fd, unsigned long number, void *arg)
 {
@@ -270,7 +301,7 @@ int __wrap_ioctl(int fd, unsigned long number, void *arg)
 		return -1;
 	}
 	kernel->nr_core++;
-	kernel->pid = request->pid;
+	kernel->pid = request->flags & MEMOFFLINE_PROCESS_PIDFD ? kernel->pidfd_pid : request->pid;
 	kernel->core_flags = request->flags;
 	kernel->core_from = *(uint64_t *)(uintptr_t)request->nodes_from;
 	kernel->core_to = *(uint64_t *)(uintptr_t)request->nodes_to;
@@ -1081,7 +1112,8 @@ static void test_core(void **state)
 	request.end_addr = BASE + 16 * PAGE;
 	report = migrate(&request, 1);
 	assert_int_equal(kernel->pid, 50);
-	assert_int_equal(kernel->core_flags, MEMOFFLINE_PROCESS_MOVE_ALL | MEMOFFLINE_PROCESS_FALLBACK);
+	assert_int_equal(kernel->core_flags, MEMOFFLINE_PROCESS_MOVE_ALL | MEMOFFLINE_PROCESS_FALLBACK |
+						     MEMOFFLINE_PROCESS_PIDFD);
 	assert_int_equal(kernel->core_from, 2);
 	assert_int_equal(kernel->core_to, 12);
 	assert_int_equal(kernel->core_end, BASE + 16 * PAGE);
@@ -1145,6 +1177,18 @@ static void test_core_that_is_older(void **state)
 	assert_fails(&request, -EOPNOTSUPP, "set aside");
 }
 
+static void test_number_is_used_again(void **state)
+{
+	struct mo_migrate_request request = request_of("1", "2");
+
+	(void)state;
+	add_device(NULL, 0);
+	request.engine = MO_ENGINE_CORE;
+	kernel->is_reused = true;
+	assert_fails(&request, -ESRCH, "process 50 (a (b) c) ended meanwhile");
+	assert_int_equal(kernel->nr_core, 0);
+}
+
 static void test_core_fails(void **state)
 {
 	struct mo_migrate_request request = request_of("1", "2");
@@ -1196,6 +1240,7 @@ int main(void)
 		TEST(test_core),
 		TEST(test_core_drains),
 		TEST(test_core_that_is_older),
+		TEST(test_number_is_used_again),
 		TEST(test_core_fails),
 	};
 
