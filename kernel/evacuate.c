@@ -183,12 +183,8 @@ static void prepare(struct mo_migration *migration, struct job *job)
 {
 	unsigned int flags = job->evacuation->flags;
 
+	mo_migration_reset(migration);
 	migration->targets = &job->targets;
-	migration->memo = (struct mo_target_memo){};
-	migration->nr_moved = 0;
-	migration->nr_evicted = 0;
-	migration->nr_split = 0;
-	migration->last_hugetlb_pfn = 0;
 	migration->caller = job->caller;
 	migration->deadline = job->deadline;
 	migration->evacuation = job->evacuation;

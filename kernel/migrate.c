@@ -459,6 +459,15 @@ static void migrate_each(struct list_head *folios, unsigned int nr_small, struct
 	mo_run_flush(&migration->run);
 }
 
+void mo_migration_reset(struct mo_migration *migration)
+{
+	migration->memo = (struct mo_target_memo){};
+	migration->nr_moved = 0;
+	migration->nr_evicted = 0;
+	migration->nr_split = 0;
+	migration->last_hugetlb_pfn = 0;
+}
+
 int mo_migrate(struct mo_batch *batch, struct mo_migration *migration)
 {
 	migration->error = 0;

@@ -359,7 +359,7 @@ struct mo_move {
 	bool was_mlocked;
 };
 
-/* One worker's part. The upper half is its user's, who clears the counts; the lower half lives during mo_migrate(). */
+/* One worker's part. The upper half is its user's; the lower half lives during mo_migrate(). */
 struct mo_migration {
 	const struct mo_targets *targets;
 	struct mo_target_memo memo;
@@ -391,9 +391,11 @@ struct mo_migration {
 };
 
 #ifdef CONFIG_MIGRATION
+void mo_migration_reset(struct mo_migration *migration);	/* the counts, for another part */
 /* Move the folios of a batch; those that stay are left in it. Returns 0, or the error of one of them. */
 int mo_migrate(struct mo_batch *batch, struct mo_migration *migration);
 #else
+static inline void mo_migration_reset(struct mo_migration *migration) { }
 static inline int mo_migrate(struct mo_batch *batch, struct mo_migration *migration) { return -ENOSYS; }
 #endif
 

@@ -69,6 +69,15 @@ struct answer {
 	int error;			/* 0 or negative errno */
 };
 
+/* A VMA that can't move, as far as it was seen: in parts, between which the mmap lock is let go. */
+struct stay {
+	struct mo_place place;
+	enum memoffline_reason reason;
+	int error;			/* of its hook */
+	unsigned long nr_pages;
+	struct memoffline_record record;
+};
+
 /* One process at work. The caller's; workers see it during a pass. Locking order: walk_lock, mmap lock. */
 struct job {
 	struct mo_job crew;		/* as the crew sees it */
@@ -98,6 +107,7 @@ struct job {
 	struct task_struct *caller;
 	struct found found[NR_FOUND];
 	unsigned int nr_found;
+	struct stay stay;
 };
 
 /* One look at a part of the address space. */
@@ -626,12 +636,8 @@ static void move_batch(struct job *job, struct mo_batch *batch, struct mo_migrat
 
 static void prepare(struct mo_migration *migration, struct job *job)
 {
+	mo_migration_reset(migration);
 	migration->targets = &job->targets;
-	migration->memo = (struct mo_target_memo){};
-	migration->nr_moved = 0;
-	migration->nr_evicted = 0;
-	migration->nr_split = 0;
-	migration->last_hugetlb_pfn = 0;
 	migration->caller = job->caller;
 	migration->deadline = job->deadline;
 	migration->evacuation = NULL;
@@ -765,12 +771,6 @@ static bool is_hopeless(struct job *job, struct mo_report *scratch)
 
 /* ---- VMAs that can't move ---- */
 
-struct count {
-	const struct job *job;
-	bool is_refused;
-	unsigned long nr_pages;
-};
-
 static bool enter_any(struct vm_area_struct *vma, void *data)
 {
 	return true;
@@ -779,12 +779,12 @@ static bool enter_any(struct vm_area_struct *vma, void *data)
 /* Without a page nobody knows where it is: its hook was asked, and that may well have been for this. */
 static int count_entry(const struct mo_entry *entry, void *data)
 {
-	struct count *count = data;
 	struct page *page = entry->kind == MO_ENTRY_SWAP ? NULL : pfn_to_online_page(entry->pfn);
+	struct job *job = data;
 
-	if (page ? is_on_source(count->job, entry) && !PageReserved(page) :
-		   count->is_refused && entry->kind == MO_ENTRY_SPECIAL)
-		count->nr_pages += entry->nr_pages;
+	if (page ? is_on_source(job, entry) && !PageReserved(page) :
+		   job->stay.error && entry->kind == MO_ENTRY_SPECIAL)
+		job->stay.nr_pages += entry->nr_pages;
 	return 0;
 }
 
@@ -824,38 +824,77 @@ static void fill_vma(struct memoffline_record *record, struct vm_area_struct *vm
 }
 
 /* Of those that are so by their kind only what holds memory of the node: each process maps some of the kernel's. */
-static void keep_vma(struct job *job, struct vm_area_struct *vma, struct mo_report *report)
+static void end_stay(struct stay *stay, struct mo_report *report)
 {
-	unsigned long start = max(vma->vm_start, job->start), end = min(vma->vm_end, job->end);
-	enum memoffline_reason reason = reason_of_kind(vma);
-	int error = refusal(job, vma);
-	struct count count = { job, error };
 	struct memoffline_record *record;
 
-	if (!error && reason == MEMOFFLINE_REASON_NONE)
-		return;
-	mo_walk(job->mm, start, end, &count_ops, &count);
-	if (!error && !count.nr_pages)
-		return;
-	record = mo_report_next(report);
-	if (record)
-		fill_vma(record, vma, error);
-	report->place = (struct mo_place){ start, (end - start) >> PAGE_SHIFT, vma->vm_start, vma->vm_end };
-	mo_report_keep(report, record, error ? MEMOFFLINE_REASON_VMA_REFUSED : reason, count.nr_pages);
+	if (stay->error || stay->nr_pages) {
+		record = mo_report_next(report);
+		if (record)
+			*record = stay->record;
+		report->place = stay->place;
+		mo_report_keep(report, record, stay->reason, stay->nr_pages);
+	}
+	*stay = (struct stay){};
+}
+
+static bool goes_on(const struct stay *stay, const struct vm_area_struct *vma, unsigned long addr)
+{
+	const struct mo_place *place = &stay->place;
+
+	return place->nr_pages && place->addr + place->nr_pages * PAGE_SIZE == addr &&
+	       place->vma_start == vma->vm_start && place->vma_end == vma->vm_end;
+}
+
+static void keep_part(struct job *job, struct vm_area_struct *vma, unsigned long start, unsigned long end,
+		      struct mo_report *report)
+{
+	struct stay *stay = &job->stay;
+
+	if (!goes_on(stay, vma, start)) {
+		end_stay(stay, report);
+		stay->error = refusal(job, vma);
+		stay->reason = stay->error ? MEMOFFLINE_REASON_VMA_REFUSED : reason_of_kind(vma);
+		stay->place = (struct mo_place){ start, 0, vma->vm_start, vma->vm_end };
+		fill_vma(&stay->record, vma, stay->error);
+	}
+	stay->place.nr_pages += (end - start) >> PAGE_SHIFT;
+	mo_walk(job->mm, start, end, &count_ops, job);
+}
+
+/* Under the mmap lock, from ADDR on. Returns the address to go on from. */
+static unsigned long keep_some(struct job *job, unsigned long addr, struct mo_report *report)
+{
+	unsigned long budget = MAX_LOOK_BYTES, start, end;
+	struct vm_area_struct *vma;
+
+	while (addr < job->end && budget && !is_late(job)) {
+		vma = find_vma(job->mm, addr);
+		if (!vma || vma->vm_start >= job->end)
+			return job->end;
+		start = max(addr, vma->vm_start);
+		end = min(vma->vm_end, job->end);
+		if (refusal(job, vma) || reason_of_kind(vma) != MEMOFFLINE_REASON_NONE) {
+			end = min(end, start + budget);
+			budget -= end - start;
+			keep_part(job, vma, start, end, report);
+		}
+		addr = end;
+	}
+	return addr;
 }
 
 static void keep_vmas(struct job *job, struct mo_report *report)
 {
-	struct vm_area_struct *vma;
+	unsigned long addr = job->start;
 
-	if (!lock_mm(job)) {
-		job->is_unseen = true;
-		return;
+	while (addr < job->end && !is_late(job) && lock_mm(job)) {
+		addr = keep_some(job, addr, report);
+		unlock_mm(job);
 	}
-	for (vma = find_vma(job->mm, job->start); vma && vma->vm_start < job->end && !is_late(job);
-	     vma = find_vma(job->mm, vma->vm_end))
-		keep_vma(job, vma, report);
-	unlock_mm(job);
+	end_stay(&job->stay, report);
+	if (addr < job->end)
+		job->is_unseen = true;
 }
 
 /* ---- passes ---- */

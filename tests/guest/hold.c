@@ -2,12 +2,13 @@
 /*
  * Memory that can't move, each kind for a reason of its own.
  *
- *   hold promise|secret|dma|dma-thp|gigantic BYTES
+ *   hold promise|secret|secret-ends|dma|dma-thp|gigantic BYTES
  *
  * Prints "held pid=PID pfn=0xPFN", pfn 0 where there is none to be seen, and holds it till its input ends.
  *
  *   promise	huge pages of the pool, reserved and not yet used
  *   secret	memory that the kernel itself can't read
+ *   secret-ends	the same, of which the first and the last MiB are there
  *   dma	registered with io_uring, which pins it for good; dma-thp: a transparent huge page
  *   gigantic	huge pages of 1 GiB
  */
@@ -63,7 +64,8 @@ static char *hold_dma(size_t size, int advice)
 	return addr;
 }
 
-static char *hold_secret(size_t size)
+/* Only the first and the last USED bytes are there. */
+static char *hold_secret(size_t size, size_t used)
 {
 	int fd = (int)syscall(SYS_memfd_secret, 0);
 	char *addr;
@@ -71,7 +73,8 @@ static char *hold_secret(size_t size)
 	if (fd < 0 || ftruncate(fd, (off_t)size))
 		die("memfd_secret");
 	addr = map(size, MAP_SHARED, fd);
-	memset(addr, 1, size);
+	memset(addr, 1, used);
+	memset(addr + size - used, 1, used);
 	return addr;
 }
 
@@ -88,7 +91,9 @@ static char *hold(const char *kind, size_t size)
 	if (!strcmp(kind, "promise"))
 		return map(size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1);
 	if (!strcmp(kind, "secret"))
-		return hold_secret(size);
+		return hold_secret(size, size);
+	if (!strcmp(kind, "secret-ends"))
+		return hold_secret(size, 1 << 20);
 	if (!strcmp(kind, "dma"))
 		return hold_dma(size, MADV_NOHUGEPAGE);
 	if (!strcmp(kind, "dma-thp"))
@@ -117,7 +122,7 @@ int main(int argc, char **argv)
 	char byte;
 
 	if (argc != 3) {
-		fprintf(stderr, "usage: hold promise|secret|dma|dma-thp|gigantic BYTES\n");
+		fprintf(stderr, "usage: hold promise|secret|secret-ends|dma|dma-thp|gigantic BYTES\n");
 		return 2;
 	}
 	printf("held pid=%d pfn=%#llx\n", getpid(), (unsigned long long)pfn_of(hold(argv[1], strtoul(argv[2], NULL, 0))));

@@ -292,6 +292,17 @@ moves_whole() {	# KIND...
 	grep "^pfn=0xffffffffffffffff reason=6 .* pages=256 " "$BATS_TEST_TMPDIR/answer"
 }
 
+@test "what is too large to be seen at once has one record all the same" {
+	mkfifo "$BATS_TEST_TMPDIR/hold.in"
+	"$build/tests/guest/hold" secret-ends $((3 << 30)) <> "$BATS_TEST_TMPDIR/hold.in" > "$BATS_TEST_TMPDIR/hold" 3>&- &
+	pid=$!
+	await "$BATS_TEST_TMPDIR/hold" $pid held
+	[[ "$(move $pid 0,1 2,3)" == "ok reason=6 "* ]]
+	[ "$(value kept)" = 512 ]
+	[ "$(grep -c "^pfn=0xffffffffffffffff reason=6 .* pages=786432 " "$BATS_TEST_TMPDIR/answer")" -le 2 ]
+	grep "^pfn=0xffffffffffffffff reason=6 .* pages=786432 " "$BATS_TEST_TMPDIR/answer"
+}
+
 @test "what is in swap stays there" {
 	swapon "$swap_disk"
 	echo $BASHPID > $cgroup/cgroup.procs
