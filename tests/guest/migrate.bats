@@ -292,6 +292,38 @@ time_over() {
 	time_over core
 }
 
+free_on() { awk '/MemFree/ { print $4 }' "/sys/devices/system/node/node$1/meminfo"; }
+
+# The signal comes as the first pages have moved. The kernel does not end what it has begun: then all may be gone.
+told_to_stop() {
+	local before mover
+
+	needs "$1"
+	start_work ready --node 1 --anon 400m --threads 0
+	before=$(free_on 2)
+	"$memoffline" migrate --engine "$engine" "$pid" 1 2 > "$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+	mover=$!
+	until [ "$(free_on 2)" -lt $((before - 8192)) ]; do kill -0 $mover; done
+	kill -TERM $mover
+	status=0
+	wait $mover || status=$?
+	cat "$BATS_TEST_TMPDIR/said"
+	[ "$status" = 64 ] || [ "$status:$engine" = 1:stock ]
+	grep -iE "interrupted|stopped" "$BATS_TEST_TMPDIR/said"
+	[ "$engine" = stock ] || [ "$(own_on_node "$pid" 1)" -gt 0 ]
+	migrate_json "$pid" 1 2
+	[ "$status" = 0 ]
+	[ "$(own_on_node "$pid" 1)" = 0 ]
+	end_work "$pid"
+}
+@test "stock: a signal ends it, and the rest can be asked for again" {
+	told_to_stop stock
+}
+
+@test "core: a signal ends it, and the rest can be asked for again" {
+	told_to_stop core
+}
+
 other_namespace() {
 	needs "$1"
 	out=$BATS_TEST_TMPDIR/inner

@@ -351,7 +351,7 @@ fill_boot_memory() {	# MIB
 	start_work ready --anon "$(mib 160)" --shm "$(mib 40)" --threads 2
 	open_session a
 	ask a "quarantine 32 8"
-	tell a "evacuate rate=$((40 / scale)) deadline=90000 stall=60000"
+	tell a "evacuate rate=$((scale > 1 ? 5 : 40)) deadline=90000 stall=60000"
 	await_moving "$(moved)"
 	rounds=0
 	until has_answered a; do
@@ -387,8 +387,8 @@ fill_boot_memory() {	# MIB
 	ask b "quarantine 36 4"
 	ask a watch
 	ask b watch
-	tell a "evacuate rate=$((60 / scale)) deadline=90000 stall=60000"
-	tell b "evacuate rate=$((60 / scale)) deadline=90000 stall=60000"
+	tell a "evacuate rate=$((scale > 1 ? 10 : 60)) deadline=90000 stall=60000"
+	tell b "evacuate rate=$((scale > 1 ? 10 : 60)) deadline=90000 stall=60000"
 	for name in a b; do
 		until grep -q "^progress done=[1-9]" "$BATS_TEST_TMPDIR/$name.out"; do
 			run ! has_answered $name
