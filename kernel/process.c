@@ -41,6 +41,7 @@
 #define MAX_LOOKED	8192	/* entries of page tables seen under the mmap lock at once */
 #define MAX_LOOK_BYTES	SZ_1G	/* of addresses likewise, since tables without entries take their time, too */
 #define PAGES_A_WORKER	MO_BATCH_PAGES	/* for less it isn't woken */
+#define MAX_TAKEN	128	/* pages in a batch: a worker looks whether its processor is wanted after each */
 #define MAX_UNMAPPED	64U	/* pages at once: the process waits for each of them */
 #define NR_FOUND	64	/* places noted under the mmap lock at once */
 #define MAX_IDLE_PASSES	10	/* in a row that move nothing */
@@ -434,7 +435,7 @@ static int take_entry(const struct mo_entry *entry, void *data)
 		take_folio(view, entry);
 	else if (entry->kind == MO_ENTRY_MOVING && is_on_source(view->job, entry))
 		leave_entry(view, entry);
-	return ++view->nr_looked >= MAX_LOOKED || view->nr_taken >= MO_BATCH_PAGES;
+	return ++view->nr_looked >= MAX_LOOKED || view->nr_taken >= MAX_TAKEN;
 }
 
 static const struct mo_walk_ops take_ops = { enter_vma, take_entry };
