@@ -166,7 +166,7 @@ static int run(struct ahead *ahead)
 	struct mo_worker *worker;
 	enum mo_reason reason;
 
-	if (mo_worker_run(work, ahead, &worker))
+	if (mo_node_open(txn->ctx) || mo_worker_run(work, ahead, &worker))
 		return 0;
 	reason = mo_transaction_watch(txn, worker, end_ms(txn), tell, ahead);
 	if (reason == MO_REASON_NONE) {

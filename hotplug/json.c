@@ -2,7 +2,6 @@
 /* The report as JSON and back: docs/json.md. Only this file knows the keys. */
 #include <errno.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,6 @@
 #define DEPTH_MAX 16
 #define REPLACEMENT "\xef\xbf\xbd"	/* U+FFFD */
 
-#define LIBJSONC "libjson-c.so.5"
 #define FUNCTIONS(each) \
 	each(json_object_new_string) \
 	each(json_object_object_add) \
@@ -41,27 +39,7 @@
 	each(json_tokener_free) \
 	each(json_tokener_error_desc)
 
-static struct jsonc {
-	void *handle;
-	FUNCTIONS(LIBRARY_MEMBER)
-	bool is_open;
-} jsonc;
-
-static void open_once(void)
-{
-	struct jsonc *library = &jsonc;
-
-	library->handle = dlopen(LIBJSONC, RTLD_NOW);
-	library->is_open = library->handle && !(FUNCTIONS(LIBRARY_FIND) false);
-}
-
-static bool open_jsonc(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, open_once);
-	return jsonc.is_open;
-}
+LIBRARY(jsonc, "libjson-c.so.5", FUNCTIONS)
 
 /* ---- writing: an object under construction; what fails is remembered until the end ---- */
 
@@ -377,7 +355,7 @@ int mo_report_to_json(const struct mo_report *report, char **text)
 	const char *lent = NULL;
 	char *copy = NULL;
 
-	if (!open_jsonc())
+	if (open_jsonc())
 		return -ELIBACC;
 	object = new_report(&w, report);
 	if (object && !w.no_memory)
@@ -706,8 +684,8 @@ int mo_report_parse(struct mo_ctx *ctx, const char *text, struct mo_report **rep
 	struct json_object *object;
 	int err = -EBADMSG;
 
-	if (!open_jsonc()) {
-		snprintf(why, size, "libjson-c, which reads it, is not installed");
+	if (open_jsonc()) {
+		snprintf(why, size, "%s; install libjson-c, which reads it", jsonc.why);
 		return -ELIBACC;
 	}
 	object = parse(text, why, size);

@@ -10,28 +10,12 @@
 #include "library.h"
 #include "private.h"
 
-#define LIBZ "libz.so.1"
 #define FUNCTIONS(each) \
 	each(gzdopen) \
 	each(gzgets) \
 	each(gzclose)
 
-struct zlib {
-	void *handle;
-	FUNCTIONS(LIBRARY_MEMBER)
-};
-
-static bool open_zlib(struct zlib *library)
-{
-	library->handle = dlopen(LIBZ, RTLD_NOW);
-	return library->handle && !(FUNCTIONS(LIBRARY_FIND) false);
-}
-
-static void close_zlib(struct zlib *library)
-{
-	if (library->handle)
-		dlclose(library->handle);
-}
+LIBRARY(zlib, "libz.so.1", FUNCTIONS)
 
 static int open_config(struct mo_ctx *ctx)
 {
@@ -51,36 +35,32 @@ static int open_config(struct mo_ctx *ctx)
 }
 
 /* zlib reads plain text as it is. FD is closed. */
-static char find_option(const struct zlib *zlib, int fd, const char *name)
+static char find_option(int fd, const char *name)
 {
 	char line[512], set[128];
 	char answer = 'n';
-	gzFile file = zlib->gzdopen(fd, "rb");
+	gzFile file = zlib.gzdopen(fd, "rb");
 
 	if (!file) {
 		close(fd);
 		return 0;
 	}
 	snprintf(set, sizeof(set), "CONFIG_%s=", name);
-	while (answer == 'n' && zlib->gzgets(file, line, sizeof(line)))
+	while (answer == 'n' && zlib.gzgets(file, line, sizeof(line)))
 		if (!strncmp(line, set, strlen(set)))
 			answer = line[strlen(set)];
-	zlib->gzclose(file);
+	zlib.gzclose(file);
 	return answer;
 }
 
 char mo_kernel_option(struct mo_ctx *ctx, const char *name)
 {
-	struct zlib zlib = { 0 };
 	int fd = open_config(ctx);
-	char answer = 0;
 
 	if (fd < 0)
 		return 0;
-	if (open_zlib(&zlib))
-		answer = find_option(&zlib, fd, name);
-	else
-		close(fd);
-	close_zlib(&zlib);
-	return answer;
+	if (!open_zlib())
+		return find_option(fd, name);
+	close(fd);
+	return 0;
 }

@@ -8,8 +8,38 @@
 #define MO_LIBRARY_H
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
 
 #define LIBRARY_MEMBER(name) __typeof__(name) *name;
 #define LIBRARY_FIND(name) !(library->name = (__typeof__(library->name))dlsym(library->handle, #name)) ||
+
+/*
+ * One that stays open: NAME.function() once open_NAME() has returned 0. It returns -ELIBACC, and NAME.why says why,
+ * where the library, or a function of it, is missing.
+ */
+#define LIBRARY(NAME, SONAME, FUNCTIONS) \
+static struct { \
+	void *handle; \
+	FUNCTIONS(LIBRARY_MEMBER) \
+	bool is_open; \
+	char why[160]; \
+} NAME; \
+static void open_##NAME##_once(void) \
+{ \
+	__typeof__(NAME) *library = &NAME; \
+	library->handle = dlopen(SONAME, RTLD_NOW); \
+	library->is_open = library->handle && !(FUNCTIONS(LIBRARY_FIND) false); \
+	if (!library->is_open) \
+		snprintf(library->why, sizeof(library->why), "%s", dlerror()); \
+} \
+static int open_##NAME(void) \
+{ \
+	static pthread_once_t once = PTHREAD_ONCE_INIT; \
+	pthread_once(&once, open_##NAME##_once); \
+	return NAME.is_open ? 0 : -ELIBACC; \
+}
 
 #endif

@@ -8,7 +8,6 @@
 #include "library.h"
 #include "private.h"
 
-#define LIBUDEV "libudev.so.1"
 #define FUNCTIONS(each) \
 	each(udev_new) \
 	each(udev_monitor_new_from_netlink) \
@@ -26,6 +25,8 @@
 	each(udev_device_get_devpath) \
 	each(udev_monitor_receive_device)
 
+LIBRARY(libudev, "libudev.so.1", FUNCTIONS)
+
 /* Taking a large device offline gives an event a block at once; what does not fit is lost. */
 #define RECEIVE_BUFFER_BYTES (8 << 20)
 
@@ -35,34 +36,24 @@ struct mo_monitor {
 	struct udev_monitor *netlink;
 	struct udev_device *device;	/* what event points into */
 	struct mo_event event;
-	void *handle;
-	FUNCTIONS(LIBRARY_MEMBER)
 };
-
-static int open_libudev(struct mo_monitor *library)
-{
-	library->handle = dlopen(LIBUDEV, RTLD_NOW);
-	if (!library->handle || FUNCTIONS(LIBRARY_FIND) false)
-		return mo_error(library->ctx, -ELIBACC, "can't watch events: %s; install libudev", dlerror());
-	return 0;
-}
 
 static int set_up(struct mo_monitor *monitor)
 {
 	static const char *const subsystems[] = { "memory", "node", "acpi", "dax" };
 	int err = 0;
 
-	monitor->udev = monitor->udev_new();
+	monitor->udev = libudev.udev_new();
 	if (!monitor->udev)
 		return -ENOMEM;
-	monitor->netlink = monitor->udev_monitor_new_from_netlink(monitor->udev, "kernel");
+	monitor->netlink = libudev.udev_monitor_new_from_netlink(monitor->udev, "kernel");
 	if (!monitor->netlink)
 		return errno ? -errno : -ENOMEM;
 	for (size_t i = 0; !err && i < ARRAY_SIZE(subsystems); i++)
-		err = monitor->udev_monitor_filter_add_match_subsystem_devtype(monitor->netlink, subsystems[i], NULL);
+		err = libudev.udev_monitor_filter_add_match_subsystem_devtype(monitor->netlink, subsystems[i], NULL);
 	/* Without CAP_NET_ADMIN the kernel's default size has to do. */
-	monitor->udev_monitor_set_receive_buffer_size(monitor->netlink, RECEIVE_BUFFER_BYTES);
-	return err < 0 ? err : monitor->udev_monitor_enable_receiving(monitor->netlink);
+	libudev.udev_monitor_set_receive_buffer_size(monitor->netlink, RECEIVE_BUFFER_BYTES);
+	return err < 0 ? err : libudev.udev_monitor_enable_receiving(monitor->netlink);
 }
 
 static int listen_to_kernel(struct mo_monitor *monitor)
@@ -83,13 +74,13 @@ int mo_monitor_new(struct mo_ctx *ctx, struct mo_monitor **out)
 	if (mo_ctx_get_sysroot(ctx))
 		return mo_error(ctx, -EROFS, "a recorded machine (%s) has no events; leave the sysroot away to watch the running one",
 				mo_ctx_get_sysroot(ctx));
+	if (open_libudev())
+		return mo_error(ctx, -ELIBACC, "can't watch events: %s; install libudev", libudev.why);
 	monitor = calloc(1, sizeof(*monitor));
 	if (!monitor)
 		return mo_error(ctx, -ENOMEM, "no memory to watch events; free some and try again");
 	monitor->ctx = mo_ctx_ref(ctx);
-	err = open_libudev(monitor);
-	if (!err)
-		err = listen_to_kernel(monitor);
+	err = listen_to_kernel(monitor);
 	if (err)
 		mo_monitor_unref(monitor);
 	else
@@ -101,14 +92,9 @@ struct mo_monitor *mo_monitor_unref(struct mo_monitor *monitor)
 {
 	if (!monitor)
 		return NULL;
-	if (monitor->device)
-		monitor->udev_device_unref(monitor->device);
-	if (monitor->netlink)
-		monitor->udev_monitor_unref(monitor->netlink);
-	if (monitor->udev)
-		monitor->udev_unref(monitor->udev);
-	if (monitor->handle)
-		dlclose(monitor->handle);
+	libudev.udev_device_unref(monitor->device);
+	libudev.udev_monitor_unref(monitor->netlink);
+	libudev.udev_unref(monitor->udev);
 	mo_ctx_unref(monitor->ctx);
 	free(monitor);
 	return NULL;
@@ -116,7 +102,7 @@ struct mo_monitor *mo_monitor_unref(struct mo_monitor *monitor)
 
 int mo_monitor_fd(const struct mo_monitor *monitor)
 {
-	return monitor->udev_monitor_get_fd(monitor->netlink);
+	return libudev.udev_monitor_get_fd(monitor->netlink);
 }
 
 static const char *or_empty(const char *text)
@@ -127,15 +113,15 @@ static const char *or_empty(const char *text)
 static void fill_event(struct mo_monitor *monitor)
 {
 	struct udev_device *device = monitor->device;
-	const char *reason = monitor->udev_device_get_property_value(device, "SYNTH_ARG_MEMOFFLINE");
+	const char *reason = libudev.udev_device_get_property_value(device, "SYNTH_ARG_MEMOFFLINE");
 
 	if (!reason)
-		reason = monitor->udev_device_get_property_value(device, "EVENT");
+		reason = libudev.udev_device_get_property_value(device, "EVENT");
 	monitor->event = (struct mo_event){
-		.action = or_empty(monitor->udev_device_get_action(device)),
-		.subsystem = or_empty(monitor->udev_device_get_subsystem(device)),
-		.name = or_empty(monitor->udev_device_get_sysname(device)),
-		.path = or_empty(monitor->udev_device_get_devpath(device)),
+		.action = or_empty(libudev.udev_device_get_action(device)),
+		.subsystem = or_empty(libudev.udev_device_get_subsystem(device)),
+		.name = or_empty(libudev.udev_device_get_sysname(device)),
+		.path = or_empty(libudev.udev_device_get_devpath(device)),
 		.reason = or_empty(reason),
 	};
 }
@@ -145,15 +131,15 @@ int mo_monitor_next(struct mo_monitor *monitor, const struct mo_event **event)
 	struct udev_device *device;
 
 	errno = 0;
-	device = monitor->udev_monitor_receive_device(monitor->netlink);
+	device = libudev.udev_monitor_receive_device(monitor->netlink);
 	if (!device && errno == ENOBUFS) {
 		mo_log(monitor->ctx, MO_LOG_WARNING, "events were lost: more came at once than the kernel keeps; "
 		       "list the memory again to see what is true now");
-		device = monitor->udev_monitor_receive_device(monitor->netlink);
+		device = libudev.udev_monitor_receive_device(monitor->netlink);
 	}
 	if (!device)
 		return 0;
-	monitor->udev_device_unref(monitor->device);
+	libudev.udev_device_unref(monitor->device);
 	monitor->device = device;
 	fill_event(monitor);
 	*event = &monitor->event;

@@ -3,47 +3,31 @@
 #include <errno.h>
 #include <numa.h>
 #include <numaif.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "library.h"
 #include "private.h"
 
 /* Opened, it reads what the kernel says of nodes, processors and the process: a third of a short command's start. */
-#define LIBNUMA "libnuma.so.1"
 #define FUNCTIONS(each) \
 	each(numa_migrate_pages) \
 	each(numa_move_pages)
 
-static struct numa {
-	void *handle;
-	FUNCTIONS(LIBRARY_MEMBER)
-	bool is_open;
-} numa;
+LIBRARY(numa, "libnuma.so.1", FUNCTIONS)
 
-static void open_once(void)
+int mo_node_open(struct mo_ctx *ctx)
 {
-	struct numa *library = &numa;
-
-	library->handle = dlopen(LIBNUMA, RTLD_NOW);
-	library->is_open = library->handle && !(FUNCTIONS(LIBRARY_FIND) false);
-}
-
-/* It stays open: what it keeps of threads can't be taken back. */
-static int open_libnuma(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, open_once);
-	return numa.is_open ? 0 : -ELIBACC;
+	if (!open_numa())
+		return 0;
+	return mo_error(ctx, -ELIBACC, "can't ask the kernel to move pages of processes: %s; install libnuma, or use the core "
+			"('--engine core')", numa.why);
 }
 
 static long move_pages_to(int32_t pid, void **addrs, size_t nr, const int *nodes, int *status, int flags)
 {
-	int err = open_libnuma();
-	long left = err ? err : numa.numa_move_pages(pid, nr, addrs, nodes, status, flags);
+	long left = numa.numa_move_pages(pid, nr, addrs, nodes, status, flags);
 
-	return left < 0 && !err ? -errno : left;
+	return left < 0 ? -errno : left;
 }
 
 uint64_t mo_node_move_pages(int32_t pid, void **addrs, size_t nr, int32_t node)
@@ -75,11 +59,8 @@ int mo_node_migrate(int32_t pid, const struct mo_nodeset *from, const struct mo_
 		{ .size = MO_NODES_MAX, .maskp = (unsigned long *)from->words },
 		{ .size = MO_NODES_MAX, .maskp = (unsigned long *)to->words },
 	};
-	int err = open_libnuma();
 
 	_Static_assert(sizeof(unsigned long) == sizeof(from->words[0]), "words of a nodemask have another size");
-	if (err)
-		return err;
 	return numa.numa_migrate_pages(pid, &masks[0], &masks[1]) < 0 ? -errno : 0;
 }
 

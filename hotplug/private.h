@@ -112,6 +112,8 @@ int mo_devices_read(struct mo_memory *memory);	/* device.c: devices, and blocks[
 void mo_devices_free(struct mo_memory *memory);
 
 /* ---- numa.c: the kernel moves memory of processes ---- */
+/* Before any of these, and before the fork of whoever calls them: libnuma is opened. 0, or -ELIBACC and a sentence. */
+int mo_node_open(struct mo_ctx *ctx);
 /* Move pages of a process, also those that it shares, to NODE. Returns how many are there now, 0 on failure. */
 uint64_t mo_node_move_pages(int32_t pid, void **addrs, size_t nr, int32_t node);
 /*

@@ -141,8 +141,10 @@ static int choose_engine(struct mo_migration *migration)
 	if (err && err != -ENOENT && err != -EROFS && !geteuid())
 		mo_report_add_note(migration->report, "the kernel alone did the work: %s",
 				   mo_ctx_error(migration->ctx));
-	if (migration->session || request->swap != MO_SWAP_FALLBACK)
+	if (migration->session)
 		return 0;
+	if (request->swap != MO_SWAP_FALLBACK)
+		return mo_node_open(migration->ctx);
 	return mo_error(migration->ctx, -EOPNOTSUPP, "pages without room go to swap with the module memoffline alone, which is not in "
 			"use; load it (modprobe memoffline), or leave that out: then they stay");
 }

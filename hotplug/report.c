@@ -566,7 +566,8 @@ int mo_report_save(struct mo_report *report)
 	int err = mo_report_to_json(report, &text);
 
 	if (err)
-		return err;
+		return mo_error(report->ctx, err, "can't write the report as JSON: %s; install libjson-c, and see that there is memory",
+				strerror(-err));
 	err = save_text(report, text);
 	free(text);
 	if (err)

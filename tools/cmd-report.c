@@ -36,7 +36,7 @@ static int run(struct call *call)
 	if (err)
 		return tell_error(call, err);
 	if (call->json) {
-		status = result_json(call, report);
+		status = result_json(report);
 	} else {
 		print_head(report);
 		result_print(call, report);

@@ -8,7 +8,6 @@
 
 #define JSON_SCHEMA 1	/* of docs/json.md */
 
-#define LIBJSONC "libjson-c.so.5"
 #define FUNCTIONS(each) \
 	each(json_object_object_add) \
 	each(json_object_new_string) \
@@ -20,20 +19,12 @@
 	each(json_object_to_json_string_ext) \
 	each(json_object_put)
 
-static struct jsonc {
-	void *handle;
-	FUNCTIONS(LIBRARY_MEMBER)
-} jsonc;
+LIBRARY(jsonc, "libjson-c.so.5", FUNCTIONS)
 
-static void open_jsonc(void)
+void json_open(void)
 {
-	struct jsonc *library = &jsonc;
-
-	if (library->handle)
-		return;
-	library->handle = dlopen(LIBJSONC, RTLD_NOW);
-	if (!library->handle || FUNCTIONS(LIBRARY_FIND) false)
-		no_library(dlerror());
+	if (open_jsonc())
+		no_library(jsonc.why);
 }
 
 static struct json_object *checked(struct json_object *object)
@@ -69,7 +60,7 @@ struct json_object *json_new(void)
 {
 	struct json_object *object;
 
-	open_jsonc();
+	json_open();
 	object = new_object();
 	json_number(object, "schema", JSON_SCHEMA);
 	return object;

@@ -75,6 +75,7 @@ static void global_option(struct call *call, int id)
 	switch (id) {
 	case 'J':
 		call->json = true;
+		json_open();
 		break;
 	case 's':
 		err = mo_ctx_set_sysroot(call->ctx, optarg);

@@ -80,6 +80,7 @@ enum table_format { TABLE_TEXT, TABLE_JSON, TABLE_PAIRS, TABLE_RAW };
 
 /* On a terminal, hides columns from the right till the others fit; returns how many are shown, of NR. */
 size_t table_fit(struct libscols_table *table, size_t nr);
+void table_open(void);	/* libsmartcols; before what would be lost without its output */
 struct libscols_table *table_new(enum table_format format, bool headings, const char *json_name);
 void table_add_column(struct libscols_table *table, const struct column *column);
 struct libscols_line *table_line(struct libscols_table *table);
@@ -96,6 +97,7 @@ size_t columns_parse(const struct call *call, const struct column *columns, size
 		     size_t nr_ids, size_t max);
 
 /* ---- json.c: nested JSON by json-c ---- */
+void json_open(void);			/* libjson-c; before what would be lost without its output */
 struct json_object *json_new(void);	/* the outermost, with the number of the schema */
 struct json_object *json_list(struct json_object *parent, const char *key);
 struct json_object *json_sub(struct json_object *parent, const char *key);	/* an object inside */
@@ -128,7 +130,7 @@ struct outcomes_text { char text[256]; } outcomes_text(const struct mo_report *r
 uint64_t outcome_count(const struct mo_report *report, enum mo_outcome outcome);	/* blocks */
 /* What to do about blocks that ended so, NULL when there are none, or nothing has to be done. */
 const char *outcome_remedy(const struct mo_report *report, enum mo_outcome outcome);
-int result_json(const struct call *call, const struct mo_report *report);
+int result_json(const struct mo_report *report);	/* exit status */
 
 /* ---- summary.c: a report of what was not done wholly, in three lines ---- */
 void summary_print(const struct mo_report *report);

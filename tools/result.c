@@ -181,14 +181,16 @@ void result_print(const struct call *call, const struct mo_report *report)
 	records_print(call, report);
 }
 
-int result_json(const struct call *call, const struct mo_report *report)
+int result_json(const struct mo_report *report)
 {
 	char *text;
 	int err = mo_report_to_json(report, &text);
 
-	if (err)
-		return tell_error(call, err);
+	if (err) {
+		tell("can't print the report as JSON: %s; 'memoffline report' shows what was kept of it", text_error(err));
+		return EXIT_FAILURE;
+	}
 	puts(text);
 	free(text);
-	return 0;
+	return EXIT_SUCCESS;
 }

@@ -10,7 +10,6 @@
 #include "library.h"
 #include "out.h"
 
-#define LIBSMARTCOLS "libsmartcols.so.1"
 #define FUNCTIONS(each) \
 	each(scols_new_table) \
 	each(scols_table_enable_noencoding) \
@@ -36,27 +35,19 @@
 	each(scols_print_table) \
 	each(scols_unref_table)
 
-static struct scols {
-	void *handle;
-	FUNCTIONS(LIBRARY_MEMBER)
-} scols;
+LIBRARY(scols, "libsmartcols.so.1", FUNCTIONS)
 
-static void open_smartcols(void)
+void table_open(void)
 {
-	struct scols *library = &scols;
-
-	if (library->handle)
-		return;
-	library->handle = dlopen(LIBSMARTCOLS, RTLD_NOW);
-	if (!library->handle || FUNCTIONS(LIBRARY_FIND) false)
-		no_library(dlerror());
+	if (open_scols())
+		no_library(scols.why);
 }
 
 struct libscols_table *table_new(enum table_format format, bool headings, const char *json_name)
 {
 	struct libscols_table *table;
 
-	open_smartcols();
+	table_open();
 	table = scols.scols_new_table();
 	if (!table)
 		out_of_memory();

@@ -39,7 +39,7 @@ static int tell_result(const struct call *call, int result, const struct mo_repo
 		tell_error(call, result);
 	else if (result < 0)
 		tell("%s", mo_ctx_error(call->ctx));
-	if (report && call->json && result_json(call, report))
+	if (report && call->json && result_json(report))
 		return EXIT_FAILURE;
 	if (report && !call->json && mo_report_moves(report))
 		moves_print(call, report);
@@ -85,5 +85,6 @@ int transaction_run(struct call *call, struct mo_request *request, transaction_f
 {
 	struct transaction transaction = { request, fn, data };
 
+	table_open();
 	return stoppable_run(call, run_transaction, &transaction, page_bytes);
 }
