@@ -82,10 +82,16 @@ int mo_migration_abort(struct mo_migration *migration, int err);
 int mo_migration_end(struct mo_migration *migration, int err, struct mo_report **report);
 bool mo_migration_is_over(struct mo_migration *migration);	/* a limit passed, or a stop was asked for */
 /*
- * Has FN called by a process of its own, and TICK here now and then. What FN returned, or negative errno; 0 also
- * where a limit passed before its end, which migration->ended_by then tells.
+ * Waits for the worker, which it frees; calls TICK now and then, and before it ends a worker. What that returned; 0
+ * also where a limit passed before its end, which migration->ended_by then tells. GRACE_MS: so much behind the
+ * deadline.
  */
+int mo_migration_watch(struct mo_migration *migration, struct mo_worker *worker, uint32_t grace_ms,
+		       void (*tick)(void *data), void *data);
+/* The same for a process that calls FN; or negative errno. */
 int mo_migration_run(struct mo_migration *migration, mo_worker_fn *fn, void *data, void (*tick)(void *data));
+/* What went BEFORE, in an earlier try, has gone as well; what stayed then had its chance again. */
+void mo_moves_go_on(struct mo_moves *moves, const struct mo_moves *before);
 void mo_migration_tell(struct mo_migration *migration, enum mo_phase phase, uint64_t done_pages, uint64_t all_pages);
 /* Requests that name a process or addresses, where several processes are meant. -EINVAL. */
 int mo_migration_check_several(struct mo_ctx *ctx, const struct mo_migrate_request *request);

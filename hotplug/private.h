@@ -408,9 +408,11 @@ struct mo_core_migrated {
 	struct mo_moves moves;
 	enum mo_reason reason;		/* NONE: nothing is left that was to go */
 };
-/* Waits till that is done. Sets no error text: its caller is a process of its own. */
+/* Waits till that is done. Sets no error text: its caller is a thread of its own. */
 int mo_session_migrate(struct mo_session *session, const struct mo_core_migrate *terms,
 		       struct mo_core_migrated *migrated);
+/* What is under way in another thread ends soon, and tells what it did; nothing else moves in this session. */
+int mo_session_stop(struct mo_session *session);
 /* What it left behind goes to the report, and FN hears of each record with the address of its first page. */
 typedef void mo_stayed_fn(void *data, struct mo_record *record, uint64_t addr);
 void mo_session_stayed(struct mo_session *session, struct mo_report *report, mo_stayed_fn *fn, void *data);
@@ -481,12 +483,14 @@ enum mo_reason mo_reason_of_page(const struct mo_page_facts *facts, int32_t *ref
 /* Facts about a block that failed -> its reason. SAID as mo_evidence_said(). */
 enum mo_reason mo_reason_of_block(int error, const char *said, const struct mo_block *before, int is_ram);
 
-/* ---- worker.c: a call of the kernel in a process that can be killed ---- */
+/* ---- worker.c: a call of the kernel that can be ended: in a process, or where that is enough, in a thread ---- */
 struct mo_worker;
 /* Returns 0 or negative errno. It may run beside other threads: async-signal-safe calls alone. */
 typedef int mo_worker_fn(void *data);
 /* Fork a process that calls FN. */
 int mo_worker_run(mo_worker_fn *fn, void *data, struct mo_worker **worker);
+/* A thread that does. STOP is to make FN return soon. If that fails the thread is abandoned, and DATA with it. */
+int mo_worker_run_thread(mo_worker_fn *fn, void (*stop)(void *data), void *data, struct mo_worker **worker);
 /* Readable when it ended. Belongs to the worker. */
 int mo_worker_fd(const struct mo_worker *worker);
 /*
@@ -497,7 +501,10 @@ enum mo_reason mo_worker_watch(const struct mo_worker *worker, int stop_fd, uint
 			       void *data);
 /* Waits for the end and frees. 0, the function's negative errno, -EINTR when it was killed. */
 int mo_worker_finish(struct mo_worker *worker);
-/* SIGKILL, which also ends the wait for the hotplug lock; then as above. ABANDONED: the kernel keeps it. */
+/*
+ * SIGKILL, which also ends the wait for the hotplug lock; a thread is asked to stop. Then as above. ABANDONED: the
+ * kernel keeps it.
+ */
 int mo_worker_end(struct mo_worker *worker, bool *abandoned);
 /* SIGKILL for one that has nothing in its hands: hardly waits, and leaves one that hangs to itself. */
 void mo_worker_drop(struct mo_worker *worker);

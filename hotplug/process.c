@@ -63,35 +63,42 @@ static int parse_nodes(struct mo_ctx *ctx, const char *what, const char *list, s
 	return mo_error(ctx, -EINVAL, "'%s' is no list of nodes to move %s; write it as 0,2-3", list ? list : "", what);
 }
 
-static int check_nodes(struct mo_ctx *ctx, const struct mo_nodeset *set, const char *kind, const char *what)
+static int read_nodes(struct mo_ctx *ctx, struct mo_nodeset *online, struct mo_nodeset *with_memory)
 {
-	struct mo_nodeset there;
+	if (!mo_nodeset_read(ctx, "online", online) && !mo_nodeset_read(ctx, "has_memory", with_memory))
+		return 0;
+	return mo_error(ctx, -ENOENT, "the kernel does not tell its NUMA nodes; it may have been built without CONFIG_NUMA, and has "
+			"one node only");
+}
 
-	if (mo_nodeset_read(ctx, kind, &there))
-		return mo_error(ctx, -ENOENT, "the kernel does not tell its NUMA nodes; it may have been built without CONFIG_NUMA, and "
-				"has one node only");
+static int check_nodes(struct mo_ctx *ctx, const struct mo_nodeset *set, const char *what, const char *name,
+		       const struct mo_nodeset *there)
+{
 	for (unsigned int i = 0; i < MO_NODES_MAX; i++)
-		if (mo_nodeset_has(set, i) && !mo_nodeset_has(&there, i))
-			return mo_error(ctx, -ENOENT, "node %u %s; %s are %s", i, what,
-					strcmp(kind, "online") ? "nodes with memory" : "the machine's nodes",
-					mo_nodeset_text(&there).text);
+		if (mo_nodeset_has(set, i) && !mo_nodeset_has(there, i))
+			return mo_error(ctx, -ENOENT, "node %u %s; %s are %s", i, what, name,
+					mo_nodeset_text(there).text);
 	return 0;
 }
 
 static int take_nodes(struct mo_migration *migration)
 {
 	const struct mo_migrate_request *request = migration->request;
+	struct mo_nodeset online, with_memory;
 	struct mo_ctx *ctx = migration->ctx;
 	int err = parse_nodes(ctx, "from", request->from_nodes, &migration->from);
 
 	if (!err)
 		err = parse_nodes(ctx, "to", request->to_nodes, &migration->to);
 	if (!err)
-		err = check_nodes(ctx, &migration->from, "online", "does not exist");
+		err = read_nodes(ctx, &online, &with_memory);
 	if (!err)
-		err = check_nodes(ctx, &migration->to, "online", "does not exist");
+		err = check_nodes(ctx, &migration->from, "does not exist", "the machine's nodes", &online);
 	if (!err)
-		err = check_nodes(ctx, &migration->to, "has_memory", "has no memory, so nothing can move to it");
+		err = check_nodes(ctx, &migration->to, "does not exist", "the machine's nodes", &online);
+	if (!err)
+		err = check_nodes(ctx, &migration->to, "has no memory, so nothing can move to it", "nodes with memory",
+				  &with_memory);
 	return err;
 }
 
@@ -217,20 +224,26 @@ bool mo_migration_is_over(struct mo_migration *migration)
 	return migration->ended_by != MO_REASON_NONE;
 }
 
-int mo_migration_run(struct mo_migration *migration, mo_worker_fn *fn, void *data, void (*tick)(void *data))
+int mo_migration_watch(struct mo_migration *migration, struct mo_worker *worker, uint32_t grace_ms,
+		       void (*tick)(void *data), void *data)
 {
-	struct mo_worker *worker;
-	enum mo_reason reason;
-	int err = mo_worker_run(fn, data, &worker);
+	uint64_t until_ms = migration->deadline_ms ? migration->deadline_ms + grace_ms : 0;
+	enum mo_reason reason = mo_worker_watch(worker, migration->request->stop_fd, until_ms, tick, data);
 
-	if (err)
-		return err;
-	reason = mo_worker_watch(worker, migration->request->stop_fd, migration->deadline_ms, tick, data);
 	if (reason == MO_REASON_NONE)
 		return mo_worker_finish(worker);
 	migration->ended_by = reason;
+	tick(data);
 	mo_worker_end(worker, &migration->abandoned);
 	return 0;
+}
+
+int mo_migration_run(struct mo_migration *migration, mo_worker_fn *fn, void *data, void (*tick)(void *data))
+{
+	struct mo_worker *worker;
+	int err = mo_worker_run(fn, data, &worker);
+
+	return err ? err : mo_migration_watch(migration, worker, 0, tick, data);
 }
 
 /* ---- one process ---- */
@@ -289,6 +302,14 @@ static int explain(struct mo_migration *migration, const struct mo_victim *victi
 	}
 }
 
+void mo_moves_go_on(struct mo_moves *moves, const struct mo_moves *before)
+{
+	moves->moved_pages += before->moved_pages;
+	moves->evicted_pages += before->evicted_pages;
+	if (moves->nr_split != UINT64_MAX)
+		moves->nr_split += before->nr_split;
+}
+
 static int try_target(struct mo_migration *migration, const struct mo_victim *victim, const struct mo_nodeset *to,
 		      struct mo_moves *moves)
 {
@@ -301,10 +322,7 @@ static int try_target(struct mo_migration *migration, const struct mo_victim *vi
 	if (!mo_nodeset_weight(&move.layout.sources))
 		return 0;
 	err = migration->session ? mo_core_move(migration, &move, moves) : mo_stock_move(migration, &move, moves);
-	moves->moved_pages += before.moved_pages;
-	moves->evicted_pages += before.evicted_pages;
-	if (moves->nr_split != UINT64_MAX)
-		moves->nr_split += before.nr_split;
+	mo_moves_go_on(moves, &before);
 	return err ? explain(migration, victim, to, err) : 0;
 }
 

@@ -537,6 +537,13 @@ int mo_session_migrate(struct mo_session *session, const struct mo_core_migrate 
 	return 0;
 }
 
+int mo_session_stop(struct mo_session *session)
+{
+	struct memoffline_stop arg = { .size = sizeof(arg) };
+
+	return REQUEST(session, STOP, &arg);
+}
+
 /* A run of equal pages, or a mapping that can't move, of whose frames nothing is known. */
 static struct mo_record stayed_record(const struct memoffline_record *theirs, const struct place *place, char *name)
 {

@@ -2,14 +2,17 @@
 /*
  * A call of the kernel in a process of its own. The kernel may loop in a write to sysfs for ever, and while it waits
  * for the hotplug lock it looks at no signal but SIGKILL: only a process that can be killed makes a deadline hold.
+ * The core ends when it is asked to: a thread can wait for it, which takes less time to begin and to end.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -22,8 +25,13 @@
 #define TICK_MS 200
 
 struct mo_worker {
-	pid_t pid;
-	int pidfd;
+	int fd;			/* readable when it ended */
+	pid_t pid;		/* 0: a thread, */
+	pthread_t thread;
+	mo_worker_fn *fn;	/* which it calls, */
+	void (*stop)(void *data);	/* what makes FN return soon, */
+	void *data;
+	int err;		/* and what it returned */
 };
 
 /* Our cpuset limits the targets of migration, since the kernel allocates them in the writer's name. */
@@ -73,6 +81,8 @@ const char *mo_worker_cpuset_problem(struct mo_ctx *ctx)
 	return "";
 }
 
+/* ---- a process ---- */
+
 /* Only async-signal-safe calls: the caller may have threads. */
 static void __attribute__((noreturn)) run_worker(pid_t parent, mo_worker_fn *fn, void *data)
 {
@@ -96,8 +106,8 @@ static int fork_worker(struct mo_worker *worker, mo_worker_fn *fn, void *data)
 		return -errno;
 	if (!worker->pid)
 		run_worker(parent, fn, data);
-	worker->pidfd = pidfd_open(worker->pid, 0);
-	if (worker->pidfd >= 0)
+	worker->fd = pidfd_open(worker->pid, 0);
+	if (worker->fd >= 0)
 		return 0;
 	kill(worker->pid, SIGKILL);
 	waitpid(worker->pid, NULL, 0);
@@ -106,7 +116,7 @@ static int fork_worker(struct mo_worker *worker, mo_worker_fn *fn, void *data)
 
 int mo_worker_run(mo_worker_fn *fn, void *data, struct mo_worker **out)
 {
-	struct mo_worker *worker = malloc(sizeof(*worker));
+	struct mo_worker *worker = calloc(1, sizeof(*worker));
 	int err;
 
 	if (!worker)
@@ -119,19 +129,78 @@ int mo_worker_run(mo_worker_fn *fn, void *data, struct mo_worker **out)
 	return err;
 }
 
+static int finish_process(const struct mo_worker *worker)
+{
+	int status = 0;
+
+	while (waitpid(worker->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
+}
+
+/* ---- a thread ---- */
+
+static void *run_thread(void *data)
+{
+	struct mo_worker *worker = data;
+
+	worker->err = worker->fn(worker->data);
+	eventfd_write(worker->fd, 1);
+	return NULL;
+}
+
+/* Signals are for the caller's own threads. */
+static int start_thread(struct mo_worker *worker)
+{
+	sigset_t all, old;
+	int err;
+
+	worker->fd = eventfd(0, EFD_CLOEXEC);
+	if (worker->fd < 0)
+		return -errno;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(&worker->thread, NULL, run_thread, worker);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (err)
+		close(worker->fd);
+	return -err;
+}
+
+int mo_worker_run_thread(mo_worker_fn *fn, void (*stop)(void *data), void *data, struct mo_worker **out)
+{
+	struct mo_worker *worker = calloc(1, sizeof(*worker));
+	int err;
+
+	if (!worker)
+		return -ENOMEM;
+	*worker = (struct mo_worker){ .fn = fn, .stop = stop, .data = data };
+	err = start_thread(worker);
+	if (err)
+		free(worker);
+	else
+		*out = worker;
+	return err;
+}
+
+static int finish_thread(const struct mo_worker *worker)
+{
+	pthread_join(worker->thread, NULL);
+	return worker->err;
+}
+
+/* ---- either ---- */
+
 int mo_worker_fd(const struct mo_worker *worker)
 {
-	return worker->pidfd;
+	return worker->fd;
 }
 
 int mo_worker_finish(struct mo_worker *worker)
 {
-	int status = 0, err;
+	int err = worker->pid ? finish_process(worker) : finish_thread(worker);
 
-	while (waitpid(worker->pid, &status, 0) < 0 && errno == EINTR)
-		;
-	err = WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
-	close(worker->pidfd);
+	close(worker->fd);
 	free(worker);
 	return err;
 }
@@ -139,7 +208,7 @@ int mo_worker_finish(struct mo_worker *worker)
 enum mo_reason mo_worker_watch(const struct mo_worker *worker, int stop_fd, uint64_t until_ms, void (*tick)(void *data),
 			       void *data)
 {
-	struct pollfd fds[2] = { { .fd = worker->pidfd, .events = POLLIN }, { .fd = stop_fd, .events = POLLIN } };
+	struct pollfd fds[2] = { { .fd = worker->fd, .events = POLLIN }, { .fd = stop_fd, .events = POLLIN } };
 
 	for (;;) {
 		if (poll(fds, 2, TICK_MS) < 0 && errno != EINTR)
@@ -154,13 +223,27 @@ enum mo_reason mo_worker_watch(const struct mo_worker *worker, int stop_fd, uint
 	}
 }
 
+/* A thread that hangs keeps what it was given. */
+static void abandon(struct mo_worker *worker)
+{
+	if (!worker->pid) {
+		pthread_detach(worker->thread);
+		return;
+	}
+	close(worker->fd);
+	free(worker);
+}
+
 static int end_within(struct mo_worker *worker, uint32_t limit_ms, bool *abandoned)
 {
-	struct pollfd ended = { .fd = worker->pidfd, .events = POLLIN };
+	struct pollfd ended = { .fd = worker->fd, .events = POLLIN };
 	uint64_t until_ms = mo_now_ms() + limit_ms, now;
 	int n;
 
-	kill(worker->pid, SIGKILL);
+	if (worker->pid)
+		kill(worker->pid, SIGKILL);
+	else
+		worker->stop(worker->data);
 	do {
 		now = mo_now_ms();
 		n = poll(&ended, 1, now < until_ms ? (int)(until_ms - now) : 0);
@@ -168,8 +251,7 @@ static int end_within(struct mo_worker *worker, uint32_t limit_ms, bool *abandon
 	if (n > 0)
 		return mo_worker_finish(worker);
 	*abandoned = true;
-	close(worker->pidfd);
-	free(worker);
+	abandon(worker);
 	return -EINTR;
 }
 

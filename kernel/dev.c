@@ -209,6 +209,7 @@ union any {
 	struct memoffline_release release;
 	struct memoffline_evacuate evacuate;
 	struct memoffline_migrate_process migrate_process;
+	struct memoffline_stop stop;
 };
 
 static const struct request {
@@ -234,6 +235,7 @@ static const struct request {
 	  sizeof(struct memoffline_migrate_process),
 	  MEMOFFLINE_PROCESS_MOVE_ALL | MEMOFFLINE_PROCESS_FALLBACK | MEMOFFLINE_PROCESS_PIDFD,
 	  mo_session_migrate_process },
+	REQUEST(STOP, memoffline_stop, flags, mo_session_stop),
 #undef REQUEST
 };
 

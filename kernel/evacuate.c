@@ -186,6 +186,7 @@ static void prepare(struct mo_migration *migration, struct job *job)
 	mo_migration_reset(migration);
 	migration->targets = &job->targets;
 	migration->caller = job->caller;
+	migration->progress = job->evacuation->progress;
 	migration->deadline = job->deadline;
 	migration->evacuation = job->evacuation;
 	migration->asking = job->asking;
@@ -315,7 +316,7 @@ static enum memoffline_reason verdict(struct job *job, struct mo_report *scratch
 {
 	struct outlook outlook;
 
-	if (mo_is_interrupted(job->caller))
+	if (mo_is_interrupted(job->caller, job->evacuation->progress))
 		return MEMOFFLINE_REASON_INTERRUPTED;
 	if (mo_has_passed(job->deadline))
 		return MEMOFFLINE_REASON_DEADLINE;

@@ -65,6 +65,7 @@ struct mo_progress {
 	atomic_long_t nr_left;		/* pages in use, as far as they were counted; -1: not yet */
 	atomic_t seq;			/* another one with each change */
 	unsigned long stuck_pfn;	/* of a page that stayed in the last pass; 0: none */
+	bool is_stopped;		/* who looks has asked for the end */
 	wait_queue_head_t wait;		/* woken by each step */
 };
 
@@ -368,6 +369,7 @@ struct mo_migration {
 	bool evict_all;			/* nothing is moved, all is evicted */
 	unsigned int max_move_pages;	/* unmapped at once: for as long their users wait */
 	struct task_struct *caller;	/* a signal to it ends all; NULL: nobody that signals reach */
+	const struct mo_progress *progress;	/* a stop ends all; NULL: nobody looks */
 	unsigned long deadline;		/* jiffies; 0: none */
 	const struct mo_evacuation *evacuation;
 	struct mo_asking *asking;	/* NULL: no VMA has a hook */
@@ -437,9 +439,10 @@ static inline void mo_crew_exit(void) { }
 void mo_progress_add(struct mo_progress *progress, unsigned long nr_pages);	/* NULL: nobody looks */
 void mo_progress_left(struct mo_progress *progress, unsigned long nr_left, unsigned long stuck_pfn);	/* likewise */
 
-/* What ends it before its work is done: the deadline, a signal. */
+/* What ends it before its work is done: the deadline, a signal, a stop. */
 bool mo_migration_is_over(const struct mo_migration *migration);
-bool mo_is_interrupted(struct task_struct *caller);	/* NULL: nobody that signals reach */
+/* CALLER NULL: nobody that signals reach. PROGRESS NULL: nobody looks. */
+bool mo_is_interrupted(struct task_struct *caller, const struct mo_progress *progress);
 bool mo_has_passed(unsigned long deadline);		/* jiffies; 0: none */
 void mo_migration_rest(const struct mo_migration *migration, unsigned long len_ms);	/* until it is over, at most */
 

@@ -50,7 +50,7 @@
 #define MAX_HELPERS	8	/* by default: more would wait for each other, or for the memory */
 #define EVICTION_TRIES	4
 #define MAX_WRITE_MS	100	/* to wait for between two of them */
-#define MAX_LATE_MS	5000	/* to tell what is left, after a deadline or a signal */
+#define MAX_LATE_MS	5000	/* to tell what is left, after a deadline, a signal or a stop */
 
 /* Pages in a row that are to go. */
 struct found {
@@ -230,9 +230,14 @@ static bool is_ours(const struct job *job)
 	return current == job->caller;
 }
 
+static bool is_interrupted(const struct job *job)
+{
+	return mo_is_interrupted(job->caller, job->process->progress);
+}
+
 static bool is_over(const struct job *job)
 {
-	return mo_is_interrupted(job->caller) || mo_has_passed(job->deadline);
+	return is_interrupted(job) || mo_has_passed(job->deadline);
 }
 
 /* The caller has to end now, be it without telling all that is left. A fatal signal: nobody is there to be told. */
@@ -380,14 +385,22 @@ static int refusal(struct job *job, const struct vm_area_struct *vma)
 	return answer ? answer->error : 0;
 }
 
+/* Of all that the VMA maps; NONE: it can move. ERROR is its hook's. */
+static enum memoffline_reason reason_to_stay(struct job *job, struct vm_area_struct *vma, int *error)
+{
+	*error = refusal(job, vma);
+	return *error ? MEMOFFLINE_REASON_VMA_REFUSED : reason_of_kind(vma);
+}
+
 /* ---- taking ---- */
 
 static bool enter_vma(struct vm_area_struct *vma, void *data)
 {
 	struct view *view = data;
+	int error;
 
 	view->may_take = was_asked(view->job, vma);
-	return reason_of_kind(vma) == MEMOFFLINE_REASON_NONE && !refusal(view->job, vma);
+	return reason_to_stay(view->job, vma, &error) == MEMOFFLINE_REASON_NONE;
 }
 
 static bool is_on_source(const struct job *job, const struct mo_entry *entry)
@@ -640,6 +653,7 @@ static void prepare(struct mo_migration *migration, struct job *job)
 	mo_migration_reset(migration);
 	migration->targets = &job->targets;
 	migration->caller = job->caller;
+	migration->progress = job->process->progress;
 	migration->deadline = job->deadline;
 	migration->evacuation = NULL;
 	migration->asking = NULL;	/* hooks are asked before each pass */
@@ -854,8 +868,7 @@ static void keep_part(struct job *job, struct vm_area_struct *vma, unsigned long
 
 	if (!goes_on(stay, vma, start)) {
 		end_stay(stay, report);
-		stay->error = refusal(job, vma);
-		stay->reason = stay->error ? MEMOFFLINE_REASON_VMA_REFUSED : reason_of_kind(vma);
+		stay->reason = reason_to_stay(job, vma, &stay->error);
 		stay->place = (struct mo_place){ start, 0, vma->vm_start, vma->vm_end };
 		fill_vma(&stay->record, vma, stay->error);
 	}
@@ -868,6 +881,7 @@ static unsigned long keep_some(struct job *job, unsigned long addr, struct mo_re
 {
 	unsigned long budget = MAX_LOOK_BYTES, start, end;
 	struct vm_area_struct *vma;
+	int error;
 
 	while (addr < job->end && budget && !is_late(job)) {
 		vma = find_vma(job->mm, addr);
@@ -875,7 +889,7 @@ static unsigned long keep_some(struct job *job, unsigned long addr, struct mo_re
 			return job->end;
 		start = max(addr, vma->vm_start);
 		end = min(vma->vm_end, job->end);
-		if (refusal(job, vma) || reason_of_kind(vma) != MEMOFFLINE_REASON_NONE) {
+		if (reason_to_stay(job, vma, &error) != MEMOFFLINE_REASON_NONE) {
 			end = min(end, start + budget);
 			budget -= end - start;
 			keep_part(job, vma, start, end, report);
@@ -936,7 +950,7 @@ static void run_pass(struct job *job)
 
 static enum memoffline_reason limit_of(const struct job *job)
 {
-	if (mo_is_interrupted(job->caller))
+	if (is_interrupted(job))
 		return MEMOFFLINE_REASON_INTERRUPTED;
 	return mo_has_passed(job->deadline) ? MEMOFFLINE_REASON_DEADLINE : MEMOFFLINE_REASON_NONE;
 }

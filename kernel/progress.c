@@ -9,7 +9,7 @@
 
 #include "migrate.h"
 
-#define MAX_NAP_MS	20	/* a signal, or the end of the work, is noticed so late at most */
+#define MAX_NAP_MS	20	/* a signal, a stop, or the end of the work, is noticed so late at most */
 
 static void show(struct mo_progress *progress)
 {
@@ -36,9 +36,9 @@ void mo_progress_left(struct mo_progress *progress, unsigned long nr_left, unsig
 }
 
 /* A signal of any kind: the kernel's own loop, which comes after us, would not go on with one pending either. */
-bool mo_is_interrupted(struct task_struct *caller)
+bool mo_is_interrupted(struct task_struct *caller, const struct mo_progress *progress)
 {
-	return caller && signal_pending(caller);
+	return (caller && signal_pending(caller)) || (progress && READ_ONCE(progress->is_stopped));
 }
 
 bool mo_has_passed(unsigned long deadline)
@@ -48,7 +48,7 @@ bool mo_has_passed(unsigned long deadline)
 
 bool mo_migration_is_over(const struct mo_migration *migration)
 {
-	return mo_is_interrupted(migration->caller) || mo_has_passed(migration->deadline);
+	return mo_is_interrupted(migration->caller, migration->progress) || mo_has_passed(migration->deadline);
 }
 
 void mo_migration_rest(const struct mo_migration *migration, unsigned long len_ms)

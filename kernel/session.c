@@ -431,6 +431,14 @@ int mo_session_migrate_process(struct mo_session *session, void *data)
 	return err;
 }
 
+/* ---- STOP ---- */
+
+int mo_session_stop(struct mo_session *session, void *data)
+{
+	WRITE_ONCE(session->progress.is_stopped, true);
+	return 0;
+}
+
 /* ---- read(), poll() ---- */
 
 /* Without the lock, too: whoever changes one of them wakes those who wait afterwards. */

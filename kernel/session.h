@@ -15,6 +15,7 @@ int mo_session_quarantine(struct mo_session *session, void *arg);
 int mo_session_evacuate(struct mo_session *session, void *arg);
 int mo_session_release(struct mo_session *session, void *arg);
 int mo_session_migrate_process(struct mo_session *session, void *arg);
+int mo_session_stop(struct mo_session *session, void *arg);
 
 ssize_t mo_session_read(struct mo_session *session, char __user *buffer, size_t size, bool may_wait);
 __poll_t mo_session_poll(struct mo_session *session, struct file *file, poll_table *wait);

@@ -59,6 +59,7 @@ static const struct request {
 	  MEMOFFLINE_EVACUATE_FALLBACK | MEMOFFLINE_EVACUATE_EVICT, false },
 	{ "MIGRATE_PROCESS", MEMOFFLINE_MIGRATE_PROCESS, sizeof(struct memoffline_migrate_process), ESRCH,
 	  MEMOFFLINE_PROCESS_MOVE_ALL | MEMOFFLINE_PROCESS_FALLBACK | MEMOFFLINE_PROCESS_PIDFD, false },
+	{ "STOP", MEMOFFLINE_STOP, sizeof(struct memoffline_stop), 0, 0, false },
 };
 #define NR_WITH_RECORDS 3	/* the first of them */
 #define NR_REQUESTS (sizeof(requests) / sizeof(requests[0]))
@@ -120,7 +121,7 @@ static void fill(const struct request *request, union any *arg)
 		arg->process.pid = -1;
 		arg->process.nr_node_words = 1;
 		arg->process.nodes_from = arg->process.nodes_to = (uintptr_t)&node_0;
-	} else if (request->number != MEMOFFLINE_INFO) {
+	} else if (request->number != MEMOFFLINE_INFO && request->number != MEMOFFLINE_STOP) {
 		arg->quarantine.start_pfn = NO_MEMORY_PFN;	/* as in RELEASE */
 		arg->quarantine.nr_pages = SECTION_PAGES;
 		if (request->number == MEMOFFLINE_QUARANTINE)

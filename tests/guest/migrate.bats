@@ -324,6 +324,26 @@ told_to_stop() {
 	told_to_stop core
 }
 
+from_a_cpuset() {
+	needs "$1"
+	start_work ready --node 1 --anon 8m --threads 0
+	echo 1 > $crowd/cpuset.mems
+	echo $BASHPID > $crowd/cgroup.procs
+	migrate_json "$pid" 1 2
+	echo $BASHPID > $cgroups/cgroup.procs
+	[ "$status" = 0 ]
+	[ "$(own_on_node "$pid" 1)" = 0 ]
+	[ "$(own_on_node "$pid" 2)" -ge 2048 ]
+	end_work "$pid"
+}
+@test "stock: the cpuset of who asks does not limit where pages go" {
+	from_a_cpuset stock
+}
+
+@test "core: the cpuset of who asks does not limit where pages go" {
+	from_a_cpuset core
+}
+
 other_namespace() {
 	needs "$1"
 	out=$BATS_TEST_TMPDIR/inner

@@ -37,6 +37,8 @@ static struct kernel {
 	int error;		/* of all calls */
 	int last_try;		/* call of move_pages(2) that stops us, or the process is gone; 0: none */
 	int stop_fd;		/* to stop us by; 0: none */
+	volatile bool is_stopped;	/* the core */
+	unsigned int nr_interrupted;	/* so often, before it has its answer */
 	bool is_slow;		/* it does not come back from a write to cpuset.mems */
 	unsigned int forbidden;	/* nodes outside the process's cpuset, a bit each */
 	char appears[256];	/* cgroup.procs that gets process 52 as the first one moves */
@@ -296,6 +298,10 @@ int __wrap_ioctl(int fd, unsigned long number, void *arg)
 		info->out_features = kernel->core.size ? MEMOFFLINE_FEATURE_PROCESS : 0;
 		return 0;
 	}
+	if (number == MEMOFFLINE_STOP) {
+		kernel->is_stopped = true;
+		return 0;
+	}
 	if (number != MEMOFFLINE_MIGRATE_PROCESS || request->size != sizeof(*request) || kernel->error) {
 		errno = kernel->error ? kernel->error : ENOTTY;
 		return -1;
@@ -307,7 +313,13 @@ int __wrap_ioctl(int fd, unsigned long number, void *arg)
 	kernel->core_to = *(uint64_t *)(uintptr_t)request->nodes_to;
 	kernel->core_start = request->start_addr;
 	kernel->core_end = request->end_addr;
+	if (kernel->stop_fd && write(kernel->stop_fd, "x", 1) < 0)
+		perror("stop");
+	while (kernel->stop_fd && !kernel->is_stopped)
+		usleep(1000);
 	*request = answer;
+	if (kernel->nr_interrupted && kernel->nr_interrupted--)
+		request->out_reason = MEMOFFLINE_REASON_INTERRUPTED;
 	return 0;
 }
 
@@ -1200,6 +1212,48 @@ static void test_core_fails(void **state)
 	assert_fails(&request, -ETIMEDOUT, "the time was over");
 }
 
+/* It tells what it has done by then. */
+static void test_core_is_stopped(void **state)
+{
+	struct mo_migrate_request request = request_of("1", "2");
+	struct mo_report *report;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	add_device(NULL, 0);
+	request.engine = MO_ENGINE_CORE;
+	request.stop_fd = fds[0];
+	kernel->stop_fd = fds[1];
+	kernel->core.out_nr_moved = 7;
+	kernel->core.out_nr_kept = kernel->core.out_kept_by_reason[MEMOFFLINE_REASON_UNKNOWN] = 9;
+	report = migrate(&request, 1);
+	assert_int_equal(mo_report_moves(report)->moved_pages, 7);
+	assert_int_equal(mo_report_moves(report)->kept_pages, 9);
+	assert_int_equal(mo_report_reason(report), MO_REASON_INTERRUPTED);
+	assert_null(mo_report_note(report, 0));	/* it was not left to itself */
+	mo_report_unref(report);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* By a suspended process, say: nobody asked for the end. */
+static void test_core_is_interrupted(void **state)
+{
+	struct mo_migrate_request request = request_of("1", "2");
+	struct mo_report *report;
+
+	(void)state;
+	add_device(NULL, 0);
+	request.engine = MO_ENGINE_CORE;
+	kernel->nr_interrupted = 2;
+	kernel->core.out_nr_moved = 5;
+	report = migrate(&request, 0);
+	assert_int_equal(kernel->nr_core, 3);
+	assert_int_equal(mo_report_moves(report)->moved_pages, 15);
+	mo_report_unref(report);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -1242,6 +1296,8 @@ int main(void)
 		TEST(test_core_that_is_older),
 		TEST(test_number_is_used_again),
 		TEST(test_core_fails),
+		TEST(test_core_is_stopped),
+		TEST(test_core_is_interrupted),
 	};
 
 	kernel = mmap(NULL, sizeof(*kernel), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

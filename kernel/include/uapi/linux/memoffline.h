@@ -316,6 +316,16 @@ struct memoffline_migrate_process {
 };
 
 /*
+ * MEMOFFLINE_STOP: what is under way on this file ends soon, as by a signal, and so does at once any EVACUATE and
+ * MIGRATE_PROCESS that comes later. They tell what they did, with MEMOFFLINE_REASON_INTERRUPTED. It does not wait for
+ * that, and can't be taken back.
+ */
+struct memoffline_stop {
+	__u32 size;
+	__u32 flags;			/* 0 */
+};
+
+/*
  * read() of the file gives these, whole ones only: while something moves its progress, when there is some; then the
  * records of pages that stayed; then 0. poll(): POLLIN where read() would not wait. EINVAL: the buffer is smaller than
  * one.
@@ -351,5 +361,6 @@ struct memoffline_event {
 #define MEMOFFLINE_EVACUATE	_IO(MEMOFFLINE_IOC_TYPE, 0x04)
 #define MEMOFFLINE_RELEASE	_IO(MEMOFFLINE_IOC_TYPE, 0x05)
 #define MEMOFFLINE_MIGRATE_PROCESS _IO(MEMOFFLINE_IOC_TYPE, 0x06)
+#define MEMOFFLINE_STOP		_IO(MEMOFFLINE_IOC_TYPE, 0x07)
 
 #endif
