@@ -15,7 +15,8 @@
  *		plain structs (mo_request, mo_migrate_request) begin with their size.
  * Units.	_bytes, _pages (of the base page size), _ms (milliseconds, monotonic clock). A page frame
  *		number is _pfn. A range of frames is start_pfn and nr_pages.
- * Threads.	No global state. A context and the objects made from it belong to one thread at a time.
+ * Threads.	No global state. A context and the objects made from it belong to one thread at a time. Processes and
+ *		threads of the library's own wait for the kernel while a call lasts; these threads take no signals.
  * Signals.	The library installs no handlers. Long calls end early when the request's stop_fd
  *		becomes readable (a signalfd, say).
  * Source.	Everything is read below the context's sysroot: /sys/devices/system/memory and
@@ -628,7 +629,8 @@ struct mo_process_result {
  * not aligned or in the wrong order; -ENOENT: a node that does not exist, or one of to_nodes without memory;
  * -EFAULT: nothing of the process is mapped there; -EPERM: no right to trace the process, to_nodes outside its cpuset
  * without CAP_SYS_NICE, or MO_MIGRATE_ALL without it; -EROFS: the context has a sysroot; -EOPNOTSUPP: swap without the
- * core, or a core that can't do this. With MO_ENGINE_CORE also what mo_offline() says of that.
+ * core, or a core that can't do this; -ELIBACC: no libnuma, which the stock engine needs. With MO_ENGINE_CORE also what
+ * mo_offline() says of that.
  */
 int mo_migrate_process(struct mo_ctx *ctx, const struct mo_migrate_request *request, struct mo_report **report);
 

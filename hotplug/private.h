@@ -411,6 +411,8 @@ struct mo_core_migrated {
 /* Waits till that is done. Sets no error text: its caller is a thread of its own. */
 int mo_session_migrate(struct mo_session *session, const struct mo_core_migrate *terms,
 		       struct mo_core_migrated *migrated);
+/* Of one that ended, which were not asked for. */
+void mo_session_drop_records(struct mo_session *session);
 /* What is under way in another thread ends soon, and tells what it did; nothing else moves in this session. */
 int mo_session_stop(struct mo_session *session);
 /* What it left behind goes to the report, and FN hears of each record with the address of its first page. */

@@ -537,6 +537,11 @@ int mo_session_migrate(struct mo_session *session, const struct mo_core_migrate 
 	return 0;
 }
 
+void mo_session_drop_records(struct mo_session *session)
+{
+	session->nr_read = 0;	/* the module forgets its own with the next request */
+}
+
 int mo_session_stop(struct mo_session *session)
 {
 	struct memoffline_stop arg = { .size = sizeof(arg) };

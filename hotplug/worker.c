@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,8 @@ struct mo_worker {
 	void (*stop)(void *data);	/* what makes FN return soon, */
 	void *data;
 	int err;		/* and what it returned */
+	bool began_here;	/* on our processor, and may then go to all of these: */
+	cpu_set_t cpus;
 };
 
 /* Our cpuset limits the targets of migration, since the kernel allocates them in the writer's name. */
@@ -144,24 +147,43 @@ static void *run_thread(void *data)
 {
 	struct mo_worker *worker = data;
 
+	if (worker->began_here)
+		pthread_setaffinity_np(pthread_self(), sizeof(worker->cpus), &worker->cpus);
 	worker->err = worker->fn(worker->data);
 	eventfd_write(worker->fd, 1);
 	return NULL;
 }
 
+/* Where we are, who only wait from now on: it would begin beside somebody who is at work. */
+static void begin_here(struct mo_worker *worker, pthread_attr_t *attr)
+{
+	int cpu = sched_getcpu();
+	cpu_set_t here;
+
+	if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof(worker->cpus), &worker->cpus))
+		return;
+	CPU_ZERO(&here);
+	CPU_SET(cpu, &here);
+	worker->began_here = !pthread_attr_setaffinity_np(attr, sizeof(here), &here);
+}
+
 /* Signals are for the caller's own threads. */
 static int start_thread(struct mo_worker *worker)
 {
+	pthread_attr_t attr;
 	sigset_t all, old;
 	int err;
 
 	worker->fd = eventfd(0, EFD_CLOEXEC);
 	if (worker->fd < 0)
 		return -errno;
+	pthread_attr_init(&attr);
+	begin_here(worker, &attr);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&worker->thread, NULL, run_thread, worker);
+	err = pthread_create(&worker->thread, &attr, run_thread, worker);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
 	if (err)
 		close(worker->fd);
 	return -err;

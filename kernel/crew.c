@@ -107,6 +107,12 @@ static void settle(struct worker *worker, const struct mo_job *job)
 	set_cpus_allowed_ptr(current, &worker->cpus);
 }
 
+/* The next caller may be on one of these: where a worker wakes up is the scheduler's to choose. */
+static void roam(void)
+{
+	set_cpus_allowed_ptr(current, housekeeping_cpumask(HK_TYPE_KTHREAD));
+}
+
 /* Is the next of its processors free? */
 static bool move_on(const struct worker *worker)
 {
@@ -130,6 +136,7 @@ static int work(void *data)
 			continue;
 		settle(worker, job);
 		job->work(job, &worker->migration);
+		roam();
 		leave(job, &worker->migration);
 		job = NULL;
 	}
