@@ -460,6 +460,15 @@ struct mo_report;
 int mo_offline(struct mo_plan *plan, const struct mo_request *request, struct mo_report **report);
 
 /*
+ * Why the blocks of PLAN, which was made for REQUEST, can't go offline or would not: REPORT (action "why") has a record
+ * for each run of pages that stands against it now, with the processes that map them, and a reason for each block.
+ * Pages that are locked or written back for a moment don't count. Writes nothing, and takes no lock of memoffline; the
+ * report is not kept. With the module (engine "core", which is loaded where request->engine asks for it alone) pins are
+ * known, and files; else what flags of pages tell. -ENOMEM; with MO_ENGINE_CORE also what mo_offline() says of that.
+ */
+int mo_why(struct mo_plan *plan, const struct mo_request *request, struct mo_report **report);
+
+/*
  * Bring the blocks of PLAN online. Zone request->zone, or where the kernel's policy puts them.
  * Blocks that are online already are fine. Errors as mo_offline().
  */
@@ -514,7 +523,7 @@ struct mo_block_result {
 
 /* Accepts NULL, returns NULL. */
 struct mo_report *mo_report_unref(struct mo_report *report);
-/* "offline", "online", "migrate" or "drain"; the engine: "stock" or "core"; the request's target. */
+/* "offline", "online", "why", "migrate" or "drain"; the engine: "stock" or "core"; the request's target. */
 const char *mo_report_action(const struct mo_report *report);
 const char *mo_report_engine(const struct mo_report *report);
 const char *mo_report_target(const struct mo_report *report);

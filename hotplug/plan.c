@@ -107,7 +107,7 @@ static int choose_steps(struct mo_plan *plan, const struct mo_selection *selecti
 }
 
 /* A plan writes nothing: it does not load the module, unless that was asked for. */
-static int open_session(struct mo_plan *plan, const struct mo_request *request, struct mo_session **session)
+int mo_plan_open_session(const struct mo_plan *plan, const struct mo_request *request, struct mo_session **session)
 {
 	struct mo_ctx *ctx = plan->memory->ctx;
 	int err = 0;
@@ -162,7 +162,7 @@ static int look(struct mo_plan *plan, const struct mo_selection *selection, cons
 static int complete_plan(struct mo_plan *plan, const struct mo_selection *selection, const struct mo_request *request)
 {
 	struct mo_session *session;
-	int err = open_session(plan, request, &session), pages_err;
+	int err = mo_plan_open_session(plan, request, &session), pages_err;
 
 	if (err)
 		return err;

@@ -354,8 +354,13 @@ struct mo_core_scan {
 	enum mo_reason reason;
 	uint64_t reason_pages;
 	uint64_t reason_pfn;		/* the first one, NO_PFN when none */
+	uint64_t kept_pages;		/* also those whose lock or writeback passes */
+	size_t nr_records;
 };
 int mo_session_scan(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages, struct mo_core_scan *scan);
+/* What it found, but for what passes; nothing else was asked of the session since. Returns how many pages. */
+uint64_t mo_session_add_scan(struct mo_session *session, const struct mo_core_scan *scan, uint32_t block,
+			     struct mo_report *report);
 
 /* Sessions: an open device owns what it has quarantined. Closing it, or the end of the process, gives all back. */
 struct mo_core_room {
@@ -593,6 +598,8 @@ int mo_plan_foresee(struct mo_plan *plan, int pages_err);
 int mo_step_compare_cost(const void *a, const void *b);
 /* Sort the candidates: those to choose for a size of NR_WANTED blocks come first, and the next best after them. */
 int mo_plan_prefer(struct mo_plan *plan, enum mo_prefer prefer, uint64_t nr_wanted);
+/* NULL: without the module, which is loaded where MO_ENGINE_CORE was asked for alone. Errors of that with a text. */
+int mo_plan_open_session(const struct mo_plan *plan, const struct mo_request *request, struct mo_session **session);
 /* A full sentence for mo_plan_note(). -ENOMEM. */
 int mo_plan_add_note(struct mo_plan *plan, const char *fmt, ...) PRINTF(2, 3);
 int mo_request_check(struct mo_ctx *ctx, const struct mo_request *request);

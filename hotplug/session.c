@@ -375,8 +375,28 @@ int mo_session_scan(struct mo_session *session, uint64_t start_pfn, uint64_t nr_
 
 	if (err)
 		return err;
-	sum_up(session->records, arg.out_nr_records < MO_RECORDS_MAX ? arg.out_nr_records : MO_RECORDS_MAX, scan);
+	scan->nr_records = arg.out_nr_records < MO_RECORDS_MAX ? arg.out_nr_records : MO_RECORDS_MAX;
+	scan->kept_pages = arg.out_nr_kept;
+	sum_up(session->records, scan->nr_records, scan);
 	return 0;
+}
+
+uint64_t mo_session_add_scan(struct mo_session *session, const struct mo_core_scan *scan, uint32_t block,
+			     struct mo_report *report)
+{
+	uint64_t nr_seen = 0, nr_told;
+	size_t nr = 0;
+
+	for (size_t i = 0; i < scan->nr_records; i++) {
+		nr_seen += 1ULL << (session->records[i].order & 63);
+		if (!is_passing(session->records[i].reason))
+			session->records[nr++] = session->records[i];
+	}
+	nr_told = add_records(report, block, session->records, nr);
+	if (scan->kept_pages <= nr_seen)
+		return nr_told;
+	mo_report_count_kept(report, scan->kept_pages - nr_seen);	/* beyond the records: whatever they are */
+	return nr_told + scan->kept_pages - nr_seen;
 }
 
 /* ---- sessions ---- */

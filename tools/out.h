@@ -131,6 +131,8 @@ uint64_t outcome_count(const struct mo_report *report, enum mo_outcome outcome);
 /* What to do about blocks that ended so, NULL when there are none, or nothing has to be done. */
 const char *outcome_remedy(const struct mo_report *report, enum mo_outcome outcome);
 int result_json(const struct mo_report *report);	/* exit status */
+void result_remedies(const struct mo_report *report);	/* of each reason: what it is, and what to do */
+void result_notes(const struct call *call, const struct mo_report *report);
 
 /* ---- summary.c: a report of what was not done wholly, in three lines ---- */
 void summary_print(const struct mo_report *report);
@@ -139,7 +141,7 @@ void summary_print(const struct mo_report *report);
 void moves_print(const struct call *call, const struct mo_report *report);
 
 /* ---- records.c: the pages that stayed ---- */
-void records_print(const struct call *call, const struct mo_report *report);
+void records_print(const struct call *call, const struct mo_report *report, const char *title);
 struct record_group {
 	const struct mo_record *first;
 	uint64_t nr_pages;

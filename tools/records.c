@@ -159,7 +159,7 @@ static void print_groups(const struct record_group *groups, size_t nr_groups)
 	}
 	table_print(table);
 	if (nr_groups > GROUPS_SHOWN)
-		say("and %zu more groups; 'memoffline report -v' shows each page", nr_groups - GROUPS_SHOWN);
+		say("and %zu more groups; -v shows each page", nr_groups - GROUPS_SHOWN);
 }
 
 static void cell_refs(struct libscols_line *line, size_t i, const struct mo_record *record)
@@ -195,14 +195,14 @@ static void print_each(const struct mo_report *report)
 	table_print(table);
 }
 
-void records_print(const struct call *call, const struct mo_report *report)
+void records_print(const struct call *call, const struct mo_report *report, const char *title)
 {
 	struct record_group *groups;
 	size_t nr_groups;
 
 	if (!mo_report_nr_records(report))
 		return;
-	printf("\nPages that stayed: %s\n", text_count(mo_report_nr_pages_kept(report)).text);
+	printf("\n%s: %s\n", title, text_count(mo_report_nr_pages_kept(report)).text);
 	if (call->verbose) {
 		print_each(report);
 		return;

@@ -116,10 +116,12 @@ static void print_outcomes(const struct mo_report *report, const struct counts *
 	}
 }
 
-static void print_remedies(const struct counts *counts)
+void result_remedies(const struct mo_report *report)
 {
+	struct counts counts = count(report);
+
 	for (enum mo_reason reason = MO_REASON_NONE + 1; reason < MO_REASON_NR; reason++) {
-		if (!counts->reasons[reason])
+		if (!counts.reasons[reason])
 			continue;
 		say_item("  why:        ", "%s: %s", mo_reason_name(reason), mo_reason_text(reason));
 		say_item("  what to do: ", "%s", mo_reason_remedy(reason));
@@ -162,23 +164,29 @@ static void print_blocks(const struct call *call, const struct mo_report *report
 		say("and %zu more; -v shows all", nr_shown - BLOCKS_SHOWN);
 }
 
+void result_notes(const struct call *call, const struct mo_report *report)
+{
+	const char *note;
+
+	for (size_t i = 0; !call->quiet && (note = mo_report_note(report, i)); i++)
+		say_item("  note:       ", "%s", note);
+}
+
 void result_print(const struct call *call, const struct mo_report *report)
 {
 	struct counts counts = count(report);
 	int result = mo_report_result(report);
-	const char *note;
 
 	if (result >= 0)
 		print_done(report, &counts);
 	if (result) {
 		print_outcomes(report, &counts);
-		print_remedies(&counts);
+		result_remedies(report);
 	}
-	for (size_t i = 0; !call->quiet && (note = mo_report_note(report, i)); i++)
-		say_item("  note:       ", "%s", note);
+	result_notes(call, report);
 	if (result || call->verbose)
 		print_blocks(call, report);
-	records_print(call, report);
+	records_print(call, report, "Pages that stayed");
 }
 
 int result_json(const struct mo_report *report)

@@ -179,6 +179,26 @@ install_module() {
 	[ "$(field .verdict)" = likely ]
 }
 
+@test "why names the pin and its holder with the module, and says what it misses without" {
+	pin_page 34
+	run "$memoffline" why 34
+	[ "$status" = 0 ]
+	[[ $output == *"Nothing stands against it"*"without the module"* ]]
+	run ! is_loaded
+	"$memoffline" why --json --engine core 32-35 > "$json"
+	[ "$(field .engine)" = core ]
+	[ "$(field .reason)" = extra-refs ]
+	[ "$(field '.records | length')" = 1 ]
+	[ "$(field '.records[0].start_pfn')" = $((pfn)) ]
+	[ "$(field '.records[0].owners[0].pid')" = "$pid" ]
+	[ "$(field '.blocks[] | select(.block == 34) | .reason')" = extra-refs ]
+	[ "$(field '[.blocks[] | select(.block != 34) | .reason] | unique[]')" = none ]
+	run "$memoffline" why node1
+	[ "$status" = 0 ]
+	[[ $output == *"1 of 8 blocks can't go as it is now."*"what to do:"*"Pages that stand against it: 1"*"pid $pid (work)"* ]]
+	[ "$(state 34)" = online ]
+}
+
 @test "the command's own limit ends the core's attempt, too" {
 	load_core stall_ms=0 deadline_ms=0
 	pin_page 34

@@ -24,7 +24,7 @@ failure() {
 }
 
 @test "options that are not there" {
-	for command in list show plan offline online migrate drain report monitor doctor; do
+	for command in list show plan why offline online migrate drain report monitor doctor; do
 		usage_error "$command" --frobnicate
 		[[ $output == *"--frobnicate"* && $output == *"memoffline $command --help"* ]]
 		usage_error "$command" -Z
@@ -53,9 +53,10 @@ failure() {
 	usage_error show 32x
 	usage_error show memory
 	usage_error plan
+	usage_error why
 	usage_error offline
 	usage_error online
-	for command in plan offline online; do
+	for command in plan why offline online; do
 		usage_error "$command" ""
 		usage_error "$command" 32 " "
 		usage_error "$command" ,
@@ -101,7 +102,7 @@ failure() {
 
 @test "no memory folder in sysfs" {
 	mkdir -p "$BATS_TEST_TMPDIR/bare/sys"
-	for command in list "show 32" "plan 32" "offline 32" "online 32"; do
+	for command in list "show 32" "plan 32" "why 32" "offline 32" "online 32"; do
 		# Words, not lines.
 		# shellcheck disable=SC2086
 		failure -s "$BATS_TEST_TMPDIR/bare" $command

@@ -3,7 +3,7 @@
 # Help, manual and completion say the same, and say all.
 load cli
 
-commands="list show plan offline online migrate drain report monitor doctor"
+commands="list show plan why offline online migrate drain report monitor doctor"
 
 # Long options in the help of a command, or of the whole.
 options_of() {
@@ -16,7 +16,7 @@ options_of() {
 	for command in $commands; do
 		grep -q "^  $command  *[a-z]" <<<"$output"
 	done
-	[ "$(grep -c '^  [a-z]' <<<"$output")" -eq 10 ]
+	[ "$(grep -c '^  [a-z]' <<<"$output")" -eq 11 ]
 }
 
 @test "each command has a complete help" {
@@ -33,7 +33,7 @@ options_of() {
 }
 
 @test "what reads only says that it writes nothing" {
-	for command in list show plan report monitor doctor; do
+	for command in list show plan why report monitor doctor; do
 		"$memoffline" "$command" --help | tr '\n' ' ' | grep -q "Writes nothing"
 	done
 	[ "$("$memoffline" offline --help | grep -c "Writes nothing")" -eq 0 ]

@@ -6,7 +6,7 @@ load cli
 
 @test "a full disk is an error" {
 	machine
-	for command in "list" "list --json" "list -a" "plan 32" "plan 32 --json" "show 32" "doctor" \
+	for command in "list" "list --json" "list -a" "plan 32" "plan 32 --json" "why 32" "why 15 --json" "show 32" "doctor" \
 		"--help" "plan --help" "--version"; do
 		# Words, not lines.
 		# shellcheck disable=SC2086

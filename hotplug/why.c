@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Why memory can't go offline, or would not: each run of pages that stands against it, and whose it is. Reads only. The
+ * module knows pins, holders and files; without it the flags of pages tell what can never move, and no more.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "private.h"
+
+struct look {
+	struct mo_plan *plan;
+	struct mo_report *report;
+	struct mo_session *session;	/* NULL: without the module */
+	struct mo_pages *pages;		/* NULL: not even flags can be seen */
+};
+
+/* ---- one block ---- */
+
+static int ask_core(struct look *look, struct mo_block_result *result)
+{
+	uint64_t nr_pages = mo_memory_block_pages(look->plan->memory);
+	struct mo_core_scan scan;
+	int err = mo_session_scan(look->session, result->block * nr_pages, nr_pages, &scan);
+
+	if (err)
+		return err;
+	result->pages_left = mo_session_add_scan(look->session, &scan, result->block, look->report);
+	if (result->reason == MO_REASON_NONE)
+		result->reason = scan.reason;
+	return 0;
+}
+
+static void look_at_flags(struct look *look, struct mo_block_result *result)
+{
+	const struct mo_block *block = mo_memory_find(look->plan->memory, result->block);
+	struct mo_attempt attempt = {
+		.memory = look->plan->memory, .pages = look->pages, .block = result->block, .error = -EBUSY,
+		.stop_fd = -1,
+	};
+	enum mo_reason reason = result->reason;
+
+	mo_attempt_look(&attempt);
+	mo_kept_report(look->report, result, block, &attempt);
+	mo_attempt_clear(&attempt);
+	if (reason != MO_REASON_NONE || result->reason == MO_REASON_UNKNOWN)
+		result->reason = reason;
+}
+
+/* What stands against a block as such says nothing of its pages. */
+static bool is_of_block(enum mo_reason reason)
+{
+	return reason == MO_REASON_ZONE_NONE || reason == MO_REASON_HOLES || reason == MO_REASON_NO_PERMISSION;
+}
+
+static int look_at(struct look *look, const struct mo_step *step)
+{
+	const struct mo_block *block = mo_memory_find(look->plan->memory, step->block);
+	struct mo_block_result *result = mo_report_add_block(look->report, step->block, block->zone);
+
+	if (!result)
+		return -ENOMEM;
+	result->outcome = step->verdict == MO_VERDICT_DONE ? MO_OUTCOME_WAS_SO : MO_OUTCOME_NOT_TRIED;
+	result->reason = step->reason;
+	result->pages_before = step->content_known ? step->content.move_pages : 0;
+	if (step->verdict == MO_VERDICT_DONE || is_of_block(step->reason))
+		return 0;
+	if (look->session)
+		return ask_core(look, result);
+	if (look->pages)
+		look_at_flags(look, result);
+	return 0;
+}
+
+/* ---- all of them ---- */
+
+static void note(struct look *look)
+{
+	const char *text;
+
+	for (size_t i = 0; (text = mo_plan_note(look->plan, i)); i++)
+		mo_report_add_note(look->report, "%s", text);
+	if (!look->session && look->pages)
+		mo_report_add_note(look->report, "without the module memoffline this is what flags of pages tell: it adds pins and who "
+				   "holds them, files, and drivers that refuse; load it (modprobe memoffline) and ask again");
+	else if (!look->session)
+		mo_report_add_note(look->report, "the flags of pages can't be read: run it as root, on a kernel with "
+				   "CONFIG_PROC_PAGE_MONITOR, or with the module memoffline");
+}
+
+static enum mo_reason main_reason(const struct mo_report *report)
+{
+	uint64_t nr_pages[MO_REASON_NR] = { 0 };
+	enum mo_reason best = MO_REASON_NONE, reason;
+	const struct mo_block_result *block;
+	const struct mo_record *record;
+
+	for (size_t i = 0; (record = mo_report_record(report, i)); i++)
+		nr_pages[record->reason] += record->nr_pages;
+	for (size_t i = 0; (block = mo_report_block(report, i)); i++)
+		nr_pages[block->reason]++;
+	for (reason = MO_REASON_NONE + 1; reason < MO_REASON_NR; reason++)
+		if (nr_pages[reason] > (best == MO_REASON_NONE ? 0 : nr_pages[best]))
+			best = reason;
+	return best;
+}
+
+static int look_at_all(struct look *look)
+{
+	struct mo_ctx *ctx = look->plan->memory->ctx;
+	const struct mo_step *step;
+	int err = 0;
+
+	for (size_t i = 0; !err && (step = mo_plan_step(look->plan, i)); i++)
+		err = look_at(look, step);
+	if (err)
+		return mo_error(ctx, err, "could not look at all of the memory: %s; try again", strerror(-err));
+	note(look);
+	mo_owners_search(ctx, look->report, true, MO_OWNERS_LIMIT_MS);
+	mo_report_finish(look->report, 0, main_reason(look->report), 0);
+	return 0;
+}
+
+int mo_why(struct mo_plan *plan, const struct mo_request *request, struct mo_report **report)
+{
+	struct look look = { .plan = plan };
+	struct mo_ctx *ctx = plan->memory->ctx;
+	int err = mo_plan_open_session(plan, request, &look.session);
+
+	if (err)
+		return err;
+	err = mo_report_new(ctx, "why", request->target ? request->target : "", &look.report);
+	if (err)
+		goto close_session;
+	if (!look.session && mo_pages_open(ctx, &look.pages))
+		look.pages = NULL;
+	err = mo_report_set_engine(look.report, mo_engine_name(look.session ? MO_ENGINE_CORE : MO_ENGINE_STOCK));
+	if (!err)
+		err = look_at_all(&look);
+	mo_pages_close(look.pages);
+	if (err)
+		mo_report_unref(look.report);
+	else
+		*report = look.report;
+close_session:
+	mo_session_close(look.session);
+	return err;
+}
