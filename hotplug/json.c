@@ -195,6 +195,7 @@ static struct json_object *new_record(struct writer *w, const struct mo_record *
 	put_count(w, object, "mapcount", record->mapcount);
 	put_count(w, object, "pincount", record->pincount);
 	put_known(w, object, "cgroup_inode", record->cgroup_inode, record->cgroup_inode);
+	put_text(w, object, "cgroup", record->cgroup);
 	put_known(w, object, "file_inode", record->file_inode, record->file_inode);
 	put_text(w, object, "file", record->file);
 	put_u64(w, object, "nr_owners", record->nr_owners);
@@ -420,6 +421,17 @@ static int32_t get_count(struct reader *r, struct json_object *object, const cha
 	return is_null(object, key) ? -1 : (int32_t)get_u64(r, object, key, INT32_MAX);
 }
 
+/* Belongs to OBJECT; "" where there is none, as in reports of old. */
+static const char *get_new_text(struct json_object *object, const char *key)
+{
+	struct json_object *value;
+
+	if (!jsonc.json_object_object_get_ex(object, key, &value) ||
+	    !jsonc.json_object_is_type(value, json_type_string))
+		return "";
+	return jsonc.json_object_get_string(value);
+}
+
 /* Belongs to OBJECT; never NULL. */
 static const char *get_text(struct reader *r, struct json_object *object, const char *key)
 {
@@ -547,6 +559,7 @@ static void read_record(struct reader *r, struct json_object *object, struct mo_
 		.cgroup_inode = get_inode(r, object, "cgroup_inode"),
 		.file_inode = get_inode(r, object, "file_inode"),
 		.file = get_text(r, object, "file"),
+		.cgroup = get_new_text(object, "cgroup"),
 	};
 
 	if (r->bad)

@@ -277,6 +277,7 @@ struct mo_record {
 	const char *file;	/* path or dentry name, "" when not known */
 	uint32_t nr_owners;	/* processes that map it, all of them */
 	uint32_t nr_owners_kept;/* how many mo_record_owner() can give */
+	const char *cgroup;	/* path of cgroup_inode, from the root of cgroups; "" when not known */
 };
 
 /* ---- request: one plain struct that travels down ------------------------------------------ */
@@ -464,7 +465,8 @@ int mo_offline(struct mo_plan *plan, const struct mo_request *request, struct mo
  * for each run of pages that stands against it now, with the processes that map them, and a reason for each block.
  * Pages that are locked or written back for a moment don't count. Writes nothing, and takes no lock of memoffline; the
  * report is not kept. With the module (engine "core", which is loaded where request->engine asks for it alone) pins are
- * known, and files; else what flags of pages tell. -ENOMEM; with MO_ENGINE_CORE also what mo_offline() says of that.
+ * known, and files; else what flags of pages tell. -ENOMEM; what the module says when it can't look, as -ENOTTY of
+ * another version (MO_ENGINE_STOCK does without it); with MO_ENGINE_CORE also what mo_offline() says of that.
  */
 int mo_why(struct mo_plan *plan, const struct mo_request *request, struct mo_report **report);
 
@@ -631,6 +633,9 @@ struct mo_process_result {
  * The core (MEMOFFLINE_MIGRATE_PROCESS) knows each page that stayed. The stock engine, migrate_pages(2) and
  * move_pages(2), counts moved pages by /proc/PID/numa_maps before and after, does not see memory without struct pages,
  * can't end migrate_pages(2) before it returns, and knows page frames as root alone; notes of the report say so.
+ *
+ * Where the kernel does not end what it has begun, 10 s after it was told to, the call returns without it: a note says
+ * so, and the process can't exit before the kernel lets go.
  *
  * 1: in part, since pages stayed. -EBUSY: all that was to go stayed; -ETIMEDOUT, -EINTR: timeout_ms passed, or
  * stop_fd, before anything moved. -ESRCH: no such process, or without memory of its own: a thread of the kernel, or

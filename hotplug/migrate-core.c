@@ -12,6 +12,7 @@
 /* What the thread reads and writes. */
 struct call {
 	struct mo_session *session;
+	struct mo_nodeset from, to;
 	struct mo_core_migrate terms;
 	struct mo_core_migrated migrated;
 };
@@ -30,7 +31,7 @@ static uint32_t time_left(const struct mo_migration *migration)
 	return migration->deadline_ms > now_ms ? (uint32_t)(migration->deadline_ms - now_ms) : 1;
 }
 
-/* Our cpuset may stay as it is: it does not limit where the core allocates. */
+/* Our cpuset may stay as it is: but for an exclusive one of version 1 it does not limit where the core allocates. */
 static int run_call(void *data)
 {
 	struct call *call = data;
@@ -58,6 +59,8 @@ static int try_once(struct work *work, struct call *call)
 	struct mo_worker *worker;
 	int err;
 
+	memset(&call->migrated, 0, sizeof(call->migrated));
+	work->last = (struct mo_core_progress){ .stuck_pfn = NO_PFN };
 	call->terms.deadline_ms = time_left(work->migration);
 	err = mo_worker_run_thread(run_call, stop_call, call, &worker);
 	return err ? err : mo_migration_watch(work->migration, worker, GRACE_MS, tell, work);
@@ -69,23 +72,30 @@ static bool is_cut_short(const struct mo_migration *migration, enum mo_reason re
 	return reason == MO_REASON_INTERRUPTED && migration->ended_by == MO_REASON_NONE;
 }
 
+/* Of a process that ended while we were suspended nothing is left. */
+static bool has_ended(int err, bool is_first)
+{
+	return !is_first && (err == -ESRCH || err == -EINVAL);
+}
+
+/* MOVES: what all tries have moved, and what the last one left. */
 static int run(struct mo_migration *migration, struct call *call, struct mo_moves *moves)
 {
-	struct work work = { .migration = migration, .last = { .stuck_pfn = NO_PFN } };
+	struct work work = { .migration = migration };
+	bool is_first = true;
 	int err;
 
 	do {
 		mo_session_drop_records(call->session);
 		err = try_once(&work, call);
-		if (err)
+		if (err && !has_ended(err, is_first))
 			return err;
-		if (migration->abandoned) {
-			moves->moved_pages += work.last.done_pages;
-			return 0;
-		}
+		if (migration->abandoned)
+			call->migrated.moves = (struct mo_moves){ .moved_pages = work.last.done_pages };
 		mo_moves_go_on(&call->migrated.moves, moves);
 		*moves = call->migrated.moves;
-	} while (is_cut_short(migration, call->migrated.reason));
+		is_first = false;
+	} while (!err && is_cut_short(migration, call->migrated.reason));
 	if (call->migrated.reason == MO_REASON_DEADLINE)
 		migration->ended_by = MO_REASON_DEADLINE;
 	return 0;
@@ -99,9 +109,11 @@ static struct call *new_call(const struct mo_migration *migration, const struct 
 	if (!call)
 		return NULL;
 	call->session = migration->session;
+	call->from = *move->from;
+	call->to = *move->to;
 	call->terms = (struct mo_core_migrate){
 		.pid = move->victim->tid, .pidfd = request->pidfd >= 0 ? request->pidfd : pidfd,
-		.from = move->from, .to = move->to,
+		.from = &call->from, .to = &call->to,
 		.start_addr = request->start_addr, .end_addr = request->end_addr,
 		.also_shared = migration->flags & MO_MIGRATE_ALL, .may_evict = request->swap == MO_SWAP_FALLBACK,
 		.nr_workers = request->nr_workers,

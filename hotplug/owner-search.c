@@ -354,8 +354,10 @@ static int make_wish(struct mo_report *report, bool find, struct wish *wish)
 int mo_owners_search(struct mo_ctx *ctx, struct mo_report *report, bool find, uint32_t limit_ms)
 {
 	struct wish wish;
-	int err = make_wish(report, find, &wish);
+	int err;
 
+	mo_report_name_cgroups(report);
+	err = make_wish(report, find, &wish);
 	if (err)
 		return err;
 	if (wish.nr || wish.lacks_names)

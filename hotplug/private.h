@@ -169,6 +169,10 @@ struct mo_selection {
 int mo_target_select(struct mo_memory *memory, const struct mo_request *request, struct mo_selection *selection);
 void mo_selection_free(struct mo_selection *selection);
 
+/* ---- cgroup-path.c ---- */
+/* "/" is the root. Takes CAP_DAC_READ_SEARCH. -ENOENT, -ESTALE, -EPERM, without an error text. */
+int mo_cgroup_path(struct mo_ctx *ctx, uint64_t inode, char *path, size_t size);
+
 /* ---- pages.c: kpageflags, kpagecount, kpagecgroup ---- */
 struct mo_pages;
 int mo_pages_open(struct mo_ctx *ctx, struct mo_pages **pages);	/* errors as mo_content_read() */
@@ -204,6 +208,7 @@ int mo_report_set_detail(struct mo_report *report, struct mo_block_result *resul
 struct mo_record *mo_report_add_record(struct mo_report *report, const struct mo_record *src);
 int mo_record_add_owner(struct mo_record *record, const struct mo_owner *owner); /* copies; counts beyond the bound */
 int mo_record_name_owner(struct mo_record *record, size_t i, const char *vma);	/* copies */
+void mo_report_name_cgroups(struct mo_report *report);	/* fills the paths of those whose number is known */
 struct mo_record *mo_report_record_mutable(struct mo_report *report, size_t i);
 int mo_report_add_note(struct mo_report *report, const char *fmt, ...) PRINTF(2, 3);
 int mo_report_set_engine(struct mo_report *report, const char *engine);

@@ -425,7 +425,7 @@ int mo_migration_move(struct mo_migration *migration, const struct mo_victim *vi
 	result->error = try_targets(migration, victim, targets, nr_targets, &result->moves);
 	if (result->error)
 		mo_migration_keep_error(migration, result->error);
-	else if (!migration->session || result->moves.kept_pages)
+	else if (!migration->abandoned && (!migration->session || result->moves.kept_pages))
 		add_records(migration, victim, &result->moves);
 	result->reason = migration->ended_by != MO_REASON_NONE ? migration->ended_by : main_reason(&result->moves);
 	result->elapsed_ms = mo_now_ms() - start_ms;
@@ -484,8 +484,10 @@ int mo_migration_end(struct mo_migration *migration, int err, struct mo_report *
 	result = err ? err : judge(migration, moves);
 	reason = migration->ended_by != MO_REASON_NONE ? migration->ended_by : main_reason(moves);
 	add_notes(migration, result);
+	mo_report_name_cgroups(migration->report);
 	mo_report_finish(migration->report, result, reason, 0);
-	mo_session_close(migration->session);
+	if (!migration->abandoned)
+		mo_session_close(migration->session);	/* else a thread may still use it */
 	mo_stock_free(migration->stock);
 	*report = migration->report;
 	return result;

@@ -103,6 +103,7 @@ static void free_record(struct kept_record *kept)
 	}
 	free(kept->owners);
 	free((char *)kept->record.file);
+	free((char *)kept->record.cgroup);
 	free(kept);
 }
 
@@ -235,12 +236,37 @@ struct mo_record *mo_report_add_record(struct mo_report *report, const struct mo
 	kept->record.nr_owners = 0;
 	kept->record.nr_owners_kept = 0;
 	kept->record.file = strdup(src->file ? src->file : "");
-	if (!kept->record.file) {
+	kept->record.cgroup = strdup(src->cgroup ? src->cgroup : "");
+	if (!kept->record.file || !kept->record.cgroup) {
+		free((char *)kept->record.file);
+		free((char *)kept->record.cgroup);
 		free(kept);
 		return NULL;
 	}
 	report->records[report->nr_records++] = kept;
 	return &kept->record;
+}
+
+/* Without memory it goes without. */
+void mo_report_name_cgroups(struct mo_report *report)
+{
+	char path[4096] = "", *copy;
+	uint64_t inode = 0;
+
+	for (size_t i = 0; i < report->nr_records; i++) {
+		struct mo_record *record = &report->records[i]->record;
+
+		/* Pages of a cgroup come many in a row. */
+		if (record->cgroup_inode != inode &&
+		    mo_cgroup_path(report->ctx, record->cgroup_inode, path, sizeof(path)))
+			*path = '\0';
+		inode = record->cgroup_inode;
+		copy = *path ? strdup(path) : NULL;
+		if (!copy)
+			continue;
+		free((char *)record->cgroup);
+		record->cgroup = copy;
+	}
 }
 
 int mo_record_add_owner(struct mo_record *record, const struct mo_owner *owner)

@@ -13,9 +13,12 @@ struct look {
 	struct mo_report *report;
 	struct mo_session *session;	/* NULL: without the module */
 	struct mo_pages *pages;		/* NULL: not even flags can be seen */
+	const struct mo_block *block;	/* that is looked at by flags: */
+	struct mo_record run;		/* pages in a row that are alike */
+	uint64_t nr_pages[MO_REASON_NR];
 };
 
-/* ---- one block ---- */
+/* ---- one block, by the module ---- */
 
 static int ask_core(struct look *look, struct mo_block_result *result)
 {
@@ -31,21 +34,82 @@ static int ask_core(struct look *look, struct mo_block_result *result)
 	return 0;
 }
 
-static void look_at_flags(struct look *look, struct mo_block_result *result)
-{
-	const struct mo_block *block = mo_memory_find(look->plan->memory, result->block);
-	struct mo_attempt attempt = {
-		.memory = look->plan->memory, .pages = look->pages, .block = result->block, .error = -EBUSY,
-		.stop_fd = -1,
-	};
-	enum mo_reason reason = result->reason;
+/* ---- one block, by flags ---- */
 
-	mo_attempt_look(&attempt);
-	mo_kept_report(look->report, result, block, &attempt);
-	mo_attempt_clear(&attempt);
-	if (reason != MO_REASON_NONE || result->reason == MO_REASON_UNKNOWN)
-		result->reason = reason;
+/* What passes, or may well be free on the list of a processor, is not to blame. */
+static bool is_to_blame(enum mo_reason reason)
+{
+	switch (reason) {
+	case MO_REASON_NONE:
+	case MO_REASON_UNKNOWN:
+	case MO_REASON_LOCKED:
+	case MO_REASON_WRITEBACK:
+	case MO_REASON_OFF_LRU:
+		return false;
+	default:
+		return true;
+	}
 }
+
+static void end_run(struct look *look)
+{
+	if (look->run.nr_pages)
+		mo_report_add_record(look->report, &look->run);
+	look->run.nr_pages = 0;
+}
+
+static bool goes_on(const struct mo_record *run, const struct mo_record *next)
+{
+	return run->nr_pages && run->start_pfn + run->nr_pages == next->start_pfn && run->kind == next->kind &&
+	       run->reason == next->reason && run->cgroup_inode == next->cgroup_inode;
+}
+
+static int judge_page(void *data, const struct mo_page *page)
+{
+	struct look *look = data;
+	struct mo_page_facts facts = {
+		.flags = page->flags, .count = page->count, .zone_movable = look->block->zone == MO_ZONE_MOVABLE,
+	};
+	struct mo_record record = {
+		.start_pfn = page->pfn, .nr_pages = 1, .block = look->block->number, .kind = mo_page_kind(page->flags),
+		.kpageflags = page->flags, .refs = -1, .mapcount = (int32_t)page->count, .pincount = -1,
+		.cgroup_inode = page->cgroup_inode, .file = "",
+	};
+
+	record.reason = mo_reason_of_page(&facts, &record.refs_expected);
+	if (!is_to_blame(record.reason))
+		return 0;
+	look->nr_pages[record.reason]++;
+	if (goes_on(&look->run, &record)) {
+		look->run.nr_pages++;
+		return 0;
+	}
+	end_run(look);
+	look->run = record;
+	return 0;
+}
+
+static int look_at_flags(struct look *look, struct mo_block_result *result)
+{
+	uint64_t nr_pages = mo_memory_block_pages(look->plan->memory);
+	enum mo_reason most = MO_REASON_NONE;
+	int err;
+
+	look->block = mo_memory_find(look->plan->memory, result->block);
+	memset(look->nr_pages, 0, sizeof(look->nr_pages));
+	err = mo_pages_each(look->pages, result->block * nr_pages, nr_pages, judge_page, look);
+	end_run(look);
+	for (unsigned int i = MO_REASON_NONE + 1; i < MO_REASON_NR; i++) {
+		result->pages_left += look->nr_pages[i];
+		if (look->nr_pages[i] > look->nr_pages[most])
+			most = (enum mo_reason)i;
+	}
+	if (result->reason == MO_REASON_NONE)
+		result->reason = most;
+	return err;
+}
+
+/* ---- one block ---- */
 
 /* What stands against a block as such says nothing of its pages. */
 static bool is_of_block(enum mo_reason reason)
@@ -59,7 +123,7 @@ static int look_at(struct look *look, const struct mo_step *step)
 	struct mo_block_result *result = mo_report_add_block(look->report, step->block, block->zone);
 
 	if (!result)
-		return -ENOMEM;
+		return mo_error(look->plan->memory->ctx, -ENOMEM, "no memory for what is told; free some and try again");
 	result->outcome = step->verdict == MO_VERDICT_DONE ? MO_OUTCOME_WAS_SO : MO_OUTCOME_NOT_TRIED;
 	result->reason = step->reason;
 	result->pages_before = step->content_known ? step->content.move_pages : 0;
@@ -67,9 +131,7 @@ static int look_at(struct look *look, const struct mo_step *step)
 		return 0;
 	if (look->session)
 		return ask_core(look, result);
-	if (look->pages)
-		look_at_flags(look, result);
-	return 0;
+	return look->pages ? look_at_flags(look, result) : 0;
 }
 
 /* ---- all of them ---- */
@@ -107,18 +169,25 @@ static enum mo_reason main_reason(const struct mo_report *report)
 
 static int look_at_all(struct look *look)
 {
-	struct mo_ctx *ctx = look->plan->memory->ctx;
 	const struct mo_step *step;
 	int err = 0;
 
 	for (size_t i = 0; !err && (step = mo_plan_step(look->plan, i)); i++)
 		err = look_at(look, step);
 	if (err)
-		return mo_error(ctx, err, "could not look at all of the memory: %s; try again", strerror(-err));
+		return err;
 	note(look);
-	mo_owners_search(ctx, look->report, true, MO_OWNERS_LIMIT_MS);
+	mo_owners_search(look->plan->memory->ctx, look->report, true, MO_OWNERS_LIMIT_MS);
 	mo_report_finish(look->report, 0, main_reason(look->report), 0);
 	return 0;
+}
+
+static int new_report(struct look *look, const struct mo_request *request)
+{
+	enum mo_engine engine = look->session ? MO_ENGINE_CORE : MO_ENGINE_STOCK;
+	int err = mo_report_new(look->plan->memory->ctx, "why", request->target ? request->target : "", &look->report);
+
+	return err ? err : mo_report_set_engine(look->report, mo_engine_name(engine));
 }
 
 int mo_why(struct mo_plan *plan, const struct mo_request *request, struct mo_report **report)
@@ -129,20 +198,18 @@ int mo_why(struct mo_plan *plan, const struct mo_request *request, struct mo_rep
 
 	if (err)
 		return err;
-	err = mo_report_new(ctx, "why", request->target ? request->target : "", &look.report);
-	if (err)
-		goto close_session;
 	if (!look.session && mo_pages_open(ctx, &look.pages))
 		look.pages = NULL;
-	err = mo_report_set_engine(look.report, mo_engine_name(look.session ? MO_ENGINE_CORE : MO_ENGINE_STOCK));
+	err = new_report(&look, request);
 	if (!err)
 		err = look_at_all(&look);
+	if (err && !look.session)
+		mo_error(ctx, err, "could not look at all of the memory: %s; try again", strerror(-err));
 	mo_pages_close(look.pages);
+	mo_session_close(look.session);
 	if (err)
 		mo_report_unref(look.report);
 	else
 		*report = look.report;
-close_session:
-	mo_session_close(look.session);
 	return err;
 }

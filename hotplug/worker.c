@@ -182,6 +182,10 @@ static int start_thread(struct mo_worker *worker)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	err = pthread_create(&worker->thread, &attr, run_thread, worker);
+	if (err && worker->began_here) {	/* that processor has gone meanwhile, or is not ours to choose */
+		worker->began_here = false;
+		err = pthread_create(&worker->thread, NULL, run_thread, worker);
+	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 	if (err)

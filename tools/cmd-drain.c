@@ -69,6 +69,8 @@ static int run(struct call *call)
 	drain.node = parse_node(call);
 	request.bound = warn_bound;
 	request.data = &drain;
+	if (!call->json)
+		table_open();
 	return migration_run(call, &request, drain_node, &drain);
 }
 

@@ -140,6 +140,8 @@ static int run(struct call *call)
 	while ((id = call_option(call)) != -1)
 		parse_option(&migrate, id);
 	parse_args(&migrate);
+	if (migrate.cgroup && !call->json)
+		table_open();
 	return migration_run(call, &migrate.request, migrate.cgroup ? move_cgroup : move_process, &migrate);
 }
 

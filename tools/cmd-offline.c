@@ -152,6 +152,8 @@ static int run_plan(struct offline *offline, struct mo_plan *plan)
 	uint64_t page_bytes = mo_memory_page_bytes(mo_plan_memory(plan));
 	const char *note;
 
+	if (!offline->call->json)
+		table_open();
 	for (size_t i = 0; !offline->call->quiet && (note = mo_plan_note(plan, i)); i++)
 		tell("note: %s", note);
 	return transaction_run(offline->call, &offline->request, go_offline, plan, page_bytes);

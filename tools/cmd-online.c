@@ -75,6 +75,8 @@ static int run(struct call *call)
 	parse_options(call, &request, &online);
 	target = request_target(call, &request);
 	status = request_plan(call, &request, &online.plan);
+	if (status == EXIT_SUCCESS && !call->json)
+		table_open();
 	if (status == EXIT_SUCCESS) {
 		status = transaction_run(call, &request, go_online, &online,
 					 mo_memory_page_bytes(mo_plan_memory(online.plan)));

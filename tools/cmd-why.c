@@ -76,7 +76,7 @@ static void print_why(const struct call *call, const struct mo_report *report)
 	result_remedies(report);
 	result_notes(call, report);
 	print_blocks(call, report);
-	records_print(call, report, "Pages that stand against it");
+	records_print(call, report, "Pages that stand against it", "-v");
 }
 
 /* What kept it back the last time, as that attempt told. */

@@ -141,7 +141,8 @@ void summary_print(const struct mo_report *report);
 void moves_print(const struct call *call, const struct mo_report *report);
 
 /* ---- records.c: the pages that stayed ---- */
-void records_print(const struct call *call, const struct mo_report *report, const char *title);
+/* ALL: what shows each of them. */
+void records_print(const struct call *call, const struct mo_report *report, const char *title, const char *all);
 struct record_group {
 	const struct mo_record *first;
 	uint64_t nr_pages;

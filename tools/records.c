@@ -35,6 +35,8 @@ static int compare_records(const struct mo_record *a, const struct mo_record *b)
 		return first_pid(a) < first_pid(b) ? -1 : 1;
 	if (strcmp(a->file, b->file))
 		return strcmp(a->file, b->file);
+	if (first_pid(a) < 0 && strcmp(a->cgroup, b->cgroup))
+		return strcmp(a->cgroup, b->cgroup);
 	return strcmp(first_vma(a), first_vma(b));
 }
 
@@ -52,7 +54,9 @@ static int by_owner(const void *a, const void *b)
 		return x->reason < y->reason ? -1 : 1;
 	if (first_pid(x) != first_pid(y))
 		return first_pid(x) < first_pid(y) ? -1 : 1;
-	return first_pid(x) < 0 ? strcmp(x->file, y->file) : 0;
+	if (first_pid(x) >= 0)
+		return 0;
+	return strcmp(x->file, y->file) ? strcmp(x->file, y->file) : strcmp(x->cgroup, y->cgroup);
 }
 
 static int by_size(const void *a, const void *b)
@@ -111,19 +115,27 @@ static char *owner_process(const struct mo_record *record, enum owner_detail det
 	return text;
 }
 
+/* The root is nobody's. */
+static bool is_in_cgroup(const struct mo_record *record)
+{
+	return *record->cgroup && strcmp(record->cgroup, "/");
+}
+
 char *record_owner(const struct mo_record *record, enum owner_detail detail)
 {
+	const char *cgroup = is_in_cgroup(record) ? record->cgroup : "", *comma = *cgroup ? ", cgroup " : "";
 	char *text;
 	int len;
 
 	if (record->nr_owners_kept)
 		return owner_process(record, detail);
 	if (*record->file)
-		len = asprintf(&text, "%s", record->file);
+		len = asprintf(&text, "%s%s%s", record->file, comma, cgroup);
 	else if (record->file_inode)
-		len = asprintf(&text, "inode %" PRIu64, record->file_inode);
+		len = asprintf(&text, "inode %" PRIu64 "%s%s", record->file_inode, comma, cgroup);
 	else
-		len = asprintf(&text, "%s", record->mapcount > 0 ? "not looked for" : "nobody maps it");
+		len = asprintf(&text, "%s%s%s", record->mapcount > 0 ? "not looked for" : "nobody maps it", comma,
+			       cgroup);
 	if (len < 0)
 		out_of_memory();
 	return text;
@@ -137,7 +149,7 @@ static void cell_owner(struct libscols_line *line, size_t i, const struct mo_rec
 	free(text);
 }
 
-static void print_groups(const struct record_group *groups, size_t nr_groups)
+static void print_groups(const struct record_group *groups, size_t nr_groups, const char *all)
 {
 	static const struct column columns[] = {
 		{ "PAGES", "", COLUMN_RIGHT }, { "REASON", "", 0 }, { "KIND", "", 0 },
@@ -159,7 +171,7 @@ static void print_groups(const struct record_group *groups, size_t nr_groups)
 	}
 	table_print(table);
 	if (nr_groups > GROUPS_SHOWN)
-		say("and %zu more groups; -v shows each page", nr_groups - GROUPS_SHOWN);
+		say("and %zu more groups; %s shows each page", nr_groups - GROUPS_SHOWN, all);
 }
 
 static void cell_refs(struct libscols_line *line, size_t i, const struct mo_record *record)
@@ -195,7 +207,7 @@ static void print_each(const struct mo_report *report)
 	table_print(table);
 }
 
-void records_print(const struct call *call, const struct mo_report *report, const char *title)
+void records_print(const struct call *call, const struct mo_report *report, const char *title, const char *all)
 {
 	struct record_group *groups;
 	size_t nr_groups;
@@ -208,6 +220,6 @@ void records_print(const struct call *call, const struct mo_report *report, cons
 		return;
 	}
 	nr_groups = records_group(report, false, &groups);
-	print_groups(groups, nr_groups);
+	print_groups(groups, nr_groups, all);
 	free(groups);
 }

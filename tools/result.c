@@ -186,7 +186,7 @@ void result_print(const struct call *call, const struct mo_report *report)
 	result_notes(call, report);
 	if (result || call->verbose)
 		print_blocks(call, report);
-	records_print(call, report, "Pages that stayed");
+	records_print(call, report, "Pages that stayed", "'memoffline report -v'");
 }
 
 int result_json(const struct mo_report *report)
@@ -195,7 +195,7 @@ int result_json(const struct mo_report *report)
 	int err = mo_report_to_json(report, &text);
 
 	if (err) {
-		tell("can't print the report as JSON: %s; 'memoffline report' shows what was kept of it", text_error(err));
+		tell("can't print the report as JSON: %s; free memory, or leave --json away", text_error(err));
 		return EXIT_FAILURE;
 	}
 	puts(text);

@@ -85,6 +85,5 @@ int transaction_run(struct call *call, struct mo_request *request, transaction_f
 {
 	struct transaction transaction = { request, fn, data };
 
-	table_open();
 	return stoppable_run(call, run_transaction, &transaction, page_bytes);
 }

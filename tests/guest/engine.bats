@@ -21,6 +21,16 @@ teardown() {
 	! mountpoint -q $disabled || umount $disabled
 	! mountpoint -q /lib/modules/"$(uname -r)" || umount /lib/modules/"$(uname -r)"
 	[ ! -d /sys/module/memoffline ] || unload_core
+	leave_holder
+}
+
+holder=/sys/fs/cgroup/holder
+
+leave_holder() {
+	[ -d $holder ] || return 0
+	echo $BASHPID > /sys/fs/cgroup/cgroup.procs
+	until rmdir $holder 2>/dev/null; do pause 0.05; done	# who was killed leaves it a moment later
+	echo -memory > /sys/fs/cgroup/cgroup.subtree_control
 }
 
 offline_by_echo() {
@@ -180,7 +190,11 @@ install_module() {
 }
 
 @test "why names the pin and its holder with the module, and says what it misses without" {
+	echo +memory > /sys/fs/cgroup/cgroup.subtree_control
+	mkdir $holder
+	echo $BASHPID > $holder/cgroup.procs
 	pin_page 34
+	echo $BASHPID > /sys/fs/cgroup/cgroup.procs
 	run "$memoffline" why 34
 	[ "$status" = 0 ]
 	[[ $output == *"Nothing stands against it"*"without the module"* ]]
@@ -191,6 +205,7 @@ install_module() {
 	[ "$(field '.records | length')" = 1 ]
 	[ "$(field '.records[0].start_pfn')" = $((pfn)) ]
 	[ "$(field '.records[0].owners[0].pid')" = "$pid" ]
+	[ "$(field '.records[0].cgroup')" = /holder ]
 	[ "$(field '.blocks[] | select(.block == 34) | .reason')" = extra-refs ]
 	[ "$(field '[.blocks[] | select(.block != 34) | .reason] | unique[]')" = none ]
 	run "$memoffline" why node1

@@ -329,7 +329,7 @@ from_a_cpuset() {
 	start_work ready --node 1 --anon 8m --threads 0
 	echo 1 > $crowd/cpuset.mems
 	echo $BASHPID > $crowd/cgroup.procs
-	migrate_json "$pid" 1 2
+	migrate_json --workers 1 "$pid" 1 2	# the threads of the module are in the root cpuset
 	echo $BASHPID > $cgroups/cgroup.procs
 	[ "$status" = 0 ]
 	[ "$(own_on_node "$pid" 1)" = 0 ]

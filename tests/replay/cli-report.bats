@@ -78,6 +78,16 @@ report() {
 	[ "$(jq -S . <<<"$output")" = "$(jq -S . "$BATS_TEST_DIRNAME/reports/pinned.json")" ]
 }
 
+@test "a report of old has no paths of cgroups; one of now names who is charged for what nobody maps" {
+	jq 'del(.records[].cgroup)' "$BATS_TEST_DIRNAME/reports/pinned.json" >"$run_dir/reports/last.json"
+	report
+	[ "$("$memoffline" report --run-dir "$run_dir" --json | jq -r '[.records[].cgroup] | unique[]')" = "" ]
+	jq '.records = [.records[0] | .owners = [] | .nr_owners = 0 | .file = "" | .cgroup = "/a\u001bb"]' \
+		"$BATS_TEST_DIRNAME/reports/pinned.json" >"$run_dir/reports/last.json"
+	report
+	[[ $output == *'cgroup /a\x1bb'* && $output != *$'\x1b'* ]]
+}
+
 @test "a damaged report is an error" {
 	for text in "" "{" "[]" "nonsense" "$(head -c 1000 "$run_dir/reports/memory33.json")"; do
 		printf '%s' "$text" >"$run_dir/reports/last.json"

@@ -10,7 +10,11 @@ setup() {
 	pages $((0xffa0)) 60 $flag_slab
 	pages $((0xffe0)) 30 $flag_slab
 	pages $((0x20000)) 1024 $anon 1
-	pages $((0x20400)) 3072 $flag_buddy
+	pages $((0x20400)) 3000 $flag_buddy
+	pages $((0x20fb8)) 8 $((anon | 1)) 1	# locked
+	pages $((0x20fc0)) 64 0
+	pages $((0x5000)) 4096 $flag_buddy
+	pages $((0x5000)) 100 $anon 1
 }
 
 why() {
@@ -41,6 +45,8 @@ value() { jq -r "$1" <<<"$json"; }
 	[ "$status" -eq 0 ]
 	[ "${lines[0]}" = "Nothing stands against it that can be seen." ]
 	[[ $output != *"Pages that stand"* ]]
+	why 5
+	[ "${lines[0]}" = "Nothing stands against it that can be seen." ]
 	why 36-37
 	[ "${lines[0]}" = "2 blocks are offline already." ]
 }
@@ -72,7 +78,8 @@ value() { jq -r "$1" <<<"$json"; }
 	[ "$(value '.blocks | length')" -eq 3 ]
 	[ "$(value '.blocks[] | select(.block == 15) | .reason')" = slab ]
 	[ "$(value '.blocks[] | select(.block == 32) | .reason')" = none ]
-	[ "$(value '.blocks[] | select(.block == 32) | .pages_before')" -eq 1024 ]
+	[ "$(value '.blocks[] | select(.block == 32) | .pages_before')" -ge 1024 ]
+	[ "$(value '.blocks[] | select(.block == 32) | .pages_left')" -eq 0 ]
 	[ "$(value '.blocks[] | select(.block == 36) | .outcome')" = was-so ]
 	[ "$(value '[.records[].nr_pages] | add')" -eq 90 ]
 	[ "$(value '.reasons.slab.remedy | length > 0')" = true ]

@@ -39,6 +39,7 @@ static struct kernel {
 	int stop_fd;		/* to stop us by; 0: none */
 	volatile bool is_stopped;	/* the core */
 	unsigned int nr_interrupted;	/* so often, before it has its answer */
+	int nr_until_end;	/* requests, then the process has ended; 0: it lives */
 	bool is_slow;		/* it does not come back from a write to cpuset.mems */
 	unsigned int forbidden;	/* nodes outside the process's cpuset, a bit each */
 	char appears[256];	/* cgroup.procs that gets process 52 as the first one moves */
@@ -304,6 +305,10 @@ int __wrap_ioctl(int fd, unsigned long number, void *arg)
 	}
 	if (number != MEMOFFLINE_MIGRATE_PROCESS || request->size != sizeof(*request) || kernel->error) {
 		errno = kernel->error ? kernel->error : ENOTTY;
+		return -1;
+	}
+	if (kernel->nr_until_end && kernel->nr_core == kernel->nr_until_end) {
+		errno = ESRCH;
 		return -1;
 	}
 	kernel->nr_core++;
@@ -1254,6 +1259,24 @@ static void test_core_is_interrupted(void **state)
 	mo_report_unref(report);
 }
 
+/* What had moved by then has moved, and nothing stays. */
+static void test_core_is_interrupted_and_it_ends(void **state)
+{
+	struct mo_migrate_request request = request_of("1", "2");
+	struct mo_report *report;
+
+	(void)state;
+	add_device(NULL, 0);
+	request.engine = MO_ENGINE_CORE;
+	kernel->nr_interrupted = kernel->nr_until_end = 1;
+	kernel->core.out_nr_moved = 5;
+	kernel->core.out_nr_kept = kernel->core.out_kept_by_reason[MEMOFFLINE_REASON_INTERRUPTED] = 9;
+	report = migrate(&request, 0);
+	assert_int_equal(mo_report_moves(report)->moved_pages, 5);
+	assert_int_equal(mo_report_moves(report)->kept_pages, 0);
+	mo_report_unref(report);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -1298,6 +1321,7 @@ int main(void)
 		TEST(test_core_fails),
 		TEST(test_core_is_stopped),
 		TEST(test_core_is_interrupted),
+		TEST(test_core_is_interrupted_and_it_ends),
 	};
 
 	kernel = mmap(NULL, sizeof(*kernel), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

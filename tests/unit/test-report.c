@@ -77,7 +77,7 @@ static struct mo_report *new_report(struct mo_ctx *ctx)
 	struct mo_record *record, facts = {
 		.start_pfn = 0x108000, .nr_pages = 3, .block = 33, .kind = MO_KIND_THP, .reason = MO_REASON_EXTRA_REFS,
 		.kpageflags = 0x5828, .refs = 3, .refs_expected = 2, .mapcount = 1, .pincount = -1,
-		.cgroup_inode = 4242, .file = HOSTILE,
+		.cgroup_inode = 4242, .cgroup = "/a/b", .file = HOSTILE,
 	};
 	struct mo_owner owner = { 4711, 0x7ffff7a00000, HOSTILE, "[heap]" };
 
@@ -160,6 +160,7 @@ static void assert_same_record(const struct mo_report *report)
 	assert_int_equal(record->mapcount, 1);
 	assert_int_equal(record->pincount, -1);
 	assert_int_equal(record->cgroup_inode, 4242);
+	assert_string_equal(record->cgroup, "/a/b");
 	assert_int_equal(record->file_inode, 0);
 	assert_string_equal(record->file, HEALED);
 	assert_int_equal(record->nr_owners, 1);

@@ -318,7 +318,7 @@ struct memoffline_migrate_process {
 /*
  * MEMOFFLINE_STOP: what is under way on this file ends soon, as by a signal, and so does at once any EVACUATE and
  * MIGRATE_PROCESS that comes later. They tell what they did, with MEMOFFLINE_REASON_INTERRUPTED. It does not wait for
- * that, and can't be taken back.
+ * that, and can't be taken back. A process that is about to load another program is waited for all the same.
  */
 struct memoffline_stop {
 	__u32 size;
