@@ -350,6 +350,15 @@ moves_whole() {	# KIND...
 	end_work "$pid"
 }
 
+@test "the deadline ends it, and the rest can be asked for again" {
+	start_work ready --node 1 --anon 200m --threads 0
+	[[ "$(move "$pid" 1 2 deadline=40)" == "ok reason=19 "* ]]
+	[ "$(value moved)" -lt 51200 ]
+	[ "$(value kept)" -gt 0 ]
+	[[ "$(move "$pid" 1 2)" == "ok reason=0 "* ]]
+	end_work "$pid"
+}
+
 @test "one that is killed leaves nothing behind" {
 	start_work ready --node 1 --anon 200m --threads 1
 	for delay in 0.02 0.1 0.2; do
