@@ -82,6 +82,7 @@ static bool has_ended(int err, bool is_first)
 static int run(struct mo_migration *migration, struct call *call, struct mo_moves *moves)
 {
 	struct work work = { .migration = migration };
+	struct mo_moves done;
 	bool is_first = true;
 	int err;
 
@@ -90,13 +91,14 @@ static int run(struct mo_migration *migration, struct call *call, struct mo_move
 		err = try_once(&work, call);
 		if (err && !has_ended(err, is_first))
 			return err;
-		if (migration->abandoned)
-			call->migrated.moves = (struct mo_moves){ .moved_pages = work.last.done_pages };
-		mo_moves_go_on(&call->migrated.moves, moves);
-		*moves = call->migrated.moves;
+		done = call->migrated.moves;
+		if (migration->abandoned)	/* the thread may still write to it */
+			done = (struct mo_moves){ .moved_pages = work.last.done_pages };
+		mo_moves_go_on(&done, moves);
+		*moves = done;
 		is_first = false;
 	} while (!err && is_cut_short(migration, call->migrated.reason));
-	if (call->migrated.reason == MO_REASON_DEADLINE)
+	if (!migration->abandoned && call->migrated.reason == MO_REASON_DEADLINE)
 		migration->ended_by = MO_REASON_DEADLINE;
 	return 0;
 }
