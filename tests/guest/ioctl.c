@@ -195,7 +195,7 @@ static void flags_of(const struct request *request)
 static void numbers(void)
 {
 	static const struct { unsigned long number; const char *what; } wrong[] = {
-		{ _IO(MEMOFFLINE_IOC_TYPE, 0x07), "the number after the last" },
+		{ _IO(MEMOFFLINE_IOC_TYPE, 0x08), "the number after the last" },
 		{ _IO(MEMOFFLINE_IOC_TYPE, 0x7f), "a number far behind" },
 		{ _IO(0x3b, 0x01), "another type" },
 		{ _IOWR(MEMOFFLINE_IOC_TYPE, 0x00, struct memoffline_info), "a size in the number" },
