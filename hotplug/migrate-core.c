@@ -132,8 +132,9 @@ int mo_core_move(struct mo_migration *migration, const struct mo_move *move, str
 		return err;
 	call = new_call(migration, move, pidfd);
 	err = call ? run(migration, call, moves) : -ENOMEM;
-	if (!migration->abandoned)
-		free(call);
+	if (migration->abandoned)
+		return err;	/* the thread may still use both */
+	free(call);
 	if (pidfd >= 0)
 		close(pidfd);
 	return err;
