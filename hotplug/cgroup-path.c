@@ -60,11 +60,12 @@ static const char *find_root(void)
 
 int mo_cgroup_path(struct mo_ctx *ctx, uint64_t inode, char *path, size_t size)
 {
-	const char *root = find_root();
+	const char *root;
 	int root_fd, fd, err;
 
 	if (mo_ctx_get_sysroot(ctx))
 		return -ENOENT;
+	root = find_root();
 	root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root_fd < 0)
 		return -errno;

@@ -20,18 +20,31 @@ static bool is_unexplained(enum mo_reason reason)
 	return reason == MO_REASON_NONE || reason == MO_REASON_UNKNOWN;
 }
 
-static enum mo_reason judge_page(const struct sorter *sorter, const struct mo_page *page, const struct mo_dump *dump,
-				 int32_t *refs_expected)
+struct mo_record mo_record_of_page(const struct mo_page *page, const struct mo_dump *dump,
+				   const struct mo_block *block)
 {
 	struct mo_page_facts facts = {
 		.flags = page->flags,
 		.count = page->count,
 		.dump = dump,
-		.zone_movable = sorter->before->zone == MO_ZONE_MOVABLE,
+		.zone_movable = block->zone == MO_ZONE_MOVABLE,
 	};
-	enum mo_reason reason = mo_reason_of_page(&facts, refs_expected);
+	struct mo_record record = {
+		.start_pfn = page->pfn,
+		.nr_pages = 1,
+		.block = block->number,
+		.kind = mo_page_kind(page->flags),
+		.kpageflags = page->flags,
+		.refs = dump ? dump->refs : -1,
+		.mapcount = dump ? dump->mapcount : (int32_t)page->count,
+		.pincount = dump ? dump->pincount : -1,
+		.cgroup_inode = page->cgroup_inode,
+		.file_inode = dump ? dump->ino : 0,
+		.file = dump ? dump->name : "",
+	};
 
-	return is_unexplained(reason) ? sorter->attempt->ended_by : reason;
+	record.reason = mo_reason_of_page(&facts, &record.refs_expected);
+	return record;
 }
 
 /* When the kernel refused before it moved anything, a page that could have moved is not to blame. */
@@ -42,11 +55,11 @@ static bool is_to_blame(const struct sorter *sorter, enum mo_reason reason, cons
 	return !is_unexplained(reason);
 }
 
-static void flush_run(struct sorter *sorter)
+void mo_run_end(struct mo_report *report, struct mo_record *run)
 {
-	if (sorter->run.nr_pages)
-		mo_report_add_record(sorter->report, &sorter->run);
-	sorter->run.nr_pages = 0;
+	if (run->nr_pages)
+		mo_report_add_record(report, run);
+	run->nr_pages = 0;
 }
 
 /* A compound page is dumped once for all of its parts. */
@@ -61,35 +74,28 @@ static bool continues_run(const struct mo_record *run, const struct mo_record *n
 	       run->reason == next->reason && is_explained_alike(run, next) && run->cgroup_inode == next->cgroup_inode;
 }
 
+void mo_run_add(struct mo_report *report, struct mo_record *run, const struct mo_record *page)
+{
+	if (continues_run(run, page)) {
+		run->nr_pages++;
+		return;
+	}
+	mo_run_end(report, run);
+	*run = *page;
+}
+
 static void sort_page(struct sorter *sorter, const struct mo_page *page)
 {
 	const struct mo_evidence *evidence = sorter->attempt->evidence;
 	const struct mo_dump *dump = evidence ? mo_evidence_dump(evidence, page->pfn) : NULL;
-	struct mo_record record = {
-		.start_pfn = page->pfn,
-		.nr_pages = 1,
-		.block = sorter->attempt->block,
-		.kind = mo_page_kind(page->flags),
-		.kpageflags = page->flags,
-		.refs = dump ? dump->refs : -1,
-		.refs_expected = -1,
-		.mapcount = dump ? dump->mapcount : (int32_t)page->count,
-		.pincount = dump ? dump->pincount : -1,
-		.cgroup_inode = page->cgroup_inode,
-		.file_inode = dump ? dump->ino : 0,
-		.file = dump ? dump->name : "",
-	};
+	struct mo_record record = mo_record_of_page(page, dump, sorter->before);
 
-	record.reason = judge_page(sorter, page, dump, &record.refs_expected);
+	if (is_unexplained(record.reason))
+		record.reason = sorter->attempt->ended_by;
 	if (!is_to_blame(sorter, record.reason, dump))
 		return;
 	sorter->nr_pages[record.reason]++;
-	if (continues_run(&sorter->run, &record)) {
-		sorter->run.nr_pages++;
-		return;
-	}
-	flush_run(sorter);
-	sorter->run = record;
+	mo_run_add(sorter->report, &sorter->run, &record);
 }
 
 /* What holds most pages, but never the limit itself where a page's own reason is known. */
@@ -135,7 +141,7 @@ void mo_kept_report(struct mo_report *report, struct mo_block_result *result, co
 	result->reason = answered(attempt, before, said);
 	for (i = 0; i < attempt->kept.nr_pages && is_of_pages(result->reason); i++)
 		sort_page(&sorter, &attempt->kept.pages[i]);
-	flush_run(&sorter);
+	mo_run_end(report, &sorter.run);
 	page_reason = main_reason(&sorter);
 	if (page_reason != MO_REASON_NONE && is_vague(attempt, result->reason))
 		result->reason = page_reason;

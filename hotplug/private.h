@@ -654,6 +654,12 @@ void mo_attempt_look(struct mo_attempt *attempt);
 void mo_attempt_clear(struct mo_attempt *attempt);	/* frees what is kept */
 
 /* ---- kept.c: the pages that an attempt left behind, and why -> records, result ---- */
+/* By its flags and, unless that is NULL, what the kernel told of it, whose name is lent. */
+struct mo_record mo_record_of_page(const struct mo_page *page, const struct mo_dump *dump,
+				   const struct mo_block *block);
+/* RUN is of pages in a row that are alike. PAGE is added to it, or else the report gets it and PAGE begins another. */
+void mo_run_add(struct mo_report *report, struct mo_record *run, const struct mo_record *page);
+void mo_run_end(struct mo_report *report, struct mo_record *run);
 void mo_kept_report(struct mo_report *report, struct mo_block_result *result, const struct mo_block *before,
 		    const struct mo_attempt *attempt);
 

@@ -51,41 +51,15 @@ static bool is_to_blame(enum mo_reason reason)
 	}
 }
 
-static void end_run(struct look *look)
-{
-	if (look->run.nr_pages)
-		mo_report_add_record(look->report, &look->run);
-	look->run.nr_pages = 0;
-}
-
-static bool goes_on(const struct mo_record *run, const struct mo_record *next)
-{
-	return run->nr_pages && run->start_pfn + run->nr_pages == next->start_pfn && run->kind == next->kind &&
-	       run->reason == next->reason && run->cgroup_inode == next->cgroup_inode;
-}
-
 static int judge_page(void *data, const struct mo_page *page)
 {
 	struct look *look = data;
-	struct mo_page_facts facts = {
-		.flags = page->flags, .count = page->count, .zone_movable = look->block->zone == MO_ZONE_MOVABLE,
-	};
-	struct mo_record record = {
-		.start_pfn = page->pfn, .nr_pages = 1, .block = look->block->number, .kind = mo_page_kind(page->flags),
-		.kpageflags = page->flags, .refs = -1, .mapcount = (int32_t)page->count, .pincount = -1,
-		.cgroup_inode = page->cgroup_inode, .file = "",
-	};
+	struct mo_record record = mo_record_of_page(page, NULL, look->block);
 
-	record.reason = mo_reason_of_page(&facts, &record.refs_expected);
 	if (!is_to_blame(record.reason))
 		return 0;
 	look->nr_pages[record.reason]++;
-	if (goes_on(&look->run, &record)) {
-		look->run.nr_pages++;
-		return 0;
-	}
-	end_run(look);
-	look->run = record;
+	mo_run_add(look->report, &look->run, &record);
 	return 0;
 }
 
@@ -98,7 +72,7 @@ static int look_at_flags(struct look *look, struct mo_block_result *result)
 	look->block = mo_memory_find(look->plan->memory, result->block);
 	memset(look->nr_pages, 0, sizeof(look->nr_pages));
 	err = mo_pages_each(look->pages, result->block * nr_pages, nr_pages, judge_page, look);
-	end_run(look);
+	mo_run_end(look->report, &look->run);
 	for (unsigned int i = MO_REASON_NONE + 1; i < MO_REASON_NR; i++) {
 		result->pages_left += look->nr_pages[i];
 		if (look->nr_pages[i] > look->nr_pages[most])
