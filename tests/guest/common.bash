@@ -102,6 +102,17 @@ give_swap_back() {
 	[ ! "$swap_disk" ] || grep -q "^$swap_disk " /proc/swaps || swapon "$swap_disk"
 }
 
+remove_cgroup() {	# FOLDER
+	local i
+
+	for ((i = 0; i < 200; i++)); do
+		! rmdir "$1" 2>/dev/null || return 0
+		pause 0.05	# who was killed leaves it a moment later
+	done
+	echo "still in the cgroup: $(cat "$1/cgroup.procs")"
+	return 1
+}
+
 # The kernel patches its own code when there is a first cpuset, and again after the last. An emulator whose processors
 # run it meanwhile may meet a breakpoint that nobody knows of any more: so one is kept from the first file on.
 enable_cpusets() {

@@ -29,7 +29,7 @@ holder=/sys/fs/cgroup/holder
 leave_holder() {
 	[ -d $holder ] || return 0
 	echo $BASHPID > /sys/fs/cgroup/cgroup.procs
-	until rmdir $holder 2>/dev/null; do pause 0.05; done	# who was killed leaves it a moment later
+	remove_cgroup $holder
 	echo -memory > /sys/fs/cgroup/cgroup.subtree_control
 }
 

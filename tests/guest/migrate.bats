@@ -30,11 +30,7 @@ teardown() {
 	cat "$json" 2>/dev/null || :
 	kill_children
 	echo $BASHPID > $cgroups/cgroup.procs
-	for ((i = 0; i < 200; i++)); do
-		rmdir $crowd 2>/dev/null && return || pause 0.05	# who was killed leaves it a moment later
-	done
-	echo "still in the cgroup: $(cat $crowd/cgroup.procs)"
-	return 1
+	remove_cgroup $crowd
 }
 
 # Skips while the module can't move processes, or there is none.

@@ -341,22 +341,21 @@ moves_whole() {	# KIND...
 	end_work "$pid"
 }
 
-@test "a signal ends it, and the rest can be asked for again" {
+ended_by() {	# KEY=N REASON
 	start_work ready --node 1 --anon 200m --threads 0
-	[[ "$(move "$pid" 1 2 alarm=40)" == "ok reason=21 "* ]]
+	[[ "$(move "$pid" 1 2 "$1")" == "ok reason=$2 "* ]]
 	[ "$(value moved)" -lt 51200 ]
 	[ "$(value kept)" -gt 0 ]
 	[[ "$(move "$pid" 1 2)" == "ok reason=0 "* ]]
 	end_work "$pid"
 }
 
+@test "a signal ends it, and the rest can be asked for again" {
+	ended_by alarm=40 21
+}
+
 @test "the deadline ends it, and the rest can be asked for again" {
-	start_work ready --node 1 --anon 200m --threads 0
-	[[ "$(move "$pid" 1 2 deadline=40)" == "ok reason=19 "* ]]
-	[ "$(value moved)" -lt 51200 ]
-	[ "$(value kept)" -gt 0 ]
-	[[ "$(move "$pid" 1 2)" == "ok reason=0 "* ]]
-	end_work "$pid"
+	ended_by deadline=40 19
 }
 
 @test "one that is killed leaves nothing behind" {
