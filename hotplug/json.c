@@ -21,6 +21,8 @@
 	each(json_object_put) \
 	each(json_object_new_uint64) \
 	each(json_object_array_add) \
+	each(json_object_new_boolean) \
+	each(json_object_get_boolean) \
 	each(json_object_new_object) \
 	each(json_object_new_int) \
 	each(json_object_new_array) \
@@ -175,6 +177,37 @@ static struct json_object *new_owners(struct writer *w, const struct mo_record *
 	return array;
 }
 
+static struct json_object *new_hold(struct writer *w, const struct mo_hold *hold)
+{
+	struct json_object *object = jsonc.json_object_new_object();
+
+	put_u64(w, object, "pid", (uint64_t)hold->pid);
+	put_text(w, object, "comm", hold->comm);
+	put_text(w, object, "kind", mo_hold_key(hold->kind));
+	put_known(w, object, "fd", hold->fd >= 0, (uint64_t)hold->fd);
+	put(w, object, "sure", jsonc.json_object_new_boolean(hold->is_sure));
+	return object;
+}
+
+static struct json_object *new_holds(struct writer *w, const struct mo_record *record)
+{
+	struct json_object *array = jsonc.json_object_new_array();
+	const struct mo_hold *hold;
+
+	for (size_t i = 0; (hold = mo_record_hold(record, i)); i++)
+		append(w, array, new_hold(w, hold));
+	return array;
+}
+
+static void put_device(struct writer *w, struct json_object *object, const struct mo_record *record)
+{
+	char device[32] = "";
+
+	if (record->file_major || record->file_minor)
+		snprintf(device, sizeof(device), "%u:%u", record->file_major, record->file_minor);
+	put_text(w, object, "file_dev", device);
+}
+
 static void put_count(struct writer *w, struct json_object *object, const char *key, int32_t count)
 {
 	put_known(w, object, key, count >= 0, (uint64_t)count);
@@ -197,9 +230,14 @@ static struct json_object *new_record(struct writer *w, const struct mo_record *
 	put_known(w, object, "cgroup_inode", record->cgroup_inode, record->cgroup_inode);
 	put_text(w, object, "cgroup", record->cgroup);
 	put_known(w, object, "file_inode", record->file_inode, record->file_inode);
+	put_device(w, object, record);
 	put_text(w, object, "file", record->file);
+	put_text(w, object, "slab_cache", record->slab);
 	put_u64(w, object, "nr_owners", record->nr_owners);
 	put(w, object, "owners", new_owners(w, record));
+	put(w, object, "holds", new_holds(w, record));
+	put_text(w, object, "stack", record->stack);
+	put_known(w, object, "since_s", record->since_s, record->since_s);
 	return object;
 }
 
@@ -543,6 +581,41 @@ static void read_owners(struct reader *r, struct json_object *object, struct mo_
 		r->bad = "nr_owners";
 }
 
+static const char *hold_at(unsigned int i)
+{
+	return mo_hold_key((enum mo_hold_kind)i);
+}
+
+static void read_hold(struct reader *r, struct json_object *object, struct mo_record *record)
+{
+	struct mo_hold hold = {
+		.pid = (int32_t)get_u64(r, object, "pid", INT32_MAX),
+		.fd = get_count(r, object, "fd"),
+		.kind = (enum mo_hold_kind)get_known(r, object, "kind", hold_at, MO_HOLD_NR),
+		.comm = get_text(r, object, "comm"),
+	};
+	struct json_object *sure = get(r, object, "sure", json_type_boolean);
+
+	hold.is_sure = sure && jsonc.json_object_get_boolean(sure);
+	if (!r->bad && mo_record_add_hold(record, &hold))
+		r->err = -ENOMEM;
+}
+
+/* What reports of old don't have. */
+static void read_more(struct reader *r, struct json_object *object, struct mo_record *record)
+{
+	struct json_object *value;
+
+	sscanf(get_new_text(object, "file_dev"), "%u:%u", &record->file_major, &record->file_minor);
+	if (jsonc.json_object_object_get_ex(object, "since_s", &value) && value)
+		record->since_s = get_u64(r, object, "since_s", UINT64_MAX);
+	if (!jsonc.json_object_object_get_ex(object, "holds", &value) ||
+	    !jsonc.json_object_is_type(value, json_type_array))
+		return;
+	for (size_t i = 0; i < jsonc.json_object_array_length(value) && !r->bad && !r->err; i++)
+		read_hold(r, jsonc.json_object_array_get_idx(value, i), record);
+}
+
 static void read_record(struct reader *r, struct json_object *object, struct mo_report *report)
 {
 	struct mo_record *record, facts = {
@@ -560,15 +633,20 @@ static void read_record(struct reader *r, struct json_object *object, struct mo_
 		.file_inode = get_inode(r, object, "file_inode"),
 		.file = get_text(r, object, "file"),
 		.cgroup = get_new_text(object, "cgroup"),
+		.slab = get_new_text(object, "slab_cache"),
+		.stack = get_new_text(object, "stack"),
 	};
 
 	if (r->bad)
 		return;
 	record = mo_report_add_record(report, &facts);
-	if (record)
-		read_owners(r, object, record);
-	else
+	if (!record) {
 		r->err = -ENOMEM;
+		return;
+	}
+	read_owners(r, object, record);
+	if (!r->bad)
+		read_more(r, object, record);
 }
 
 static void read_note(struct reader *r, struct json_object *value, struct mo_report *report)

@@ -80,7 +80,7 @@ static int report_of(struct mo_ctx *ctx, struct mo_session *session, const struc
 		return err;
 	}
 	mo_session_add_records(session, attempt, (uint32_t)(attempt->start_pfn / place->block_pages), report);
-	mo_owners_search(ctx, report, false, MO_OWNERS_LIMIT_MS);
+	mo_owners_tell(ctx, report, false);
 	*out = report;
 	return 0;
 }

@@ -278,7 +278,39 @@ struct mo_record {
 	uint32_t nr_owners;	/* processes that map it, all of them */
 	uint32_t nr_owners_kept;/* how many mo_record_owner() can give */
 	const char *cgroup;	/* path of cgroup_inode, from the root of cgroups; "" when not known */
+	const char *slab;	/* name of the slab cache, by the core alone; "" when none or not known */
+	uint32_t file_major;	/* device of the file system that file_inode is of; 0 and 0 when not known */
+	uint32_t file_minor;
+	uint32_t nr_holds;	/* what may hold it beside mappings, as mo_record_hold() gives it */
+	const char *stack;	/* what allocated it, a function in each line, the innermost first; "" when not known */
+	uint64_t since_s;	/* when that was, seconds since the epoch; 0 when not known */
 };
+
+/* What may hold a page beside mappings. */
+enum mo_hold_kind {
+	MO_HOLD_IO_URING,	/* a registered buffer */
+	MO_HOLD_VFIO,
+	MO_HOLD_IOMMUFD,
+	MO_HOLD_RDMA,
+	MO_HOLD_DMA_BUF,
+	MO_HOLD_PIPE,		/* with data in it, as of vmsplice(2) */
+	MO_HOLD_PINNED,		/* the process has pinned memory (VmPin), by what is not known */
+	MO_HOLD_OPEN,		/* the file is open */
+	MO_HOLD_NR
+};
+
+/* Something of a process that holds a page, or is all that could. */
+struct mo_hold {
+	int32_t pid;
+	int32_t fd;		/* descriptor in the process, -1: none */
+	enum mo_hold_kind kind;
+	bool is_sure;		/* the kernel tells the address, or the file */
+	const char *comm;	/* as of struct mo_owner */
+};
+
+/* "a buffer of io_uring"; "io-uring" in JSON. Never NULL. */
+const char *mo_hold_name(enum mo_hold_kind kind);
+const char *mo_hold_key(enum mo_hold_kind kind);
 
 /* ---- request: one plain struct that travels down ------------------------------------------ */
 
@@ -547,6 +579,9 @@ const struct mo_block_result *mo_report_block(const struct mo_report *report, si
 size_t mo_report_nr_records(const struct mo_report *report);
 const struct mo_record *mo_report_record(const struct mo_report *report, size_t i);
 const struct mo_owner *mo_record_owner(const struct mo_record *record, size_t i);
+const struct mo_hold *mo_record_hold(const struct mo_record *record, size_t i);
+/* NAME, the caller's, becomes the function of record->stack that asked the allocator for memory; "" when not known. */
+void mo_record_allocator(const struct mo_record *record, char *name, size_t size);
 uint64_t mo_report_nr_pages_kept(const struct mo_report *report);
 /* Sentences on what could not be done or seen (no dynamic debug, a limited cpuset). NULL past the end. */
 const char *mo_report_note(const struct mo_report *report, size_t i);

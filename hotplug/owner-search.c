@@ -366,6 +366,17 @@ int mo_owners_search(struct mo_ctx *ctx, struct mo_report *report, bool find, ui
 	return err;
 }
 
+/* Each of them may do without the others. */
+int mo_owners_tell(struct mo_ctx *ctx, struct mo_report *report, bool find)
+{
+	int err = mo_owners_search(ctx, report, find, MO_OWNERS_LIMIT_MS);
+
+	mo_files_name(ctx, report, MO_OWNERS_LIMIT_MS);
+	mo_holds_search(ctx, report, MO_OWNERS_LIMIT_MS);
+	mo_stacks_read(ctx, report);
+	return err;
+}
+
 /* ---- beside other work ---- */
 
 int mo_owner_search_begin(struct mo_ctx *ctx, struct mo_report *report, struct mo_owner_search **out)

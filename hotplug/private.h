@@ -208,6 +208,10 @@ int mo_report_set_detail(struct mo_report *report, struct mo_block_result *resul
 struct mo_record *mo_report_add_record(struct mo_report *report, const struct mo_record *src);
 int mo_record_add_owner(struct mo_record *record, const struct mo_owner *owner); /* copies; counts beyond the bound */
 int mo_record_name_owner(struct mo_record *record, size_t i, const char *vma);	/* copies */
+#define MO_HOLDS_MAX 4	/* holds kept for a record; more are not told */
+int mo_record_add_hold(struct mo_record *record, const struct mo_hold *hold);	/* copies */
+int mo_record_set_file(struct mo_record *record, const char *path);		/* copies */
+int mo_record_set_stack(struct mo_record *record, const char *stack);		/* copies */
 void mo_report_name_cgroups(struct mo_report *report);	/* fills the paths of those whose number is known */
 struct mo_record *mo_report_record_mutable(struct mo_report *report, size_t i);
 int mo_report_add_note(struct mo_report *report, const char *fmt, ...) PRINTF(2, 3);
@@ -295,11 +299,36 @@ void mo_owners_name(struct mo_ctx *ctx, const struct mo_report *report, const st
  */
 int mo_owners_search(struct mo_ctx *ctx, struct mo_report *report, bool find, uint32_t limit_ms);
 
+/* And then what holds their pages, the paths of their files, and what allocated them. */
+int mo_owners_tell(struct mo_ctx *ctx, struct mo_report *report, bool find);
+
 /* The same for all records of REPORT, without waiting: what is found so far goes into it with each poll. */
 struct mo_owner_search;
 int mo_owner_search_begin(struct mo_ctx *ctx, struct mo_report *report, struct mo_owner_search **search);
 bool mo_owner_search_poll(struct mo_owner_search *search);	/* false: nothing more will come */
 void mo_owner_search_end(struct mo_owner_search *search);	/* accepts NULL */
+
+/* ---- descriptors.c: the open files of all processes ---- */
+struct mo_descriptor {
+	int32_t pid;
+	int32_t fd;
+	char comm[16];
+	const char *target;	/* what the link in /proc/PID/fd says */
+};
+/* Stops at non-zero and returns it. */
+typedef int mo_descriptor_fn(void *data, const struct mo_descriptor *descriptor);
+/* Counts processes whose files can't be seen. -ETIMEDOUT: not all were looked at. Sets no error text. */
+int mo_descriptors_each(struct mo_ctx *ctx, uint32_t limit_ms, mo_descriptor_fn *fn, void *data, uint64_t *nr_hidden);
+int mo_descriptor_info(struct mo_ctx *ctx, const struct mo_descriptor *descriptor, char **text);	/* its fdinfo */
+
+/* ---- hold.c, file-path.c: what holds pages of REPORT; the paths of their files. Both complete its records ---- */
+int mo_holds_search(struct mo_ctx *ctx, struct mo_report *report, uint32_t limit_ms);
+int mo_files_name(struct mo_ctx *ctx, struct mo_report *report, uint32_t limit_ms);
+
+/* ---- page-owner.c: what allocated the kernel's pages of REPORT, where the kernel was booted with page_owner=on ---- */
+int mo_stacks_read(struct mo_ctx *ctx, struct mo_report *report);
+/* One answer of page_owner; pure. False: it is of no such form, or of another page. STACK has SIZE bytes. */
+bool mo_stack_parse(const char *text, uint64_t pfn, char *stack, size_t size, uint64_t *since_ns);
 
 /* ---- holder.c: whose the page is that holds things up ---- */
 struct mo_holder;

@@ -27,6 +27,7 @@ static const char *const outcome_names[] = {
 struct kept_record {
 	struct mo_record record;
 	struct mo_owner *owners;	/* MO_OWNERS_MAX of them from the first owner on: lent pointers must stay */
+	struct mo_hold holds[MO_HOLDS_MAX];
 };
 
 struct mo_report {
@@ -102,8 +103,12 @@ static void free_record(struct kept_record *kept)
 		free((char *)kept->owners[i].vma);
 	}
 	free(kept->owners);
+	for (i = 0; i < kept->record.nr_holds; i++)
+		free((char *)kept->holds[i].comm);
+	free((char *)kept->record.stack);
 	free((char *)kept->record.file);
 	free((char *)kept->record.cgroup);
+	free((char *)kept->record.slab);
 	free(kept);
 }
 
@@ -235,12 +240,13 @@ struct mo_record *mo_report_add_record(struct mo_report *report, const struct mo
 	kept->record = *src;
 	kept->record.nr_owners = 0;
 	kept->record.nr_owners_kept = 0;
+	kept->record.nr_holds = 0;
+	kept->record.stack = strdup(src->stack ? src->stack : "");
 	kept->record.file = strdup(src->file ? src->file : "");
 	kept->record.cgroup = strdup(src->cgroup ? src->cgroup : "");
-	if (!kept->record.file || !kept->record.cgroup) {
-		free((char *)kept->record.file);
-		free((char *)kept->record.cgroup);
-		free(kept);
+	kept->record.slab = strdup(src->slab ? src->slab : "");
+	if (!kept->record.file || !kept->record.cgroup || !kept->record.slab || !kept->record.stack) {
+		free_record(kept);
 		return NULL;
 	}
 	report->records[report->nr_records++] = kept;
@@ -294,16 +300,44 @@ int mo_record_add_owner(struct mo_record *record, const struct mo_owner *owner)
 	return 0;
 }
 
-int mo_record_name_owner(struct mo_record *record, size_t i, const char *vma)
+int mo_record_add_hold(struct mo_record *record, const struct mo_hold *hold)
 {
-	struct mo_owner *owner = &((struct kept_record *)record)->owners[i];
-	char *copy = strdup(vma);
+	struct mo_hold *copy = &((struct kept_record *)record)->holds[record->nr_holds];
+
+	if (record->nr_holds == MO_HOLDS_MAX)
+		return 0;
+	*copy = *hold;
+	copy->comm = strdup(hold->comm ? hold->comm : "");
+	if (!copy->comm)
+		return -ENOMEM;
+	record->nr_holds++;
+	return 0;
+}
+
+static int replace_text(const char **text, const char *with)
+{
+	char *copy = strdup(with);
 
 	if (!copy)
 		return -ENOMEM;
-	free((char *)owner->vma);
-	owner->vma = copy;
+	free((char *)*text);
+	*text = copy;
 	return 0;
+}
+
+int mo_record_name_owner(struct mo_record *record, size_t i, const char *vma)
+{
+	return replace_text(&((struct kept_record *)record)->owners[i].vma, vma);
+}
+
+int mo_record_set_file(struct mo_record *record, const char *path)
+{
+	return replace_text(&record->file, path);
+}
+
+int mo_record_set_stack(struct mo_record *record, const char *stack)
+{
+	return replace_text(&record->stack, stack);
 }
 
 void mo_report_count_kept(struct mo_report *report, uint64_t nr_pages)
@@ -463,6 +497,11 @@ const struct mo_record *mo_report_record(const struct mo_report *report, size_t 
 const struct mo_owner *mo_record_owner(const struct mo_record *record, size_t i)
 {
 	return i < record->nr_owners_kept ? &((const struct kept_record *)record)->owners[i] : NULL;
+}
+
+const struct mo_hold *mo_record_hold(const struct mo_record *record, size_t i)
+{
+	return i < record->nr_holds ? &((const struct kept_record *)record)->holds[i] : NULL;
 }
 
 uint64_t mo_report_nr_pages_kept(const struct mo_report *report)

@@ -217,12 +217,17 @@ static void copy_text(char *copy, const char *text, size_t size)
 	copy[size - 1] = '\0';
 }
 
+static uint64_t nr_pages_of(const struct memoffline_record *record)
+{
+	return 1ULL << (record->order < 64 ? record->order : 0);
+}
+
 static struct mo_record record_of(const struct memoffline_record *theirs, uint32_t block, char *name)
 {
 	copy_text(name, theirs->name, sizeof(theirs->name));
 	return (struct mo_record){
 		.start_pfn = theirs->pfn,
-		.nr_pages = 1ULL << (theirs->order < 64 ? theirs->order : 0),
+		.nr_pages = nr_pages_of(theirs),
 		.block = block,
 		.kind = kind_of(theirs->kind),
 		.reason = reason_of(theirs->reason),
@@ -233,7 +238,10 @@ static struct mo_record record_of(const struct memoffline_record *theirs, uint32
 		.pincount = theirs->pincount,
 		.cgroup_inode = theirs->cgroup_inode,
 		.file_inode = theirs->file_inode,
-		.file = name,
+		.file = theirs->kind == MEMOFFLINE_KIND_SLAB ? "" : name,
+		.file_major = theirs->file_dev >> 20,
+		.file_minor = theirs->file_dev & 0xfffff,
+		.slab = theirs->kind == MEMOFFLINE_KIND_SLAB ? name : "",
 	};
 }
 
@@ -252,22 +260,36 @@ static void add_owners(struct mo_record *record, const struct memoffline_record 
 	record->nr_owners = theirs->nr_mappers;
 }
 
-/* Base pages that differ in nothing but their number, with no owner that is known. */
-static bool is_alike(const struct memoffline_record *a, const struct memoffline_record *b)
+/* Of these neither the flags nor the references say more. */
+static bool is_kernels(const struct memoffline_record *record)
 {
-	return !a->order && !b->order && !a->nr_mappers && !b->nr_mappers && a->reason == b->reason &&
-	       a->kind == b->kind && a->kpageflags == b->kpageflags && a->refs == b->refs &&
-	       a->refs_expected == b->refs_expected && a->mapcount == b->mapcount && a->pincount == b->pincount &&
-	       a->cgroup_inode == b->cgroup_inode && a->file_inode == b->file_inode &&
-	       !strncmp(a->name, b->name, sizeof(a->name));
+	return record->kind == MEMOFFLINE_KIND_SLAB || record->kind == MEMOFFLINE_KIND_PGTABLE ||
+	       record->kind == MEMOFFLINE_KIND_KERNEL || record->kind == MEMOFFLINE_KIND_RESERVED;
 }
 
-static size_t run_length(const struct memoffline_record *records, size_t nr)
+static bool has_same_facts(const struct memoffline_record *a, const struct memoffline_record *b)
+{
+	return !a->order && !b->order && a->kpageflags == b->kpageflags && a->refs == b->refs &&
+	       a->refs_expected == b->refs_expected && a->mapcount == b->mapcount && a->pincount == b->pincount &&
+	       a->file_inode == b->file_inode;
+}
+
+/* They differ in nothing that matters but their number, and no owner is known. */
+static bool is_alike(const struct memoffline_record *a, const struct memoffline_record *b)
+{
+	return !a->nr_mappers && !b->nr_mappers && a->reason == b->reason && a->kind == b->kind &&
+	       a->cgroup_inode == b->cgroup_inode && !strncmp(a->name, b->name, sizeof(a->name)) &&
+	       (is_kernels(a) || has_same_facts(a, b));
+}
+
+/* How many in a row are one run, and its pages. */
+static size_t run_length(const struct memoffline_record *records, size_t nr, uint64_t *nr_pages)
 {
 	size_t len = 1;
 
-	while (len < nr && records[len].pfn == records[0].pfn + len && is_alike(&records[0], &records[len]))
-		len++;
+	*nr_pages = nr_pages_of(&records[0]);
+	while (len < nr && records[len].pfn == records[0].pfn + *nr_pages && is_alike(&records[0], &records[len]))
+		*nr_pages += nr_pages_of(&records[len++]);
 	return len;
 }
 
@@ -279,9 +301,8 @@ static uint64_t add_records(struct mo_report *report, uint32_t block, const stru
 	uint64_t nr_pages = 0;
 
 	for (size_t i = 0, len; i < nr; i += len) {
-		len = run_length(&records[i], nr - i);
 		record = record_of(&records[i], block, name);
-		record.nr_pages *= len;
+		len = run_length(&records[i], nr - i, &record.nr_pages);
 		nr_pages += record.nr_pages;
 		added = mo_report_add_record(report, &record);
 		if (added)
@@ -350,7 +371,7 @@ static void sum_up(const struct memoffline_record *records, size_t nr, struct mo
 
 	for (i = 0; i < nr; i++)
 		if (!is_passing(records[i].reason))
-			nr_pages[reason_of(records[i].reason)] += 1ULL << (records[i].order & 63);
+			nr_pages[reason_of(records[i].reason)] += nr_pages_of(&records[i]);
 	scan->reason = MO_REASON_NONE;
 	scan->reason_pfn = NO_PFN;
 	for (i = MO_REASON_NONE + 1; i < MO_REASON_NR; i++)
@@ -388,7 +409,7 @@ uint64_t mo_session_add_scan(struct mo_session *session, const struct mo_core_sc
 	size_t nr = 0;
 
 	for (size_t i = 0; i < scan->nr_records; i++) {
-		nr_seen += 1ULL << (session->records[i].order & 63);
+		nr_seen += nr_pages_of(&session->records[i]);
 		if (!is_passing(session->records[i].reason))
 			session->records[nr++] = session->records[i];
 	}
@@ -490,7 +511,7 @@ static enum mo_reason main_reason(const struct memoffline_record *records, size_
 	enum mo_reason reason = MO_REASON_NONE;
 
 	for (size_t i = 0; i < nr; i++)
-		nr_pages[reason_of(records[i].reason)] += 1ULL << (records[i].order & 63);
+		nr_pages[reason_of(records[i].reason)] += nr_pages_of(&records[i]);
 	for (size_t i = 0; i < MO_REASON_NR; i++)
 		if (nr_pages[i] > nr_pages[reason])
 			reason = (enum mo_reason)i;

@@ -439,7 +439,7 @@ int mo_transaction_end(struct mo_transaction *txn, int result, uint64_t freed_by
 	mo_report_finish(txn->report, result, result ? main_reason(txn, result) : MO_REASON_NONE, freed_bytes);
 	/* The blocks are as they stay: nobody else has to wait for names. */
 	unlock(txn);
-	mo_owners_search(ctx, txn->report, txn->needs_owners, MO_OWNERS_LIMIT_MS);
+	mo_owners_tell(ctx, txn->report, txn->needs_owners);
 	if (mo_report_save(txn->report))
 		mo_report_add_note(txn->report, "this report can't be shown again later: %s", mo_ctx_error(ctx));
 	*report = txn->report;

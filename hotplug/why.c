@@ -151,7 +151,7 @@ static int look_at_all(struct look *look)
 	if (err)
 		return err;
 	note(look);
-	mo_owners_search(look->plan->memory->ctx, look->report, true, MO_OWNERS_LIMIT_MS);
+	mo_owners_tell(look->plan->memory->ctx, look->report, true);
 	mo_report_finish(look->report, 0, main_reason(look->report), 0);
 	return 0;
 }

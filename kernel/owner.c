@@ -188,6 +188,8 @@ void mo_owner_fill(struct memoffline_record *record, const struct mo_facts *fact
 	if (!folio)
 		return;
 	record->cgroup_inode = cgroup_inode(folio);
+	if (facts->is_slab)
+		mo_slab_cache_name(folio, record->name, sizeof(record->name));
 	if (facts->has_mapping)
 		fill_file(record, folio);
 	if (with_mappers && facts->mapcount > 0)

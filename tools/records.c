@@ -24,6 +24,17 @@ static const char *first_vma(const struct mo_record *record)
 	return record->nr_owners_kept ? mo_record_owner(record, 0)->vma : "";
 }
 
+static int compare_allocators(const struct mo_record *a, const struct mo_record *b)
+{
+	char x[128], y[128];
+
+	if (*a->slab || (!*a->stack && !*b->stack))
+		return 0;
+	mo_record_allocator(a, x, sizeof(x));
+	mo_record_allocator(b, y, sizeof(y));
+	return strcmp(x, y);
+}
+
 /* 0 for records that belong to one group. */
 static int compare_records(const struct mo_record *a, const struct mo_record *b)
 {
@@ -35,8 +46,12 @@ static int compare_records(const struct mo_record *a, const struct mo_record *b)
 		return first_pid(a) < first_pid(b) ? -1 : 1;
 	if (strcmp(a->file, b->file))
 		return strcmp(a->file, b->file);
+	if (strcmp(a->slab, b->slab))
+		return strcmp(a->slab, b->slab);
 	if (first_pid(a) < 0 && strcmp(a->cgroup, b->cgroup))
 		return strcmp(a->cgroup, b->cgroup);
+	if (first_pid(a) < 0 && compare_allocators(a, b))
+		return compare_allocators(a, b);
 	return strcmp(first_vma(a), first_vma(b));
 }
 
@@ -56,7 +71,9 @@ static int by_owner(const void *a, const void *b)
 		return first_pid(x) < first_pid(y) ? -1 : 1;
 	if (first_pid(x) >= 0)
 		return 0;
-	return strcmp(x->file, y->file) ? strcmp(x->file, y->file) : strcmp(x->cgroup, y->cgroup);
+	if (strcmp(x->file, y->file))
+		return strcmp(x->file, y->file);
+	return strcmp(x->slab, y->slab) ? strcmp(x->slab, y->slab) : strcmp(x->cgroup, y->cgroup);
 }
 
 static int by_size(const void *a, const void *b)
@@ -99,6 +116,24 @@ size_t records_group(const struct mo_report *report, bool by_owners, struct reco
 	return merge(groups, nr, by_owners ? by_owner : by_all);
 }
 
+/* ", by a buffer of io_uring (fd 5)", "; perhaps by vfio of pid 7 (qemu), fd 9"; "" when nothing is known. */
+static char *hold_text(const struct mo_record *record)
+{
+	const struct mo_hold *hold = mo_record_hold(record, 0);
+	char fd[24] = "", more[32] = "", *text;
+
+	if (!hold || hold->kind == MO_HOLD_OPEN)
+		return strdup("");
+	if (hold->fd >= 0)
+		snprintf(fd, sizeof(fd), ", fd %" PRId32, hold->fd);
+	if (record->nr_holds > 1)
+		snprintf(more, sizeof(more), " and %" PRIu32 " more", record->nr_holds - 1);
+	if (asprintf(&text, ", %s %s of pid %" PRId32 " (%s)%s%s", hold->is_sure ? "held by" : "perhaps held by",
+		     mo_hold_name(hold->kind), hold->pid, hold->comm, fd, more) < 0)
+		return NULL;
+	return text;
+}
+
 static char *owner_process(const struct mo_record *record, enum owner_detail detail)
 {
 	const char *what = *record->file ? record->file : first_vma(record);
@@ -111,8 +146,31 @@ static char *owner_process(const struct mo_record *record, enum owner_detail det
 		snprintf(address, sizeof(address), " at 0x%" PRIx64, mo_record_owner(record, 0)->addr);
 	if (asprintf(&text, "pid %" PRId32 " (%s)%s%s%s%s", first_pid(record), first_comm(record), address, more,
 		     with_what ? ", " : "", with_what ? what : "") < 0)
-		out_of_memory();
+		return NULL;
 	return text;
+}
+
+/* What nobody maps: the slab cache, the file, what allocated it. */
+static char *owner_other(const struct mo_record *record)
+{
+	const struct mo_hold *hold = mo_record_hold(record, 0);
+	char allocator[128], *text;
+	int len;
+
+	mo_record_allocator(record, allocator, sizeof(allocator));
+	if (*record->slab)
+		len = asprintf(&text, "slab cache %s", record->slab);
+	else if (*record->file && hold && hold->kind == MO_HOLD_OPEN)
+		len = asprintf(&text, "%s, which pid %" PRId32 " (%s) has open", record->file, hold->pid, hold->comm);
+	else if (*record->file)
+		len = asprintf(&text, "%s", record->file);
+	else if (record->file_inode)
+		len = asprintf(&text, "inode %" PRIu64, record->file_inode);
+	else if (*allocator)
+		len = asprintf(&text, "allocated by %s()", allocator);
+	else
+		len = asprintf(&text, "%s", record->mapcount > 0 ? "not looked for" : "nobody maps it");
+	return len < 0 ? NULL : text;
 }
 
 /* The root is nobody's. */
@@ -123,21 +181,16 @@ static bool is_in_cgroup(const struct mo_record *record)
 
 char *record_owner(const struct mo_record *record, enum owner_detail detail)
 {
-	const char *cgroup = is_in_cgroup(record) ? record->cgroup : "", *comma = *cgroup ? ", cgroup " : "";
+	bool is_mapped = record->nr_owners_kept, has_cgroup = !is_mapped && is_in_cgroup(record);
+	char *owner = is_mapped ? owner_process(record, detail) : owner_other(record);
+	char *hold = detail >= OWNER_FILE ? hold_text(record) : strdup("");
 	char *text;
-	int len;
 
-	if (record->nr_owners_kept)
-		return owner_process(record, detail);
-	if (*record->file)
-		len = asprintf(&text, "%s%s%s", record->file, comma, cgroup);
-	else if (record->file_inode)
-		len = asprintf(&text, "inode %" PRIu64 "%s%s", record->file_inode, comma, cgroup);
-	else
-		len = asprintf(&text, "%s%s%s", record->mapcount > 0 ? "not looked for" : "nobody maps it", comma,
-			       cgroup);
-	if (len < 0)
+	if (!owner || !hold || asprintf(&text, "%s%s%s%s", owner, hold, has_cgroup ? ", cgroup " : "",
+					has_cgroup ? record->cgroup : "") < 0)
 		out_of_memory();
+	free(owner);
+	free(hold);
 	return text;
 }
 

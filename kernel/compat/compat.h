@@ -165,6 +165,11 @@ bool mo_counts_single_pages(void);
  */
 bool mo_is_mapped_at(struct folio *folio, struct vm_area_struct *vma, unsigned long *addr);
 
+/* False: where they are was not found; then all names are "". */
+bool mo_slab_init(void);
+/* The cache of a slab to which the caller holds a reference. "": not known, or it is no slab any more. */
+void mo_slab_cache_name(struct folio *folio, char *name, size_t size);
+
 bool mo_is_isolated(struct page *page);			/* nothing is allocated from its pageblock; if unknown, too */
 bool mo_is_cma(struct page *page);			/* its pageblock belongs to a CMA area */
 bool mo_is_promised(unsigned long nr_pages);		/* all free huge pages of that size are reserved */

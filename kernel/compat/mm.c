@@ -12,6 +12,8 @@
 #include "facts.h"
 #include "symbols.h"
 
+static bool has_slab_names;
+
 int mo_compat_init(void)
 {
 	if (strcmp(init_utsname()->release, UTS_RELEASE)) {
@@ -19,12 +21,13 @@ int mo_compat_init(void)
 		       UTS_RELEASE, init_utsname()->release);
 		return -ENOEXEC;
 	}
+	has_slab_names = mo_slab_init();
 	return mo_symbols_resolve();
 }
 
 u64 mo_compat_features(void)
 {
-	return mo_symbols_features();
+	return mo_symbols_features() & ~(has_slab_names ? 0 : MEMOFFLINE_FEATURE_SLAB_NAMES);
 }
 
 static bool has(u64 feature)

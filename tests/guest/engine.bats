@@ -206,12 +206,33 @@ install_module() {
 	[ "$(field '.records[0].start_pfn')" = $((pfn)) ]
 	[ "$(field '.records[0].owners[0].pid')" = "$pid" ]
 	[ "$(field '.records[0].cgroup')" = /holder ]
+	[ "$(field '.records[0].holds[] | "\(.kind) \(.pid) \(.sure)"' | sort -u)" = "pipe $pid false" ]
 	[ "$(field '.blocks[] | select(.block == 34) | .reason')" = extra-refs ]
 	[ "$(field '[.blocks[] | select(.block != 34) | .reason] | unique[]')" = none ]
 	run "$memoffline" why node1
 	[ "$status" = 0 ]
 	[[ $output == *"1 of 8 blocks can't go as it is now."*"what to do:"*"Pages that stand against it: 1"*"pid $pid (work)"* ]]
 	[ "$(state 34)" = online ]
+}
+
+@test "why names the ring whose buffer a page is, in whatever zone that is" {
+	local out=$BATS_TEST_TMPDIR/held pid block
+	mkfifo "$out.in"
+	"$build/tests/guest/hold" dma $((128 << 20)) < "$out.in" > "$out" 3>&- &	# more than block 0 has room for
+	pid=$!
+	exec 8<>"$out.in"
+	await "$out" "$pid" held
+	load_core
+	for block in 1 2 3 4 5 6 7 8; do
+		"$memoffline" why --json $block | jq --argjson pid "$pid" \
+			'.records |= [limit(1; .[] | select(any(.owners[]; .pid == $pid) and .kind == "anon"))]' > "$json"
+		[ "$(field '.records | length')" = 0 ] || break
+	done
+	jq .records "$json"
+	[ "$(field '.records[0].reason')" = dma-pin ]
+	[ "$(field '.records[0].holds[0] | "\(.kind) \(.pid) \(.comm) \(.sure)"')" = "io-uring $pid hold true" ]
+	exec 8>&-
+	wait "$pid"
 }
 
 @test "the command's own limit ends the core's attempt, too" {

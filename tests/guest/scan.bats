@@ -139,6 +139,29 @@ record_holds() {	# CONDITION
 	end_work "$pid"
 }
 
+# "CACHE PAGES" by the kernel's own account
+slab_pages() {
+	awk 'NR > 2 { print $1, $15 * $6 }' /proc/slabinfo | LC_ALL=C sort
+}
+
+@test "slabs name their caches, and nobody else's" {
+	local counted=$BATS_TEST_TMPDIR/counted
+	mkdir "$BATS_TEST_TMPDIR/files"
+	mount -t tmpfs none "$BATS_TEST_TMPDIR/files"
+	seq -f "$BATS_TEST_TMPDIR/files/%g" 4000 | xargs touch
+	for block in "$memory"/memory*; do
+		[ "$(cat "$block/state")" != online ] || "$scan" "${block##*/memory}"
+	done | jq -r '.records[] | select(.kind == "slab") | "\(.name) \(pow(2; .order))"' |
+		awk '{ pages[$1] += $2 } END { for (cache in pages) print cache, pages[cache] }' | LC_ALL=C sort > "$counted"
+	slab_pages > "$counted.kernel"
+	umount "$BATS_TEST_TMPDIR/files"
+	LC_ALL=C join -a 1 "$counted" "$counted.kernel" > "$counted.both"
+	cat "$counted.both"
+	# Each is a cache of the kernel's; some grow while they are counted.
+	awk 'NF != 3 { exit 1 } $1 == "shmem_inode_cache" { files = $2 } { all += $3; off += $2 < $3 ? $3 - $2 : $2 - $3 }
+		END { exit !(NR > 30 && files > 700 && off * 100 <= all) }' "$counted.both"
+}
+
 @test "a pinned anonymous page, and the four processes that map it" {
 	scan_pinned --sharers 3
 	record_holds '.pfn == $pfn and .kind == "anon" and .order == 0 and .mapcount == 4 and .refs == 5 and .pincount == 0'

@@ -213,14 +213,16 @@ static void test_runs(void **state)
 	struct mo_report *report;
 
 	(void)state;
-	add(0x100000, MEMOFFLINE_REASON_SLAB);
-	add(0x100001, MEMOFFLINE_REASON_SLAB);
-	add(0x100002, MEMOFFLINE_REASON_SLAB);
-	add(0x100003, MEMOFFLINE_REASON_SLAB)->refs = 2;	/* differs */
-	add(0x100005, MEMOFFLINE_REASON_SLAB)->refs = 2;	/* a gap */
-	add(0x100006, MEMOFFLINE_REASON_PGTABLE);
-	add(0x100008, MEMOFFLINE_REASON_PGTABLE)->order = 3;
-	add(0x100010, MEMOFFLINE_REASON_PGTABLE)->order = 3;	/* whole folios stay on their own */
+	for (size_t i = 0; i < 8; i++)
+		add(0x100000 + i, i < 5 ? MEMOFFLINE_REASON_OFF_LRU : MEMOFFLINE_REASON_LOCKED)->kind =
+			MEMOFFLINE_KIND_CACHE;
+	device.records[3].refs = 2;	/* differs */
+	device.records[4].refs = 2;
+	device.records[4].pfn++;	/* a gap */
+	device.records[6].pfn = 0x100008;
+	device.records[6].order = 3;
+	device.records[7].pfn = 0x100010;
+	device.records[7].order = 3;	/* whole folios stay on their own */
 	report = take_records(100);
 	assert_int_equal(mo_report_nr_records(report), 6);
 	assert_int_equal(mo_report_record(report, 0)->nr_pages, 3);
@@ -232,6 +234,27 @@ static void test_runs(void **state)
 	mo_report_unref(report);
 }
 
+/* Of them no more than the cache matters. */
+static void test_runs_of_slabs(void **state)
+{
+	struct mo_report *report;
+
+	(void)state;
+	add(0x100000, MEMOFFLINE_REASON_SLAB)->order = 1;
+	add(0x100002, MEMOFFLINE_REASON_SLAB)->refs = 7;
+	add(0x100003, MEMOFFLINE_REASON_SLAB)->order = 2;
+	add(0x100007, MEMOFFLINE_REASON_SLAB);
+	for (size_t i = 0; i < 4; i++)
+		strcpy(device.records[i].name, i < 3 ? "dentry" : "inode_cache");
+	report = take_records(8);
+	assert_int_equal(mo_report_nr_records(report), 2);
+	assert_int_equal(mo_report_record(report, 0)->nr_pages, 7);
+	assert_string_equal(mo_report_record(report, 0)->slab, "dentry");
+	assert_string_equal(mo_report_record(report, 0)->file, "");
+	assert_string_equal(mo_report_record(report, 1)->slab, "inode_cache");
+	mo_report_unref(report);
+}
+
 static void test_owners(void **state)
 {
 	struct memoffline_record *record = add(0x100000, MEMOFFLINE_REASON_EXTRA_REFS);
@@ -239,6 +262,8 @@ static void test_owners(void **state)
 	const struct mo_record *told;
 
 	(void)state;
+	record->kind = MEMOFFLINE_KIND_CACHE;
+	record->file_dev = 8 << 20 | 3;
 	add(0x100001, MEMOFFLINE_REASON_EXTRA_REFS);	/* nobody's: no part of the first one's run */
 	record->nr_mappers = 33;
 	for (int i = 0; i < MEMOFFLINE_MAPPERS_KEPT; i++) {
@@ -256,6 +281,8 @@ static void test_owners(void **state)
 	assert_string_equal(mo_record_owner(told, 3)->comm, "ddddddddddddddd");
 	assert_string_equal(mo_record_owner(told, 0)->vma, "");
 	assert_int_equal(strlen(told->file), sizeof(record->name) - 1);
+	assert_int_equal(told->file_major, 8);
+	assert_int_equal(told->file_minor, 3);
 	assert_int_equal(mo_report_record(report, 1)->nr_owners, 0);
 	mo_report_unref(report);
 }
@@ -360,6 +387,7 @@ int main(void)
 		TEST(test_features),
 		TEST(test_totals),
 		TEST(test_runs),
+		TEST(test_runs_of_slabs),
 		TEST(test_owners),
 		TEST(test_unknown_words),
 		TEST(test_names_of_mappings),

@@ -108,7 +108,7 @@ struct memoffline_record {
 	__s32 error;			/* negative errno of the last attempt to move it, 0: none was made */
 	__u32 nr_mappers;		/* all of them, or 0: not looked for, which had taken too long already */
 	struct memoffline_mapper mappers[MEMOFFLINE_MAPPERS_KEPT];	/* the first of them */
-	char name[MEMOFFLINE_NAME_LEN];	/* last component of the file's name; any byte; ends with 0 */
+	char name[MEMOFFLINE_NAME_LEN];	/* last component of a file's, or a slab's cache; any byte; ends with 0 */
 };
 
 /* A request writes so many records at most, whatever room there is for. */
@@ -130,7 +130,8 @@ struct memoffline_record {
 #define MEMOFFLINE_FEATURE_LRU_CACHES	(1ULL << 12)	/* per-cpu lists are used while most pages move */
 #define MEMOFFLINE_FEATURE_QUARANTINE	(1ULL << 13)	/* sessions: ranges can be quarantined and evacuated */
 #define MEMOFFLINE_FEATURE_PROCESS	(1ULL << 14)	/* MEMOFFLINE_MIGRATE_PROCESS */
-#define MEMOFFLINE_FEATURE_NR		15
+#define MEMOFFLINE_FEATURE_SLAB_NAMES	(1ULL << 15)	/* records of slabs name their caches */
+#define MEMOFFLINE_FEATURE_NR		16
 
 /* MEMOFFLINE_INFO: what this module is and can do. */
 struct memoffline_info {
