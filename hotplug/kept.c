@@ -101,12 +101,11 @@ static void sort_page(struct sorter *sorter, const struct mo_page *page)
 /* What holds most pages, but never the limit itself where a page's own reason is known. */
 static enum mo_reason main_reason(const struct sorter *sorter)
 {
-	enum mo_reason best = MO_REASON_NONE, reason;
+	uint64_t nr_pages[MO_REASON_NR];
 
-	for (reason = MO_REASON_NONE + 1; reason < MO_REASON_NR; reason++)
-		if (reason != sorter->attempt->ended_by && sorter->nr_pages[reason] > sorter->nr_pages[best])
-			best = reason;
-	return best;
+	memcpy(nr_pages, sorter->nr_pages, sizeof(nr_pages));
+	nr_pages[sorter->attempt->ended_by] = 0;
+	return mo_reason_of_most(nr_pages);
 }
 
 /* What the attempt itself tells: the limit that ended it, or the kernel's answer. */

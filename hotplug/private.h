@@ -519,6 +519,8 @@ struct mo_page_facts {
 	const struct mo_dump *dump;	/* or NULL */
 	bool zone_movable;
 };
+/* That of most pages; MO_REASON_NONE only where there is no other. */
+enum mo_reason mo_reason_of_most(const uint64_t nr_pages[MO_REASON_NR]);
 /* Fills refs_expected when it can be known. */
 enum mo_reason mo_reason_of_page(const struct mo_page_facts *facts, int32_t *refs_expected);
 /* Facts about a block that failed -> its reason. SAID as mo_evidence_said(). */

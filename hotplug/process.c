@@ -359,12 +359,7 @@ static void add_records(struct mo_migration *migration, const struct mo_victim *
 
 static enum mo_reason main_reason(const struct mo_moves *moves)
 {
-	enum mo_reason reason = MO_REASON_NONE;
-
-	for (unsigned int i = MO_REASON_NONE + 1; i < MO_REASON_NR; i++)
-		if (moves->kept_by_reason[i] > moves->kept_by_reason[reason])
-			reason = (enum mo_reason)i;
-	return reason;
+	return mo_reason_of_most(moves->kept_by_reason);
 }
 
 /* Does what stayed for lack of room still lack it? */

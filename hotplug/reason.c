@@ -173,6 +173,16 @@ static enum mo_reason known(enum mo_reason reason)
 	return (unsigned int)reason < MO_REASON_NR ? reason : MO_REASON_UNKNOWN;
 }
 
+enum mo_reason mo_reason_of_most(const uint64_t nr_pages[MO_REASON_NR])
+{
+	enum mo_reason most = MO_REASON_NONE;
+
+	for (enum mo_reason reason = MO_REASON_NONE + 1; reason < MO_REASON_NR; reason++)
+		if (nr_pages[reason] > (most == MO_REASON_NONE ? 0 : nr_pages[most]))
+			most = reason;
+	return most;
+}
+
 const char *mo_reason_name(enum mo_reason reason)
 {
 	return reasons[known(reason)].name;

@@ -372,11 +372,8 @@ static void sum_up(const struct memoffline_record *records, size_t nr, struct mo
 	for (i = 0; i < nr; i++)
 		if (!is_passing(records[i].reason))
 			nr_pages[reason_of(records[i].reason)] += nr_pages_of(&records[i]);
-	scan->reason = MO_REASON_NONE;
+	scan->reason = mo_reason_of_most(nr_pages);
 	scan->reason_pfn = NO_PFN;
-	for (i = MO_REASON_NONE + 1; i < MO_REASON_NR; i++)
-		if (nr_pages[i] > nr_pages[scan->reason])
-			scan->reason = (enum mo_reason)i;
 	scan->reason_pages = nr_pages[scan->reason];
 	for (i = 0; i < nr && scan->reason_pfn == NO_PFN; i++)
 		if (scan->reason != MO_REASON_NONE && reason_of(records[i].reason) == scan->reason)
@@ -508,14 +505,10 @@ static size_t read_records(struct mo_session *session)
 static enum mo_reason main_reason(const struct memoffline_record *records, size_t nr)
 {
 	uint64_t nr_pages[MO_REASON_NR] = { 0 };
-	enum mo_reason reason = MO_REASON_NONE;
 
 	for (size_t i = 0; i < nr; i++)
 		nr_pages[reason_of(records[i].reason)] += nr_pages_of(&records[i]);
-	for (size_t i = 0; i < MO_REASON_NR; i++)
-		if (nr_pages[i] > nr_pages[reason])
-			reason = (enum mo_reason)i;
-	return reason;
+	return mo_reason_of_most(nr_pages);
 }
 
 void mo_session_kept(struct mo_session *session, uint64_t block_pages, uint64_t nr_kept, struct mo_report *report,

@@ -66,20 +66,16 @@ static int judge_page(void *data, const struct mo_page *page)
 static int look_at_flags(struct look *look, struct mo_block_result *result)
 {
 	uint64_t nr_pages = mo_memory_block_pages(look->plan->memory);
-	enum mo_reason most = MO_REASON_NONE;
 	int err;
 
 	look->block = mo_memory_find(look->plan->memory, result->block);
 	memset(look->nr_pages, 0, sizeof(look->nr_pages));
 	err = mo_pages_each(look->pages, result->block * nr_pages, nr_pages, judge_page, look);
 	mo_run_end(look->report, &look->run);
-	for (unsigned int i = MO_REASON_NONE + 1; i < MO_REASON_NR; i++) {
+	for (unsigned int i = MO_REASON_NONE + 1; i < MO_REASON_NR; i++)
 		result->pages_left += look->nr_pages[i];
-		if (look->nr_pages[i] > look->nr_pages[most])
-			most = (enum mo_reason)i;
-	}
 	if (result->reason == MO_REASON_NONE)
-		result->reason = most;
+		result->reason = mo_reason_of_most(look->nr_pages);
 	return err;
 }
 
@@ -127,7 +123,6 @@ static void note(struct look *look)
 static enum mo_reason main_reason(const struct mo_report *report)
 {
 	uint64_t nr_pages[MO_REASON_NR] = { 0 };
-	enum mo_reason best = MO_REASON_NONE, reason;
 	const struct mo_block_result *block;
 	const struct mo_record *record;
 
@@ -135,10 +130,7 @@ static enum mo_reason main_reason(const struct mo_report *report)
 		nr_pages[record->reason] += record->nr_pages;
 	for (size_t i = 0; (block = mo_report_block(report, i)); i++)
 		nr_pages[block->reason]++;
-	for (reason = MO_REASON_NONE + 1; reason < MO_REASON_NR; reason++)
-		if (nr_pages[reason] > (best == MO_REASON_NONE ? 0 : nr_pages[best]))
-			best = reason;
-	return best;
+	return mo_reason_of_most(nr_pages);
 }
 
 static int look_at_all(struct look *look)
