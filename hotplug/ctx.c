@@ -11,12 +11,14 @@
 #include "private.h"
 
 #define RUN_DIR "/run/memoffline"
+#define STATE_DIR "/var/lib/memoffline"
 
 struct mo_ctx {
 	unsigned int nr_refs;
 	int root_fd;
 	char *sysroot;		/* NULL on the running machine */
 	char *run_dir;
+	char *state_dir;	/* "": no history is kept */
 	char *module;		/* NULL: the one in /lib/modules */
 	mo_log_fn *log_fn;
 	void *log_data;
@@ -33,19 +35,20 @@ int mo_ctx_new(struct mo_ctx **out)
 		return err;
 	ctx->nr_refs = 1;
 	ctx->run_dir = strdup(RUN_DIR);
-	if (!ctx->run_dir)
-		goto free_ctx;
+	ctx->state_dir = strdup(STATE_DIR);
+	if (!ctx->run_dir || !ctx->state_dir)
+		goto free_dirs;
 	ctx->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (ctx->root_fd < 0) {
 		err = -errno;
-		goto free_run_dir;
+		goto free_dirs;
 	}
 	*out = ctx;
 	return 0;
 
-free_run_dir:
+free_dirs:
+	free(ctx->state_dir);
 	free(ctx->run_dir);
-free_ctx:
 	free(ctx);
 	return err;
 }
@@ -63,6 +66,7 @@ struct mo_ctx *mo_ctx_unref(struct mo_ctx *ctx)
 	close(ctx->root_fd);
 	free(ctx->sysroot);
 	free(ctx->run_dir);
+	free(ctx->state_dir);
 	free(ctx->module);
 	free(ctx);
 	return NULL;
@@ -102,6 +106,17 @@ int mo_ctx_set_run_dir(struct mo_ctx *ctx, const char *dir)
 		return mo_error(ctx, -ENOMEM, "no memory for the run directory's name");
 	free(ctx->run_dir);
 	ctx->run_dir = copy;
+	return 0;
+}
+
+int mo_ctx_set_state_dir(struct mo_ctx *ctx, const char *dir)
+{
+	char *copy = strdup(dir);
+
+	if (!copy)
+		return mo_error(ctx, -ENOMEM, "no memory for the state directory's name");
+	free(ctx->state_dir);
+	ctx->state_dir = copy;
 	return 0;
 }
 
@@ -166,6 +181,11 @@ void mo_log(struct mo_ctx *ctx, enum mo_log_level level, const char *fmt, ...)
 const char *mo_run_dir(const struct mo_ctx *ctx)
 {
 	return ctx->run_dir;
+}
+
+const char *mo_state_dir(const struct mo_ctx *ctx)
+{
+	return ctx->state_dir;
 }
 
 int mo_root_fd(const struct mo_ctx *ctx)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The report as JSON and back: docs/json.md. Only this file knows the keys. */
+/* Reports and lines of the history as JSON and back: docs/json.md. Only this file knows the keys. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -139,7 +139,7 @@ static void put_error(struct writer *w, struct json_object *object, int error)
 	put_text(w, object, "error", name);
 }
 
-static struct json_object *new_block(struct writer *w, const struct mo_block_result *result)
+static struct json_object *new_block_head(struct writer *w, const struct mo_block_result *result)
 {
 	struct json_object *object = jsonc.json_object_new_object();
 
@@ -151,6 +151,14 @@ static struct json_object *new_block(struct writer *w, const struct mo_block_res
 	put_u64(w, object, "pages_before", result->pages_before);
 	put_u64(w, object, "pages_left", result->pages_left);
 	put_u64(w, object, "elapsed_ms", result->elapsed_ms);
+	put_text(w, object, "device", result->device);
+	return object;
+}
+
+static struct json_object *new_block(struct writer *w, const struct mo_block_result *result)
+{
+	struct json_object *object = new_block_head(w, result);
+
 	put_text(w, object, "detail", result->detail);
 	return object;
 }
@@ -356,9 +364,8 @@ static const char *status_of(int result)
 	return result < 0 ? "failed" : result ? "partial" : "done";
 }
 
-static struct json_object *new_report(struct writer *w, const struct mo_report *report)
+static void put_head(struct writer *w, struct json_object *object, const struct mo_report *report)
 {
-	struct json_object *object = jsonc.json_object_new_object();
 	const struct mo_moves *moves = mo_report_moves(report);
 
 	put_u64(w, object, "schema", SCHEMA);
@@ -377,29 +384,31 @@ static struct json_object *new_report(struct writer *w, const struct mo_report *
 		put_u64(w, object, "moved_pages", mo_report_moved_pages(report));
 	put_u64(w, object, "freed_bytes", mo_report_freed_bytes(report));
 	put_u64(w, object, "wanted_bytes", mo_report_wanted_bytes(report));
-	put(w, object, "blocks", new_blocks(w, report));
-	if (moves)
-		put(w, object, "processes", new_processes(w, report));
 	put_u64(w, object, "nr_pages_kept", mo_report_nr_pages_kept(report));
+}
+
+static struct json_object *new_report(struct writer *w, const struct mo_report *report)
+{
+	struct json_object *object = jsonc.json_object_new_object();
+
+	put_head(w, object, report);
+	put(w, object, "blocks", new_blocks(w, report));
+	if (mo_report_moves(report))
+		put(w, object, "processes", new_processes(w, report));
 	put(w, object, "records", new_records(w, report));
 	put(w, object, "reasons", new_reasons(w, report));
 	put(w, object, "notes", new_notes(w, report));
 	return object;
 }
 
-int mo_report_to_json(const struct mo_report *report, char **text)
+/* Takes OBJECT. */
+static int to_text(const struct writer *w, struct json_object *object, int flags, char **text)
 {
-	struct writer w = { false };
-	struct json_object *object;
 	const char *lent = NULL;
 	char *copy = NULL;
 
-	if (open_jsonc())
-		return -ELIBACC;
-	object = new_report(&w, report);
-	if (object && !w.no_memory)
-		lent = jsonc.json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-						      JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (object && !w->no_memory)
+		lent = jsonc.json_object_to_json_string_ext(object, flags | JSON_C_TO_STRING_NOSLASHESCAPE);
 	if (lent)
 		copy = strdup(lent);
 	jsonc.json_object_put(object);
@@ -407,6 +416,51 @@ int mo_report_to_json(const struct mo_report *report, char **text)
 		return -ENOMEM;
 	*text = copy;
 	return 0;
+}
+
+int mo_report_to_json(const struct mo_report *report, char **text)
+{
+	struct writer w = { false };
+
+	if (open_jsonc())
+		return -ELIBACC;
+	return to_text(&w, new_report(&w, report), JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED, text);
+}
+
+/* What was not tried tells nothing for later. */
+static struct json_object *new_tried_blocks(struct writer *w, const struct mo_report *report, uint64_t *nr_tried)
+{
+	struct json_object *array = jsonc.json_object_new_array();
+	const struct mo_block_result *result;
+
+	*nr_tried = 0;
+	for (size_t i = 0; (result = mo_report_block(report, i)); i++) {
+		if (result->outcome == MO_OUTCOME_NOT_TRIED)
+			continue;
+		if (++*nr_tried <= MO_LINE_BLOCKS_MAX)
+			append(w, array, new_block_head(w, result));
+	}
+	return array;
+}
+
+int mo_line_to_json(const struct mo_line *line, char **text)
+{
+	struct writer w = { false };
+	struct json_object *object;
+	uint64_t nr_tried;
+
+	if (open_jsonc())
+		return -ELIBACC;
+	object = jsonc.json_object_new_object();
+	put_head(&w, object, line->report);
+	put_text(&w, object, "kernel", line->kernel);
+	put_u64(&w, object, "page_bytes", line->page_bytes);
+	put_u64(&w, object, "block_bytes", line->block_bytes);
+	put_u64(&w, object, "max_mib_s", line->max_mib_s);
+	put(&w, object, "blocks", new_tried_blocks(&w, line->report, &nr_tried));
+	put_u64(&w, object, "nr_blocks", nr_tried);
+	put_u64(&w, object, "nr_processes", mo_report_nr_processes(line->report));
+	return to_text(&w, object, JSON_C_TO_STRING_PLAIN, text);
 }
 
 /* ---- reading: the first key that is missing or wrong is remembered; what is not known is skipped ---- */
@@ -552,7 +606,8 @@ static void read_block(struct reader *r, struct json_object *object, struct mo_r
 	result->pages_before = get_u64(r, object, "pages_before", UINT64_MAX);
 	result->pages_left = get_u64(r, object, "pages_left", UINT64_MAX);
 	result->elapsed_ms = get_u64(r, object, "elapsed_ms", UINT64_MAX);
-	if (mo_report_set_detail(report, result, get_text(r, object, "detail")))
+	if (mo_report_set_detail(report, result, get_new_text(object, "detail")) ||
+	    mo_report_set_device(report, result, get_new_text(object, "device")))
 		r->err = -ENOMEM;
 }
 
@@ -719,34 +774,68 @@ static void read_totals(struct reader *r, struct json_object *object, struct mo_
 		r->err = -ENOMEM;
 }
 
-static int read_report(struct mo_ctx *ctx, struct json_object *object, struct mo_report **out, char *why, size_t size)
+/* What a report and a line of the history have in common. */
+static int begin_report(struct mo_ctx *ctx, struct reader *r, struct json_object *object, struct mo_report **report,
+			char *why, size_t size)
 {
-	struct reader r = { NULL, 0 };
-	struct mo_report *report;
-	uint64_t schema = get_u64(&r, object, "schema", UINT64_MAX);
+	uint64_t schema = get_u64(r, object, "schema", UINT64_MAX);
 	int err;
 
-	if (!r.bad && schema != SCHEMA) {
+	if (!r->bad && schema != SCHEMA) {
 		snprintf(why, size, "it is of schema %llu and this version reads schema %d",
 			 (unsigned long long)schema, SCHEMA);
 		return -EBADMSG;
 	}
-	err = mo_report_new(ctx, get_text(&r, object, "action"), get_text(&r, object, "target"), &report);
+	err = mo_report_new(ctx, get_text(r, object, "action"), get_text(r, object, "target"), report);
 	if (err)
 		return err;
-	read_array(&r, object, "blocks", SIZE_MAX, read_block, report);
-	read_array(&r, object, "records", MO_RECORDS_MAX, read_record, report);
-	read_array(&r, object, "notes", SIZE_MAX, read_note, report);
-	read_totals(&r, object, report);
-	if (!r.bad && !r.err) {
+	read_array(r, object, "blocks", SIZE_MAX, read_block, *report);
+	return 0;
+}
+
+/* Last, for what is read before counts in totals of its own. */
+static int end_report(struct reader *r, struct json_object *object, struct mo_report *report, struct mo_report **out,
+		      char *why, size_t size)
+{
+	read_totals(r, object, report);
+	if (!r->bad && !r->err) {
 		*out = report;
 		return 0;
 	}
 	mo_report_unref(report);
-	if (r.err)
-		return r.err;
-	snprintf(why, size, "its \"%s\" is missing or wrong", r.bad);
+	if (r->err)
+		return r->err;
+	snprintf(why, size, "its \"%s\" is missing or wrong", r->bad);
 	return -EBADMSG;
+}
+
+static int read_report(struct mo_ctx *ctx, struct json_object *object, struct mo_report **out, char *why, size_t size)
+{
+	struct reader r = { NULL, 0 };
+	struct mo_report *report;
+	int err = begin_report(ctx, &r, object, &report, why, size);
+
+	if (err)
+		return err;
+	read_array(&r, object, "records", MO_RECORDS_MAX, read_record, report);
+	read_array(&r, object, "notes", SIZE_MAX, read_note, report);
+	return end_report(&r, object, report, out, why, size);
+}
+
+static int read_line(struct mo_ctx *ctx, struct json_object *object, struct mo_line *line)
+{
+	struct reader r = { NULL, 0 };
+	struct mo_report *report;
+	char why[128];
+	int err = begin_report(ctx, &r, object, &report, why, sizeof(why));
+
+	if (err)
+		return err;
+	snprintf(line->kernel, sizeof(line->kernel), "%s", get_text(&r, object, "kernel"));
+	line->page_bytes = get_u64(&r, object, "page_bytes", UINT32_MAX);
+	line->block_bytes = get_u64(&r, object, "block_bytes", UINT64_MAX);
+	line->max_mib_s = (uint32_t)get_u64(&r, object, "max_mib_s", UINT32_MAX);
+	return end_report(&r, object, report, &line->report, why, sizeof(why));
 }
 
 static struct json_object *parse(const char *text, char *why, size_t size)
@@ -784,6 +873,21 @@ int mo_report_parse(struct mo_ctx *ctx, const char *text, struct mo_report **rep
 		err = read_report(ctx, object, report, why, size);
 	else if (object)
 		snprintf(why, size, "it is no JSON object");
+	jsonc.json_object_put(object);
+	return err;
+}
+
+int mo_line_parse(struct mo_ctx *ctx, const char *text, struct mo_line *line)
+{
+	struct json_object *object;
+	char why[128];
+	int err = -EBADMSG;
+
+	if (open_jsonc())
+		return -ELIBACC;
+	object = parse(text, why, sizeof(why));
+	if (jsonc.json_object_is_type(object, json_type_object))
+		err = read_line(ctx, object, line);
 	jsonc.json_object_put(object);
 	return err;
 }

@@ -59,6 +59,12 @@ const char *mo_ctx_get_sysroot(const struct mo_ctx *ctx);
 /* Where lock, journal and reports live; copied. Made (0700) by the first call that needs it. */
 int mo_ctx_set_run_dir(struct mo_ctx *ctx, const char *dir);
 
+/*
+ * Where the history of attempts lives, "/var/lib/memoffline" unless set; copied. Below the sysroot where there is one,
+ * and only read there. Made (0700) by the first attempt. "": no history is kept, and systemd's journal is told nothing.
+ */
+int mo_ctx_set_state_dir(struct mo_ctx *ctx, const char *dir);
+
 /* The file of the kernel module to load when one is wanted, rather than the one in /lib/modules; copied. */
 int mo_ctx_set_module(struct mo_ctx *ctx, const char *path);
 
@@ -553,6 +559,7 @@ struct mo_block_result {
 	uint64_t pages_left;	/* in use when it failed */
 	uint64_t elapsed_ms;
 	const char *detail;	/* what the kernel said, "" when nothing */
+	const char *device;	/* that it belongs to: "PNP0C80:00", "boot"; "" when not known */
 };
 
 /* Accepts NULL, returns NULL. */

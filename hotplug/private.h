@@ -26,6 +26,7 @@
 int mo_error(struct mo_ctx *ctx, int err, const char *fmt, ...) PRINTF(3, 4);
 void mo_log(struct mo_ctx *ctx, enum mo_log_level level, const char *fmt, ...) PRINTF(3, 4);
 const char *mo_run_dir(const struct mo_ctx *ctx);
+const char *mo_state_dir(const struct mo_ctx *ctx);	/* "": none */
 /* Directory handle of the sysroot; belongs to CTX. */
 int mo_root_fd(const struct mo_ctx *ctx);
 const char *mo_ctx_module(const struct mo_ctx *ctx);	/* NULL: the one in /lib/modules */
@@ -204,6 +205,7 @@ struct mo_process_result *mo_report_add_process(struct mo_report *report, int32_
 void mo_report_add_moves(struct mo_report *report, const struct mo_moves *moves);
 void mo_moves_add(struct mo_moves *sum, const struct mo_moves *moves);
 int mo_report_set_detail(struct mo_report *report, struct mo_block_result *result, const char *detail);
+int mo_report_set_device(struct mo_report *report, struct mo_block_result *result, const char *device);
 /* Copies strings of SRC; owners are added after. NULL: no memory, or the bound is reached (pages are counted). */
 struct mo_record *mo_report_add_record(struct mo_report *report, const struct mo_record *src);
 int mo_record_add_owner(struct mo_record *record, const struct mo_owner *owner); /* copies; counts beyond the bound */
@@ -239,6 +241,44 @@ int mo_report_load_saved(struct mo_ctx *ctx, uint32_t block, struct mo_report **
 /* ---- json.c: the report as JSON and back ---- */
 /* -EBADMSG: WHY is the rest of a sentence ("it ends too early"). Sets no error text then. */
 int mo_report_parse(struct mo_ctx *ctx, const char *text, struct mo_report **report, char *why, size_t size);
+
+/* ---- history.c: each attempt is a line of a file that outlives the machine's restart ---- */
+#define MO_LINE_BLOCKS_MAX 4096	/* blocks in a line; those beyond are counted only */
+#define MO_HISTORY_BYTES (1u << 20)	/* a file longer than that is not added to, unless it is empty */
+#define MO_HISTORY_OLD 3		/* files kept beside the one that is written */
+struct mo_line {
+	struct mo_report *report;	/* without records and notes */
+	uint64_t block_bytes;		/* 0: it is about processes */
+	uint64_t page_bytes;
+	uint32_t max_mib_s;		/* limit that it was given; 0: none */
+	char kernel[65];		/* release */
+};
+/*
+ * Add one: block_bytes, page_bytes and max_mib_s are the caller's. Never fails: what could not be kept is told in the
+ * report's notes, or, where this user may not, in the log. Waits a second at most.
+ */
+void mo_history_add(struct mo_ctx *ctx, struct mo_line *line);
+/* Tells of each line that can be read, the newest first; stops at non-zero and returns it. */
+typedef int mo_line_fn(void *data, const struct mo_line *line);
+/* -ENOENT: there is none. Counts what could not be read in *nr_skipped. Sets no error text. */
+int mo_history_each(struct mo_ctx *ctx, mo_line_fn *fn, void *data, uint64_t *nr_skipped);
+
+/* ---- estimate.c ---- */
+struct mo_rates {
+	enum mo_engine engine;
+	unsigned int nr_attempts;	/* that they come from */
+	uint64_t block_us;		/* for a block, whatever is in it */
+	uint64_t bytes_s;		/* of what has to move; 0: too little moved to tell */
+};
+/*
+ * Of the last attempts that took blocks of that length offline wholly; MO_ENGINE_AUTO: by the engine of the newest.
+ * -ENODATA, -ENOENT: there is none; -EACCES: nobody but root may see them. Sets no error text.
+ */
+int mo_history_rates(struct mo_ctx *ctx, enum mo_engine engine, uint64_t block_bytes, struct mo_rates *rates);
+
+/* json.c: a line without its newline, and back. -EBADMSG: it is none, or of a later version. Sets no error text. */
+int mo_line_to_json(const struct mo_line *line, char **text);
+int mo_line_parse(struct mo_ctx *ctx, const char *text, struct mo_line *line);
 
 /* ---- pagemap.c: one pass over /proc/PID/pagemap, of one process or of all ---- */
 struct mo_mapping {

@@ -470,6 +470,7 @@ static void add_notes(struct mo_migration *migration, int result)
 int mo_migration_end(struct mo_migration *migration, int err, struct mo_report **report)
 {
 	static const struct mo_moves none;
+	struct mo_line line = { .page_bytes = (uint64_t)sysconf(_SC_PAGESIZE) };
 	const struct mo_moves *moves;
 	enum mo_reason reason;
 	int result;
@@ -481,6 +482,8 @@ int mo_migration_end(struct mo_migration *migration, int err, struct mo_report *
 	add_notes(migration, result);
 	mo_report_name_cgroups(migration->report);
 	mo_report_finish(migration->report, result, reason, 0);
+	line.report = migration->report;
+	mo_history_add(migration->ctx, &line);
 	if (!migration->abandoned)
 		mo_session_close(migration->session);	/* else a thread may still use it */
 	mo_stock_free(migration->stock);

@@ -83,6 +83,7 @@ int mo_report_new(struct mo_ctx *ctx, const char *action, const char *target, st
 static void free_block(struct mo_block_result *result)
 {
 	free((char *)result->detail);
+	free((char *)result->device);
 	free(result);
 }
 
@@ -164,8 +165,9 @@ struct mo_block_result *mo_report_add_block(struct mo_report *report, uint32_t b
 		return NULL;
 	}
 	result->detail = strdup("");
-	if (!result->detail) {
-		free(result);
+	result->device = strdup("");
+	if (!result->detail || !result->device) {
+		free_block(result);
 		return NULL;
 	}
 	result->block = block;
@@ -216,15 +218,25 @@ void mo_report_add_moves(struct mo_report *report, const struct mo_moves *moves)
 	report->nr_pages_kept = report->moves.kept_pages;
 }
 
-int mo_report_set_detail(struct mo_report *report, struct mo_block_result *result, const char *detail)
+static int set_text(struct mo_report *report, const struct mo_block_result *result, const char **at, const char *text)
 {
-	char *copy = strdup(detail);
+	char *copy = strdup(text);
 
 	if (!copy)
-		return mo_error(report->ctx, -ENOMEM, "no memory for a detail of memory%u", result->block);
-	free((char *)result->detail);
-	result->detail = copy;
+		return mo_error(report->ctx, -ENOMEM, "no memory for what is told of memory%u", result->block);
+	free((char *)*at);
+	*at = copy;
 	return 0;
+}
+
+int mo_report_set_detail(struct mo_report *report, struct mo_block_result *result, const char *detail)
+{
+	return set_text(report, result, &result->detail, detail);
+}
+
+int mo_report_set_device(struct mo_report *report, struct mo_block_result *result, const char *device)
+{
+	return set_text(report, result, &result->device, device);
 }
 
 struct mo_record *mo_report_add_record(struct mo_report *report, const struct mo_record *src)

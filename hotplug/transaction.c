@@ -150,7 +150,10 @@ int mo_transaction_fill(struct mo_transaction *txn, size_t i, uint32_t block, en
 	item->pages = pages;
 	item->mark = MO_MARK_TODO;
 	item->result = mo_report_add_block(txn->report, block, item->before.zone);
-	return item->result ? 0 : mo_error(txn->ctx, -ENOMEM, "no memory for the report");
+	if (!item->result)
+		return mo_error(txn->ctx, -ENOMEM, "no memory for the report");
+	return before ? mo_report_set_device(txn->report, item->result,
+					     mo_memory_device(txn->memory, before->device)->name) : 0;
 }
 
 /* ---- progress ---- */
@@ -424,6 +427,16 @@ static enum mo_reason main_reason(const struct mo_transaction *txn, int result)
 	return result == -ENOSPC ? MO_REASON_NO_TARGET : MO_REASON_NONE;
 }
 
+static void keep(struct mo_transaction *txn)
+{
+	struct mo_line line = {
+		.report = txn->report, .max_mib_s = txn->terms.max_mib_s,
+		.block_bytes = mo_memory_block_bytes(txn->memory), .page_bytes = mo_memory_page_bytes(txn->memory),
+	};
+
+	mo_history_add(txn->ctx, &line);
+}
+
 int mo_transaction_end(struct mo_transaction *txn, int result, uint64_t freed_bytes, struct mo_report **report)
 {
 	struct mo_ctx *ctx = txn->ctx;
@@ -439,6 +452,7 @@ int mo_transaction_end(struct mo_transaction *txn, int result, uint64_t freed_by
 	mo_report_finish(txn->report, result, result ? main_reason(txn, result) : MO_REASON_NONE, freed_bytes);
 	/* The blocks are as they stay: nobody else has to wait for names. */
 	unlock(txn);
+	keep(txn);
 	mo_owners_tell(ctx, txn->report, txn->needs_owners);
 	if (mo_report_save(txn->report))
 		mo_report_add_note(txn->report, "this report can't be shown again later: %s", mo_ctx_error(ctx));

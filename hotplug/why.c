@@ -97,6 +97,7 @@ static int look_at(struct look *look, const struct mo_step *step)
 	result->outcome = step->verdict == MO_VERDICT_DONE ? MO_OUTCOME_WAS_SO : MO_OUTCOME_NOT_TRIED;
 	result->reason = step->reason;
 	result->pages_before = step->content_known ? step->content.move_pages : 0;
+	mo_report_set_device(look->report, result, mo_memory_device(look->plan->memory, block->device)->name);
 	if (step->verdict == MO_VERDICT_DONE || is_of_block(step->reason))
 		return 0;
 	if (look->session)

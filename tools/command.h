@@ -26,6 +26,7 @@ struct option_text {
 
 enum {
 	OPTION_RUN_DIR = 256,
+	OPTION_STATE_DIR,
 	OPTION_SIZE,
 	OPTION_NODE,
 	OPTION_ENGINE,

@@ -14,6 +14,7 @@ static const struct option_text global_options[] = {
 	{ 'J', "json", NULL, "print JSON; the schema is in docs/json.md" },
 	{ 's', "sysroot", "DIR", "look below DIR, a recorded tree, instead of at this machine" },
 	{ OPTION_RUN_DIR, "run-dir", "DIR", "lock, journal and reports are in DIR, not in /run/memoffline" },
+	{ OPTION_STATE_DIR, "state-dir", "DIR", "the history is in DIR, not in /var/lib/memoffline; \"\": none is kept" },
 	{ 'v', "verbose", NULL, "more detail; twice: also what the library does" },
 	{ 'q', "quiet", NULL, "no progress, no notes" },
 	{ 'h', "help", NULL, "print this help" },
@@ -82,6 +83,9 @@ static void global_option(struct call *call, int id)
 		break;
 	case OPTION_RUN_DIR:
 		err = mo_ctx_set_run_dir(call->ctx, optarg);
+		break;
+	case OPTION_STATE_DIR:
+		err = mo_ctx_set_state_dir(call->ctx, optarg);
 		break;
 	case 'v':
 		mo_ctx_set_log(call->ctx, out_log, call, ++call->verbose > 1 ? MO_LOG_DEBUG : MO_LOG_INFO);

@@ -367,6 +367,7 @@ static int setup(void **state)
 	for (size_t i = 0; i < 4; i++)
 		kernel->room[i] = -1;
 	OPEN(&machine, NODES_MACHINE);
+	assert_int_equal(mo_ctx_set_state_dir(machine.ctx, ""), 0);
 	add_process(50, "a (b) c", "0");
 	return 0;
 }
