@@ -123,6 +123,16 @@ static double mean_block_ms(const struct samples *samples)
 	return ms / nr_blocks;
 }
 
+static int no_rates(struct mo_ctx *ctx, int err)
+{
+	if (err == -ENOENT || err == -ENODATA)
+		return mo_error(ctx, -ENODATA, "no attempt yet on this machine to go by");
+	if (err == -EACCES || err == -EPERM)
+		return mo_error(ctx, err, "only root may read what earlier attempts took, in %s", mo_state_dir(ctx));
+	return mo_error(ctx, err, "can't read the history in %s: %s; see whether it is a folder with plain files, and whether "
+			"libjson-c is installed", mo_state_dir(ctx), strerror(-err));
+}
+
 int mo_history_rates(struct mo_ctx *ctx, enum mo_engine engine, uint64_t block_bytes, struct mo_rates *rates)
 {
 	struct samples samples = { .block_bytes = block_bytes };
@@ -132,16 +142,65 @@ int mo_history_rates(struct mo_ctx *ctx, enum mo_engine engine, uint64_t block_b
 	if (engine != MO_ENGINE_AUTO)
 		samples.engine = mo_engine_name(engine);
 	err = mo_history_each(ctx, add_line, &samples, NULL);
-	if (err < 0)
-		return err;
-	if (!samples.nr)
-		return -ENODATA;
+	if (err < 0 || !samples.nr)
+		return no_rates(ctx, err < 0 ? err : -ENODATA);
 	if (samples.bytes < BYTES_MIN)
 		block_ms = mean_block_ms(&samples);
 	else if (!fit(&samples, &block_ms, &byte_ms))
 		divide(&samples, &block_ms, &byte_ms);
 	*rates = (struct mo_rates){ .engine = samples.found, .nr_attempts = samples.nr,
-				    .block_us = (uint64_t)(block_ms * 1000),
-				    .bytes_s = byte_ms > 0 ? (uint64_t)(1000 / byte_ms) : 0 };
+				    .block_us = (uint64_t)(block_ms * 1000 + 0.5),
+				    .bytes_s = byte_ms > 0 ? (uint64_t)(1000 / byte_ms + 0.5) : 0 };
 	return 0;
+}
+
+/* ---- of a plan ---- */
+
+/* Whether the module can be loaded is not looked into: what was there the last time will be there again. */
+int mo_plan_rates(const struct mo_plan *plan, const struct mo_request *request, struct mo_rates *rates)
+{
+	struct mo_ctx *ctx = plan->memory->ctx;
+	enum mo_engine engine = request->engine;
+
+	if (engine == MO_ENGINE_AUTO && mo_module_is_loaded(ctx))
+		engine = MO_ENGINE_CORE;
+	return mo_history_rates(ctx, engine, plan->memory->block_bytes, rates);
+}
+
+static bool is_to_go(const struct mo_step *step)
+{
+	return step->verdict != MO_VERDICT_DONE && step->verdict != MO_VERDICT_NEVER;
+}
+
+static bool can_tell(const struct mo_step *step, const struct mo_rates *rates)
+{
+	return step->content_known && (!step->content.move_pages || rates->bytes_s);
+}
+
+static double step_ms(const struct mo_plan *plan, const struct mo_step *step, const struct mo_rates *rates)
+{
+	double bytes = (double)(step->content.move_pages * plan->memory->page_bytes);
+
+	return (double)rates->block_us / 1000 + (bytes > 0 ? bytes * 1000 / (double)rates->bytes_s : 0);
+}
+
+uint64_t mo_plan_step_time_ms(const struct mo_plan *plan, const struct mo_step *step, const struct mo_rates *rates)
+{
+	if (!is_to_go(step))
+		return 0;
+	return can_tell(step, rates) ? (uint64_t)(step_ms(plan, step, rates) + 0.5) : UINT64_MAX;
+}
+
+uint64_t mo_plan_time_ms(const struct mo_plan *plan, const struct mo_rates *rates)
+{
+	double ms = 0;
+
+	for (size_t i = 0; i < plan->nr_steps; i++) {
+		if (!is_to_go(&plan->steps[i]))
+			continue;
+		if (!can_tell(&plan->steps[i], rates))
+			return UINT64_MAX;
+		ms += step_ms(plan, &plan->steps[i], rates);
+	}
+	return (uint64_t)(ms + 0.5);
 }

@@ -479,6 +479,24 @@ enum mo_verdict mo_plan_verdict(const struct mo_plan *plan);
 /* Full sentences to warn of before it starts: zone ratio, room, cpuset. NULL past the end. */
 const char *mo_plan_note(const struct mo_plan *plan, size_t i);
 
+/* How fast the last attempts on this machine were that took blocks offline, wholly and without a limit on the rate. */
+struct mo_rates {
+	enum mo_engine engine;		/* that moved the pages */
+	unsigned int nr_attempts;	/* from which the rates come */
+	uint64_t block_us;		/* microseconds for a block, whatever is in it */
+	uint64_t bytes_s;		/* of what has to move, in a second; 0: too little moved to tell */
+};
+/*
+ * Of attempts on blocks of BLOCK_BYTES; MO_ENGINE_AUTO: of the engine that the last one had. -ENODATA: there was none,
+ * as far as the history tells; -EACCES: only root may read it; -ELIBACC: libjson-c is not installed, and others.
+ */
+int mo_history_rates(struct mo_ctx *ctx, enum mo_engine engine, uint64_t block_bytes, struct mo_rates *rates);
+/* Of the engine that would be used for REQUEST. Errors as above. */
+int mo_plan_rates(const struct mo_plan *plan, const struct mo_request *request, struct mo_rates *rates);
+/* At these rates; of a step, what it adds. UINT64_MAX: not known, as for content that is not, or a rate that is not. */
+uint64_t mo_plan_time_ms(const struct mo_plan *plan, const struct mo_rates *rates);
+uint64_t mo_plan_step_time_ms(const struct mo_plan *plan, const struct mo_step *step, const struct mo_rates *rates);
+
 /* ---- transaction ---------------------------------------------------------------------------- */
 
 struct mo_report;

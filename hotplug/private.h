@@ -263,19 +263,6 @@ typedef int mo_line_fn(void *data, const struct mo_line *line);
 /* -ENOENT: there is none. Counts what could not be read in *nr_skipped. Sets no error text. */
 int mo_history_each(struct mo_ctx *ctx, mo_line_fn *fn, void *data, uint64_t *nr_skipped);
 
-/* ---- estimate.c ---- */
-struct mo_rates {
-	enum mo_engine engine;
-	unsigned int nr_attempts;	/* that they come from */
-	uint64_t block_us;		/* for a block, whatever is in it */
-	uint64_t bytes_s;		/* of what has to move; 0: too little moved to tell */
-};
-/*
- * Of the last attempts that took blocks of that length offline wholly; MO_ENGINE_AUTO: by the engine of the newest.
- * -ENODATA, -ENOENT: there is none; -EACCES: nobody but root may see them. Sets no error text.
- */
-int mo_history_rates(struct mo_ctx *ctx, enum mo_engine engine, uint64_t block_bytes, struct mo_rates *rates);
-
 /* json.c: a line without its newline, and back. -EBADMSG: it is none, or of a later version. Sets no error text. */
 int mo_line_to_json(const struct mo_line *line, char **text);
 int mo_line_parse(struct mo_ctx *ctx, const char *text, struct mo_line *line);

@@ -54,6 +54,7 @@ struct text text_count(uint64_t count);		/* "47,001" */
 struct text text_seconds(uint64_t ms);		/* "0.8 s", "2 min 5 s" */
 struct text text_blocks(uint64_t count);	/* "1 block", "4 blocks" */
 struct text text_pages(uint64_t count);
+struct text text_attempts(uint64_t count);
 struct text text_time(uint64_t time_s);		/* local time */
 const char *text_error(int err);		/* "timed out"; for what the library has no sentence */
 /* How characters are encoded and how wide they are, for who meets others than ASCII: files for it are opened then. */

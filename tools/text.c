@@ -76,6 +76,11 @@ struct text text_blocks(uint64_t count)
 	return counted(count, "block");
 }
 
+struct text text_attempts(uint64_t count)
+{
+	return counted(count, "attempt");
+}
+
 struct text text_pages(uint64_t count)
 {
 	return counted(count, "page");

@@ -112,11 +112,34 @@ static void print_room(const struct mo_plan *plan)
 		say_item("  room:       ", "%s free elsewhere: %s", text_bytes(available).text, word);
 }
 
-static void print_steps(const struct call *call, const struct mo_plan *plan)
+/* No more digits than an estimate has. */
+static struct text time_text(uint64_t ms)
+{
+	struct text text = { "under 0.1 s" };
+
+	return ms < 100 ? text : text_seconds(ms);
+}
+
+static void print_time(const struct call *call, const struct mo_plan *plan, const struct mo_rates *rates)
+{
+	uint64_t ms = rates ? mo_plan_time_ms(plan, rates) : UINT64_MAX;
+
+	if (!rates)
+		say_item("  time:       ", "not known: %s", mo_ctx_error(call->ctx));
+	else if (ms == UINT64_MAX)
+		say_item("  time:       ", "not known: earlier attempts on this machine moved too little to tell");
+	else
+		say_item("  time:       ", "%s%s, by the last %s on this machine (engine %s)", ms < 100 ? "" : "about ",
+			 time_text(ms).text,
+			 rates->nr_attempts == 1 ? "attempt" : text_attempts(rates->nr_attempts).text,
+			 mo_engine_name(rates->engine));
+}
+
+static void print_steps(const struct call *call, const struct mo_plan *plan, const struct mo_rates *rates)
 {
 	static const struct column columns[] = {
 		{ "BLOCK", "", COLUMN_RIGHT }, { "VERDICT", "", 0 }, { "MOVE", "", COLUMN_RIGHT },
-		{ "PAGES", "", COLUMN_RIGHT }, { "REASON", "", COLUMN_WRAP },
+		{ "PAGES", "", COLUMN_RIGHT }, { "REASON", "", COLUMN_WRAP }, { "TIME", "", COLUMN_RIGHT },
 	};
 	uint64_t page_bytes = mo_memory_page_bytes(mo_plan_memory(plan));
 	struct libscols_table *table = table_new(TABLE_TEXT, true, "");
@@ -138,6 +161,8 @@ static void print_steps(const struct call *call, const struct mo_plan *plan)
 			table_cell(line, 3, "%s", text_count(step->reason_pages).text);
 		if (step->reason != MO_REASON_NONE)
 			table_cell(line, 4, "%s", mo_reason_name(step->reason));
+		if (rates && mo_plan_step_time_ms(plan, step, rates) != UINT64_MAX)
+			table_cell(line, 5, "%s", time_text(mo_plan_step_time_ms(plan, step, rates)).text);
 	}
 	putchar('\n');
 	table_print(table);
@@ -168,6 +193,7 @@ static void print_verdict(const struct mo_plan *plan, const struct mo_request *r
 void verdict_print(const struct call *call, const struct mo_plan *plan, const struct mo_request *request)
 {
 	struct counts counts = count_steps(plan);
+	struct mo_rates known, *rates = mo_plan_rates(plan, request, &known) ? NULL : &known;
 	const char *note;
 
 	if (!counts.nr_blocks) {
@@ -179,11 +205,13 @@ void verdict_print(const struct call *call, const struct mo_plan *plan, const st
 		say_item("  to move:    ", "not known: the content of the blocks could not be read");
 	else
 		print_room(plan);
+	if (!counts.nr_unread && mo_plan_verdict(plan) != MO_VERDICT_NEVER)
+		print_time(call, plan, rates);
 	print_reasons(&counts);
 	for (size_t i = 0; !call->quiet && (note = mo_plan_note(plan, i)); i++)
 		say_item("  note:       ", "%s", note);
 	if (call->verbose || (counts.nr_bad && counts.nr_bad <= STEPS_SHOWN))
-		print_steps(call, plan);
+		print_steps(call, plan, rates);
 }
 
 /* ---- JSON ---- */
@@ -209,6 +237,32 @@ void content_json(struct json_object *object, const struct mo_step *step)
 	json_number(object, "move_pages", (int64_t)content->move_pages);
 }
 
+static void time_json(struct json_object *object, uint64_t ms)
+{
+	if (ms == UINT64_MAX)
+		json_null(object, "time_ms");
+	else
+		json_number(object, "time_ms", (int64_t)ms);
+}
+
+static void rates_json(struct json_object *object, const struct mo_rates *rates)
+{
+	struct json_object *sub;
+
+	if (!rates) {
+		json_null(object, "rates");
+		return;
+	}
+	sub = json_sub(object, "rates");
+	json_text(sub, "engine", mo_engine_name(rates->engine));
+	json_number(sub, "nr_attempts", rates->nr_attempts);
+	json_number(sub, "block_us", (int64_t)rates->block_us);
+	if (rates->bytes_s)
+		json_number(sub, "bytes_s", (int64_t)rates->bytes_s);
+	else
+		json_null(sub, "bytes_s");
+}
+
 static void step_json(struct json_object *object, const struct mo_step *step)
 {
 	json_number(object, "block", step->block);
@@ -224,8 +278,9 @@ static void step_json(struct json_object *object, const struct mo_step *step)
 
 void verdict_json(const struct mo_plan *plan, const struct mo_request *request)
 {
-	struct json_object *object = json_new(), *list;
+	struct json_object *object = json_new(), *list, *item;
 	const struct mo_memory *memory = mo_plan_memory(plan);
+	struct mo_rates known, *rates = mo_plan_rates(plan, request, &known) ? NULL : &known;
 	const struct mo_step *step;
 	const char *note;
 
@@ -237,11 +292,16 @@ void verdict_json(const struct mo_plan *plan, const struct mo_request *request)
 	json_number(object, "move_bytes", (int64_t)mo_plan_move_bytes(plan));
 	json_number(object, "free_bytes", (int64_t)mo_plan_free_bytes(plan));
 	json_number(object, "room_bytes", (int64_t)mo_plan_room_bytes(plan));
+	time_json(object, rates ? mo_plan_time_ms(plan, rates) : UINT64_MAX);
+	rates_json(object, rates);
 	list = json_list(object, "notes");
 	for (size_t i = 0; (note = mo_plan_note(plan, i)); i++)
 		json_append_text(list, note);
 	list = json_list(object, "steps");
-	for (size_t i = 0; (step = mo_plan_step(plan, i)); i++)
-		step_json(json_item(list), step);
+	for (size_t i = 0; (step = mo_plan_step(plan, i)); i++) {
+		item = json_item(list);
+		step_json(item, step);
+		time_json(item, rates ? mo_plan_step_time_ms(plan, step, rates) : UINT64_MAX);
+	}
 	json_print(object, false);
 }

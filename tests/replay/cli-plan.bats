@@ -70,6 +70,48 @@ plan_json() {
 	[ "$before" = "$(find "$tree" -type f -exec sha256sum {} + | sort; find "$tree" -printf '%p %T@ %s\n' | sort)" ]
 }
 
+# history ELAPSED-MS PAGES-EACH: two blocks went in that time
+history() {
+	mkdir -p "$tree/var/lib/memoffline"
+	jq -nc --argjson ms "$1" --argjson pages "$2" '{ schema: 1, action: "offline", engine: "core", target: "x", status: "done",
+		errno: 0, error: "", reason: "none", start_time_s: 1795233661, elapsed_ms: $ms, end_time_ms: 1795233662000,
+		moved_pages: 1, freed_bytes: 1, wanted_bytes: 1, nr_pages_kept: 0, kernel: "6.12", page_bytes: 4096,
+		block_bytes: 16777216, max_mib_s: 0, nr_blocks: 2, nr_processes: 0, blocks: [range(2) | { block: ., outcome: "done",
+		errno: 0, error: "", reason: "none", zone: "Movable", pages_before: $pages, pages_left: 0, elapsed_ms: 100,
+		device: "" }] }' >>"$tree/var/lib/memoffline/history.jsonl"
+}
+
+@test "the time it takes comes from the last attempts; before the first it is not known" {
+	plan 32
+	[[ $output == *"time:       not known: no attempt yet on this machine"* ]]
+	plan_json 32
+	[ "$(jq -c '[.time_ms, .rates, .steps[0].time_ms]' <<<"$json")" = "[null,null,null]" ]
+	history 200 0
+	plan 33
+	[[ $output == *"time:       about 0.1 s, by the last attempt on this machine (engine core)"* ]]
+	plan 32
+	[[ $output == *"time:       not known: earlier attempts on this machine moved too little to tell"* ]]
+	# 100 ms a block and 16 MiB in a second.
+	history 2200 4096
+	plan -v 32 35 33
+	[[ $output == *"time:       about 1.5 s, by the last 2 attempts on this machine (engine core)"* ]]
+	[[ $output == *" 35 likely "*" 1.1 s"* && $output == *" 33 yes "*" 0.1 s"* ]]
+	plan_json 32 33 35 36
+	[ "$(jq .time_ms <<<"$json")" -eq 1550 ]
+	[ "$(jq -c '[.steps[] | [.block, .time_ms]] | sort' <<<"$json")" = "[[32,350],[33,100],[35,1100],[36,0]]" ]
+	[ "$(jq -c .rates <<<"$json")" = '{"engine":"core","nr_attempts":2,"block_us":100000,"bytes_s":16777216}' ]
+	plan 32 --engine stock
+	[[ $output == *"time:       not known: no attempt yet"* ]]
+}
+
+@test "a history that can't be read is no reason to fail" {
+	mkdir -p "$tree/var/lib/memoffline"
+	mkfifo "$tree/var/lib/memoffline/history.jsonl"
+	plan 32
+	[ "$status" -eq 0 ]
+	[[ $output == *"time:       not known: can't read the history in /var/lib/memoffline: "* ]]
+}
+
 @test "blocks one by one with -v, else only those in the way" {
 	plan 14-15
 	[ "$(grep -Ec "^ *(14|15) " <<<"$output")" -eq 1 ]
