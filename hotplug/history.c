@@ -222,6 +222,7 @@ void mo_history_add(struct mo_ctx *ctx, struct mo_line *line)
 
 	if (mo_ctx_get_sysroot(ctx) || !*mo_state_dir(ctx))
 		return;
+	mo_journald_tell(ctx, line->report);
 	if (!uname(&system))
 		snprintf(line->kernel, sizeof(line->kernel), "%s", system.release);
 	err = add_line(ctx, line);

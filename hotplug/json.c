@@ -359,11 +359,6 @@ static struct json_object *new_reasons(struct writer *w, const struct mo_report 
 	return reasons;
 }
 
-static const char *status_of(int result)
-{
-	return result < 0 ? "failed" : result ? "partial" : "done";
-}
-
 static void put_head(struct writer *w, struct json_object *object, const struct mo_report *report)
 {
 	const struct mo_moves *moves = mo_report_moves(report);
@@ -372,7 +367,7 @@ static void put_head(struct writer *w, struct json_object *object, const struct 
 	put_text(w, object, "action", mo_report_action(report));
 	put_text(w, object, "engine", mo_report_engine(report));
 	put_text(w, object, "target", mo_report_target(report));
-	put_text(w, object, "status", status_of(mo_report_result(report)));
+	put_text(w, object, "status", mo_status_name(mo_report_result(report)));
 	put_error(w, object, mo_report_result(report));
 	put_text(w, object, "reason", mo_reason_key(mo_report_reason(report)));
 	put_u64(w, object, "start_time_s", mo_report_start_time_s(report));

@@ -197,6 +197,7 @@ int mo_pages_each(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages,
 /* ---- report.c ---- */
 #define MO_RECORDS_MAX 4096	/* records kept; pages beyond are counted only */
 #define MO_OWNERS_MAX 8		/* owners kept for a record */
+const char *mo_status_name(int result);	/* of a report: "done", "partial", "failed" */
 int mo_report_new(struct mo_ctx *ctx, const char *action, const char *target, struct mo_report **report);
 /* Pointers stay valid while the report lives. NULL: no memory. */
 struct mo_block_result *mo_report_add_block(struct mo_report *report, uint32_t block, enum mo_zone zone);
@@ -254,7 +255,7 @@ struct mo_line {
 	char kernel[65];		/* release */
 };
 /*
- * Add one: block_bytes, page_bytes and max_mib_s are the caller's. Never fails: what could not be kept is told in the
+ * Add one, and tell systemd's journal: block_bytes, page_bytes and max_mib_s are the caller's. Never fails: what could not be kept is told in the
  * report's notes, or, where this user may not, in the log. Waits a second at most.
  */
 void mo_history_add(struct mo_ctx *ctx, struct mo_line *line);
@@ -262,6 +263,10 @@ void mo_history_add(struct mo_ctx *ctx, struct mo_line *line);
 typedef int mo_line_fn(void *data, const struct mo_line *line);
 /* -ENOENT: there is none. Counts what could not be read in *nr_skipped. Sets no error text. */
 int mo_history_each(struct mo_ctx *ctx, mo_line_fn *fn, void *data, uint64_t *nr_skipped);
+
+/* ---- journald.c ---- */
+/* The same in systemd's journal. Nothing where there is none, or no libsystemd. */
+void mo_journald_tell(struct mo_ctx *ctx, const struct mo_report *report);
 
 /* json.c: a line without its newline, and back. -EBADMSG: it is none, or of a later version. Sets no error text. */
 int mo_line_to_json(const struct mo_line *line, char **text);

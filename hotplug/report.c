@@ -60,6 +60,11 @@ const char *mo_outcome_name(enum mo_outcome outcome)
 	return (size_t)outcome < ARRAY_SIZE(outcome_names) ? outcome_names[outcome] : "unknown";
 }
 
+const char *mo_status_name(int result)
+{
+	return result < 0 ? "failed" : result ? "partial" : "done";
+}
+
 int mo_report_new(struct mo_ctx *ctx, const char *action, const char *target, struct mo_report **out)
 {
 	struct mo_report *report = calloc(1, sizeof(*report));
