@@ -43,7 +43,7 @@ static bool add_block(struct sample *sample, const struct mo_block_result *resul
 /* Whole, without a limit on its rate, and of blocks as they are now. */
 static bool is_sample(const struct samples *samples, const struct mo_line *line)
 {
-	return !strcmp(mo_report_action(line->report), "offline") && !mo_report_result(line->report) &&
+	return line->report && !strcmp(mo_report_action(line->report), "offline") && !mo_report_result(line->report) &&
 	       !line->max_mib_s && line->block_bytes == samples->block_bytes;
 }
 
@@ -51,10 +51,14 @@ static int add_line(void *data, const struct mo_line *line)
 {
 	struct samples *samples = data;
 	const struct mo_block_result *result;
-	const char *engine = mo_report_engine(line->report);
-	struct sample sample = { .ms = (double)mo_report_elapsed_ms(line->report) };
+	struct sample sample = { .ms = 0 };
+	const char *engine;
 
-	if (!is_sample(samples, line) || (samples->engine && strcmp(engine, samples->engine)))
+	if (!is_sample(samples, line))
+		return 0;
+	engine = mo_report_engine(line->report);
+	sample.ms = (double)mo_report_elapsed_ms(line->report);
+	if (samples->engine && strcmp(engine, samples->engine))
 		return 0;
 	for (size_t i = 0; (result = mo_report_block(line->report, i)); i++)
 		if (!add_block(&sample, result, line->page_bytes))

@@ -21,6 +21,12 @@
 #define LOCK_MS 1000
 #define READ_MAX ((off_t)8 * MO_HISTORY_BYTES)	/* of a file that is longer than any of ours, its end is read */
 
+static void clear_line(struct mo_line *line)
+{
+	mo_report_unref(line->report);
+	free(line->totals.all);
+}
+
 /* ---- the directory ---- */
 
 static int open_dir(struct mo_ctx *ctx, bool make)
@@ -77,6 +83,108 @@ static int rotate(int dir_fd)
 	return 0;
 }
 
+static int open_file(int dir_fd, unsigned int i, int flags, off_t *size)
+{
+	int fd = openat(dir_fd, name_of(i).text, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode)) {
+		*size = st.st_size;
+		return fd;
+	}
+	close(fd);
+	return -EINVAL;
+}
+
+/* ---- reading ---- */
+
+struct reading {
+	struct mo_ctx *ctx;
+	mo_line_fn *fn;
+	void *data;
+	uint64_t nr_skipped;
+};
+
+static int tell_line(struct reading *reading, const char *text)
+{
+	struct mo_line line = { 0 };
+	int err = *text ? mo_line_parse(reading->ctx, text, &line) : -EBADMSG;
+
+	if (err == -EBADMSG)
+		reading->nr_skipped++;
+	if (err)
+		return err == -EBADMSG ? 0 : err;
+	err = reading->fn(reading->data, &line);
+	clear_line(&line);
+	return err;
+}
+
+/* From the end. A NUL byte ends a line early, which is none then. */
+static int tell_lines(struct reading *reading, char *text, size_t len)
+{
+	char *newline;
+	int err = 0;
+
+	while (len && !err) {
+		text[len] = '\0';
+		if (text[len - 1] == '\n')
+			text[--len] = '\0';
+		newline = memrchr(text, '\n', len);
+		len = newline ? (size_t)(newline - text) + 1 : 0;
+		err = tell_line(reading, text + len);
+	}
+	return err;
+}
+
+static int read_lines(struct reading *reading, int dir_fd, unsigned int i)
+{
+	off_t size;
+	int fd = open_file(dir_fd, i, O_RDONLY, &size), err;
+	size_t wanted;
+	ssize_t len;
+	char *text;
+
+	if (fd < 0)
+		return fd;
+	wanted = (size_t)(size > READ_MAX ? READ_MAX : size);
+	text = malloc(wanted + 1);
+	len = text ? pread(fd, text, wanted, size - (off_t)wanted) : -1;
+	err = !text ? -ENOMEM : len < 0 ? -errno : tell_lines(reading, text, (size_t)len);
+	free(text);
+	close(fd);
+	return err;
+}
+
+static int each_line(struct reading *reading, int dir_fd)
+{
+	bool found = false;
+	int err = 0;
+
+	for (unsigned int i = 0; i <= MO_HISTORY_OLD && !err; i++) {
+		err = read_lines(reading, dir_fd, i);
+		found |= err != -ENOENT;
+		err = err == -ENOENT ? 0 : err;
+	}
+	return found ? err : -ENOENT;
+}
+
+int mo_history_each(struct mo_ctx *ctx, mo_line_fn *fn, void *data, uint64_t *nr_skipped)
+{
+	struct reading reading = { .ctx = ctx, .fn = fn, .data = data };
+	int dir_fd = open_dir(ctx, false), err;
+
+	if (dir_fd < 0)
+		return dir_fd;
+	lock_dir(dir_fd, LOCK_SH);	/* without it, a line may be seen twice or be half there */
+	err = each_line(&reading, dir_fd);
+	close(dir_fd);
+	if (nr_skipped)
+		*nr_skipped = reading.nr_skipped;
+	return err;
+}
+
 /* ---- writing ---- */
 
 /* Where the last whole line ends. */
@@ -106,7 +214,7 @@ static bool is_line(struct mo_ctx *ctx, int fd, off_t at, off_t end)
 	struct mo_line line = { 0 };
 	bool is = text && pread(fd, text, (size_t)(end - at), at) == end - at && !mo_line_parse(ctx, text, &line);
 
-	mo_report_unref(line.report);
+	clear_line(&line);
 	free(text);
 	return is;
 }
@@ -147,19 +255,29 @@ static int heal(struct mo_ctx *ctx, int fd, off_t *size)
 	return 0;
 }
 
-static int open_file(int dir_fd, unsigned int i, int flags, off_t *size)
+static int add_totals(void *data, const struct mo_line *line)
 {
-	int fd = openat(dir_fd, name_of(i).text, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	struct stat st;
+	return mo_totals_add(data, line);
+}
 
-	if (fd < 0)
-		return -errno;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode)) {
-		*size = st.st_size;
-		return fd;
+/* A file begins with totals of all lines before, since these will go: what was counted once must stay so. */
+static void begin_file(struct mo_ctx *ctx, int dir_fd, int fd, off_t *size)
+{
+	struct mo_line line = { .report = NULL };
+	struct reading reading = { .ctx = ctx, .fn = add_totals, .data = &line.totals };
+	char *text;
+	size_t len;
+
+	if (each_line(&reading, dir_fd) < 0 || !line.totals.nr || mo_line_to_json(&line, &text)) {
+		clear_line(&line);
+		return;
 	}
-	close(fd);
-	return -EINVAL;
+	clear_line(&line);
+	len = strlen(text);
+	text[len] = '\n';	/* the NUL is not needed any more */
+	if (!write_at(fd, 0, text, len + 1))
+		*size = (off_t)len + 1;
+	free(text);
 }
 
 /* 1: the file is full. */
@@ -174,6 +292,8 @@ static int append(struct mo_ctx *ctx, int dir_fd, const char *text, size_t len)
 	if (!err && size && size + (off_t)len > MO_HISTORY_BYTES)
 		err = 1;
 	if (!err) {
+		if (!size)
+			begin_file(ctx, dir_fd, fd, &size);
 		err = write_at(fd, size, text, len);
 		if (err && ftruncate(fd, size))
 			err = -errno;	/* half a line stays, which the next writer takes away */
@@ -231,83 +351,4 @@ void mo_history_add(struct mo_ctx *ctx, struct mo_line *line)
 	else if (err)
 		mo_report_add_note(line->report, "this attempt is not in the history: can't write to %s: %s; make room there, or "
 				   "name another state directory", mo_state_dir(ctx), strerror(-err));
-}
-
-/* ---- reading ---- */
-
-struct reading {
-	struct mo_ctx *ctx;
-	mo_line_fn *fn;
-	void *data;
-	uint64_t nr_skipped;
-};
-
-static int tell_line(struct reading *reading, const char *text)
-{
-	struct mo_line line = { 0 };
-	int err = *text ? mo_line_parse(reading->ctx, text, &line) : -EBADMSG;
-
-	if (err == -EBADMSG)
-		reading->nr_skipped++;
-	if (err)
-		return err == -EBADMSG ? 0 : err;
-	err = reading->fn(reading->data, &line);
-	mo_report_unref(line.report);
-	return err;
-}
-
-/* From the end. A NUL byte ends a line early, which is none then. */
-static int tell_lines(struct reading *reading, char *text, size_t len)
-{
-	char *newline;
-	int err = 0;
-
-	while (len && !err) {
-		text[len] = '\0';
-		if (text[len - 1] == '\n')
-			text[--len] = '\0';
-		newline = memrchr(text, '\n', len);
-		len = newline ? (size_t)(newline - text) + 1 : 0;
-		err = tell_line(reading, text + len);
-	}
-	return err;
-}
-
-static int read_lines(struct reading *reading, int dir_fd, unsigned int i)
-{
-	off_t size;
-	int fd = open_file(dir_fd, i, O_RDONLY, &size), err;
-	size_t wanted;
-	ssize_t len;
-	char *text;
-
-	if (fd < 0)
-		return fd;
-	wanted = (size_t)(size > READ_MAX ? READ_MAX : size);
-	text = malloc(wanted + 1);
-	len = text ? pread(fd, text, wanted, size - (off_t)wanted) : -1;
-	err = !text ? -ENOMEM : len < 0 ? -errno : tell_lines(reading, text, (size_t)len);
-	free(text);
-	close(fd);
-	return err;
-}
-
-int mo_history_each(struct mo_ctx *ctx, mo_line_fn *fn, void *data, uint64_t *nr_skipped)
-{
-	struct reading reading = { .ctx = ctx, .fn = fn, .data = data };
-	int dir_fd = open_dir(ctx, false), err = 0;
-	bool found = false;
-
-	if (dir_fd < 0)
-		return dir_fd;
-	lock_dir(dir_fd, LOCK_SH);	/* without it, a line may be seen twice or be half there */
-	for (unsigned int i = 0; i <= MO_HISTORY_OLD && !err; i++) {
-		err = read_lines(&reading, dir_fd, i);
-		found |= err != -ENOENT;
-		err = err == -ENOENT ? 0 : err;
-	}
-	close(dir_fd);
-	if (nr_skipped)
-		*nr_skipped = reading.nr_skipped;
-	return found ? err : -ENOENT;
 }

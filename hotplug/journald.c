@@ -95,14 +95,16 @@ static size_t count_blocks(const struct mo_report *report, enum mo_outcome outco
 
 static void add_message(struct entry *entry, const struct mo_report *report)
 {
+	bool is_undo = !strcmp(mo_report_action(report), "undo");
 	int result = mo_report_result(report);
 	char what[96];
 
 	if (mo_report_moves(report))
-		snprintf(what, sizeof(what), "%" PRIu64 " pages moved, %" PRIu64 " stayed", mo_report_moved_pages(report),
-			 mo_report_nr_pages_kept(report));
+		snprintf(what, sizeof(what), "%" PRIu64 " pages moved, %" PRIu64 " stayed",
+			 mo_report_moved_pages(report), mo_report_nr_pages_kept(report));
 	else
-		snprintf(what, sizeof(what), "%zu of %zu blocks changed", count_blocks(report, MO_OUTCOME_DONE),
+		snprintf(what, sizeof(what), "%zu of %zu blocks changed",
+			 count_blocks(report, is_undo ? MO_OUTCOME_ROLLED_BACK : MO_OUTCOME_DONE),
 			 mo_report_nr_blocks(report));
 	add(entry, "MESSAGE=%s of %s %s%s%s: %s in %" PRIu64 " ms", mo_report_action(report), mo_report_target(report),
 	    result < 0 ? "failed (" : result ? "was done in part" : "was done",

@@ -43,6 +43,30 @@
 
 LIBRARY(jsonc, "libjson-c.so.5", FUNCTIONS)
 
+/* ---- names by their number ---- */
+
+typedef const char *name_fn(unsigned int i);
+
+static const char *reason_at(unsigned int i)
+{
+	return mo_reason_key((enum mo_reason)i);
+}
+
+static const char *kind_at(unsigned int i)
+{
+	return mo_kind_key((enum mo_kind)i);
+}
+
+static const char *zone_at(unsigned int i)
+{
+	return mo_zone_name((enum mo_zone)i);
+}
+
+static const char *outcome_at(unsigned int i)
+{
+	return mo_outcome_name((enum mo_outcome)i);
+}
+
 /* ---- writing: an object under construction; what fails is remembered until the end ---- */
 
 struct writer {
@@ -438,23 +462,71 @@ static struct json_object *new_tried_blocks(struct writer *w, const struct mo_re
 	return array;
 }
 
+static void put_attempt(struct writer *w, struct json_object *object, const struct mo_line *line)
+{
+	uint64_t nr_tried;
+
+	put_head(w, object, line->report);
+	put_text(w, object, "kernel", line->kernel);
+	put_u64(w, object, "page_bytes", line->page_bytes);
+	put_u64(w, object, "block_bytes", line->block_bytes);
+	put_u64(w, object, "max_mib_s", line->max_mib_s);
+	put(w, object, "blocks", new_tried_blocks(w, line->report, &nr_tried));
+	put_u64(w, object, "nr_blocks", nr_tried);
+	put_u64(w, object, "nr_processes", mo_report_nr_processes(line->report));
+}
+
+/* Those that are not 0. */
+static struct json_object *new_counts(struct writer *w, const uint64_t *counts, name_fn *name_of, unsigned int nr)
+{
+	struct json_object *object = jsonc.json_object_new_object();
+
+	for (unsigned int i = 0; i < nr; i++)
+		if (counts[i])
+			put_u64(w, object, name_of(i), counts[i]);
+	return object;
+}
+
+static struct json_object *new_total(struct writer *w, const struct mo_history_total *total)
+{
+	struct json_object *object = jsonc.json_object_new_object();
+
+	put_text(w, object, "action", total->action);
+	put_text(w, object, "engine", total->engine);
+	put_text(w, object, "status", total->status);
+	put_u64(w, object, "nr_attempts", total->nr_attempts);
+	put_u64(w, object, "elapsed_ms", total->elapsed_ms);
+	put_u64(w, object, "moved_bytes", total->moved_bytes);
+	put_u64(w, object, "freed_bytes", total->freed_bytes);
+	put_u64(w, object, "last_time_s", total->last_time_s);
+	put(w, object, "outcomes", new_counts(w, total->nr_blocks, outcome_at, MO_OUTCOME_NR));
+	put(w, object, "failed", new_counts(w, total->nr_failed, reason_at, MO_REASON_NR));
+	return object;
+}
+
+static void put_totals(struct writer *w, struct json_object *object, const struct mo_totals *totals)
+{
+	struct json_object *array = jsonc.json_object_new_array();
+
+	for (size_t i = 0; i < totals->nr; i++)
+		append(w, array, new_total(w, &totals->all[i]));
+	put_u64(w, object, "schema", SCHEMA);
+	put_u64(w, object, "since_s", totals->since_s);
+	put(w, object, "totals", array);
+}
+
 int mo_line_to_json(const struct mo_line *line, char **text)
 {
 	struct writer w = { false };
 	struct json_object *object;
-	uint64_t nr_tried;
 
 	if (open_jsonc())
 		return -ELIBACC;
 	object = jsonc.json_object_new_object();
-	put_head(&w, object, line->report);
-	put_text(&w, object, "kernel", line->kernel);
-	put_u64(&w, object, "page_bytes", line->page_bytes);
-	put_u64(&w, object, "block_bytes", line->block_bytes);
-	put_u64(&w, object, "max_mib_s", line->max_mib_s);
-	put(&w, object, "blocks", new_tried_blocks(&w, line->report, &nr_tried));
-	put_u64(&w, object, "nr_blocks", nr_tried);
-	put_u64(&w, object, "nr_processes", mo_report_nr_processes(line->report));
+	if (line->report)
+		put_attempt(&w, object, line);
+	else
+		put_totals(&w, object, &line->totals);
 	return to_text(&w, object, JSON_C_TO_STRING_PLAIN, text);
 }
 
@@ -527,8 +599,6 @@ static const char *get_text(struct reader *r, struct json_object *object, const 
 	return value ? jsonc.json_object_get_string(value) : "";
 }
 
-typedef const char *name_fn(unsigned int i);
-
 static int find_name(name_fn *name_of, unsigned int nr, const char *name)
 {
 	unsigned int i;
@@ -537,26 +607,6 @@ static int find_name(name_fn *name_of, unsigned int nr, const char *name)
 		if (!strcmp(name_of(i), name))
 			return (int)i;
 	return -ENOENT;
-}
-
-static const char *reason_at(unsigned int i)
-{
-	return mo_reason_key((enum mo_reason)i);
-}
-
-static const char *kind_at(unsigned int i)
-{
-	return mo_kind_key((enum mo_kind)i);
-}
-
-static const char *zone_at(unsigned int i)
-{
-	return mo_zone_name((enum mo_zone)i);
-}
-
-static const char *outcome_at(unsigned int i)
-{
-	return mo_outcome_name((enum mo_outcome)i);
 }
 
 /* A later version may know more reasons and zones; kinds and outcomes must be known, for they change what is said. */
@@ -817,6 +867,51 @@ static int read_report(struct mo_ctx *ctx, struct json_object *object, struct mo
 	return end_report(&r, object, report, out, why, size);
 }
 
+/* What a later version counts is skipped. */
+static void read_counts(struct reader *r, struct json_object *object, const char *key, uint64_t *counts,
+			name_fn *name_of, unsigned int nr)
+{
+	struct json_object *values = get(r, object, key, json_type_object);
+
+	for (unsigned int i = 0; values && i < nr; i++)
+		if (jsonc.json_object_object_get_ex(values, name_of(i), NULL))
+			counts[i] = get_u64(r, values, name_of(i), UINT64_MAX);
+}
+
+static void read_total(struct reader *r, struct json_object *object, struct mo_totals *totals)
+{
+	struct mo_history_total *total = mo_totals_find(totals, get_text(r, object, "action"),
+							get_text(r, object, "engine"), get_text(r, object, "status"));
+
+	if (!total)
+		return;
+	total->nr_attempts = get_u64(r, object, "nr_attempts", UINT64_MAX);
+	total->elapsed_ms = get_u64(r, object, "elapsed_ms", UINT64_MAX);
+	total->moved_bytes = get_u64(r, object, "moved_bytes", UINT64_MAX);
+	total->freed_bytes = get_u64(r, object, "freed_bytes", UINT64_MAX);
+	total->last_time_s = get_u64(r, object, "last_time_s", UINT64_MAX);
+	read_counts(r, object, "outcomes", total->nr_blocks, outcome_at, MO_OUTCOME_NR);
+	read_counts(r, object, "failed", total->nr_failed, reason_at, MO_REASON_NR);
+}
+
+static int read_line_of_totals(struct json_object *object, struct mo_line *line)
+{
+	struct reader r = { NULL, 0 };
+	struct json_object *array = get(&r, object, "totals", json_type_array);
+	size_t nr = array ? jsonc.json_object_array_length(array) : 0;
+
+	line->totals.since_s = get_u64(&r, object, "since_s", UINT64_MAX);
+	if (get_u64(&r, object, "schema", UINT64_MAX) != SCHEMA)
+		return -EBADMSG;
+	for (size_t i = 0; i < nr && !r.bad; i++)
+		read_total(&r, jsonc.json_object_array_get_idx(array, i), &line->totals);
+	if (!r.bad)
+		return 0;
+	free(line->totals.all);
+	line->totals = (struct mo_totals){ 0 };
+	return -EBADMSG;
+}
+
 static int read_line(struct mo_ctx *ctx, struct json_object *object, struct mo_line *line)
 {
 	struct reader r = { NULL, 0 };
@@ -881,7 +976,9 @@ int mo_line_parse(struct mo_ctx *ctx, const char *text, struct mo_line *line)
 	if (open_jsonc())
 		return -ELIBACC;
 	object = parse(text, why, sizeof(why));
-	if (jsonc.json_object_is_type(object, json_type_object))
+	if (jsonc.json_object_object_get_ex(object, "totals", NULL))
+		err = read_line_of_totals(object, line);
+	else if (jsonc.json_object_is_type(object, json_type_object))
 		err = read_line(ctx, object, line);
 	jsonc.json_object_put(object);
 	return err;

@@ -619,6 +619,52 @@ int mo_report_to_json(const struct mo_report *report, char **text);
  */
 int mo_report_load(struct mo_ctx *ctx, uint32_t block, struct mo_report **report);
 
+/* ---- history: what attempts came to, also before the machine was restarted ------------------ */
+
+struct mo_history;
+
+/* Of one block, in the attempts that the history still has. */
+struct mo_block_history {
+	uint32_t block;		/* number; it may be gone by now */
+	const char *device;	/* that it belonged to at the last attempt, "" when not known */
+	uint64_t nr_done;	/* times it went offline, and stayed so */
+	uint64_t nr_failed;
+	uint64_t nr_back;	/* it went, and was to come back since others failed */
+	/* Of nr_done; with a share, by pages, of the time in which blocks were emptied together. 0: it never went. */
+	uint64_t best_ms, mean_ms, worst_ms;
+	uint64_t last_time_s;	/* when the last attempt on it began, since the epoch */
+	enum mo_reason last_reason;	/* of the last failure; MO_REASON_NONE: it never failed */
+	uint64_t nr_online, nr_online_failed;	/* brought online, or tried */
+};
+
+/* Of all attempts of one kind, since the history began: these never shrink. */
+struct mo_history_total {
+	const char *action, *engine, *status;	/* the words of the JSON: "offline", "core", "done"... */
+	uint64_t nr_attempts;
+	uint64_t elapsed_ms;
+	uint64_t moved_bytes;
+	uint64_t freed_bytes;
+	uint64_t last_time_s;	/* when the last one began */
+	uint64_t nr_blocks[MO_OUTCOME_NR];
+	uint64_t nr_failed[MO_REASON_NR];	/* blocks with MO_OUTCOME_FAILED */
+};
+
+/*
+ * Read it. TARGET: blocks of it alone, a list as mo_plan_new() takes it, without sizes; blocks and devices may be gone
+ * by now. NULL: all. It is empty where no attempt was made yet. -EACCES: only root may read it; -ELIBACC: libjson-c is
+ * not installed; -EINVAL, -ENOENT of TARGET as mo_plan_new(); -ENOMEM and others.
+ */
+int mo_history_read(struct mo_ctx *ctx, const char *target, struct mo_history **history);
+struct mo_history *mo_history_unref(struct mo_history *history);
+/* In ascending order of their numbers; NULL past the end. */
+size_t mo_history_nr_blocks(const struct mo_history *history);
+const struct mo_block_history *mo_history_block(const struct mo_history *history, size_t i);
+/* One for each action, engine and end that occurred, whatever the target; NULL past the end. */
+size_t mo_history_nr_totals(const struct mo_history *history);
+const struct mo_history_total *mo_history_total(const struct mo_history *history, size_t i);
+uint64_t mo_history_since_s(const struct mo_history *history);	/* the first attempt; 0: there was none */
+uint64_t mo_history_nr_skipped(const struct mo_history *history);	/* lines that could not be read */
+
 /* ---- processes: their memory goes from one set of nodes to another ------------------------ */
 
 #define MO_MIGRATE_ALL		(1u << 0)  /* also pages that other processes use; needs CAP_SYS_NICE */

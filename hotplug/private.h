@@ -247,8 +247,14 @@ int mo_report_parse(struct mo_ctx *ctx, const char *text, struct mo_report **rep
 #define MO_LINE_BLOCKS_MAX 4096	/* blocks in a line; those beyond are counted only */
 #define MO_HISTORY_BYTES (1u << 20)	/* a file longer than that is not added to, unless it is empty */
 #define MO_HISTORY_OLD 3		/* files kept beside the one that is written */
+struct mo_totals {
+	struct mo_history_total *all;
+	size_t nr;
+	uint64_t since_s;	/* when the first attempt began */
+};
 struct mo_line {
-	struct mo_report *report;	/* without records and notes */
+	struct mo_report *report;	/* without records and notes; NULL: it holds totals, and nothing else */
+	struct mo_totals totals;	/* of all lines before */
 	uint64_t block_bytes;		/* 0: it is about processes */
 	uint64_t page_bytes;
 	uint32_t max_mib_s;		/* limit that it was given; 0: none */
@@ -263,6 +269,13 @@ void mo_history_add(struct mo_ctx *ctx, struct mo_line *line);
 typedef int mo_line_fn(void *data, const struct mo_line *line);
 /* -ENOENT: there is none. Counts what could not be read in *nr_skipped. Sets no error text. */
 int mo_history_each(struct mo_ctx *ctx, mo_line_fn *fn, void *data, uint64_t *nr_skipped);
+
+/* ---- totals.c ---- */
+/* Add a line's. True: it is one of totals, and older lines are in it. Without memory it goes without. */
+bool mo_totals_add(struct mo_totals *totals, const struct mo_line *line);
+/* Made where it is missing, in a fixed order; valid till the next is found. NULL: words that are not known, or no memory. */
+struct mo_history_total *mo_totals_find(struct mo_totals *totals, const char *action, const char *engine,
+					const char *status);
 
 /* ---- journald.c ---- */
 /* The same in systemd's journal. Nothing where there is none, or no libsystemd. */

@@ -157,17 +157,6 @@ static void add_ranges(const struct list *list)
 	add_range(list, &range);
 }
 
-static void print_missing(const struct list *list, size_t nr_shown)
-{
-	char names[128] = "";
-
-	for (size_t i = nr_shown, len = 0; i < list->nr_ids && len < sizeof(names); i++)
-		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", i > nr_shown ? ", " : "",
-					columns[list->ids[i]].name);
-	if (!list->call->quiet)
-		say_item("", "No room for %s; -o shows them.", names);
-}
-
 static void print_table(struct list *list)
 {
 	size_t nr_shown;
@@ -184,8 +173,8 @@ static void print_table(struct list *list)
 	nr_shown = list->has_usual_ids && list->format == TABLE_TEXT ? table_fit(list->table, list->nr_ids) :
 								       list->nr_ids;
 	table_print(list->table);
-	if (nr_shown < list->nr_ids)
-		print_missing(list, nr_shown);
+	if (nr_shown < list->nr_ids && !list->call->quiet)
+		print_missing(columns, list->ids, nr_shown, list->nr_ids);
 }
 
 static void print_sum(const struct list *list, const char *label, uint64_t len_bytes)

@@ -90,6 +90,8 @@ void table_cell(struct libscols_line *line, size_t i, const char *fmt, ...) OUT_
 /* Prints and frees. */
 void table_print(struct libscols_table *table);
 void print_columns(const struct column *columns, size_t nr);
+/* That table_fit() showed NR_SHOWN of the columns IDS alone. */
+void print_missing(const struct column *columns, const size_t *ids, size_t nr_shown, size_t nr);
 /*
  * "BLOCK,node" (or "+DEVICE": besides the NR_IDS that are there) to indices into COLUMNS. Room for MAX. Returns how many;
  * usage errors as usage_error().

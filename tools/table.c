@@ -156,6 +156,16 @@ void print_columns(const struct column *columns, size_t nr)
 	}
 }
 
+void print_missing(const struct column *columns, const size_t *ids, size_t nr_shown, size_t nr)
+{
+	char names[128] = "";
+
+	for (size_t i = nr_shown, len = 0; i < nr && len < sizeof(names); i++)
+		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", i > nr_shown ? ", " : "",
+					columns[ids[i]].name);
+	say_item("", "No room for %s; -o shows them.", names);
+}
+
 static size_t find_column(const struct call *call, const struct column *columns, size_t nr, const char *name,
 			  size_t len)
 {

@@ -145,7 +145,7 @@ static void print_steps(const struct call *call, const struct mo_plan *plan, con
 	struct libscols_table *table = table_new(TABLE_TEXT, true, "");
 	const struct mo_step *step;
 
-	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]) - !rates; i++)
 		table_add_column(table, &columns[i]);
 	for (size_t i = 0; (step = mo_plan_step(plan, i)); i++) {
 		struct libscols_line *line;

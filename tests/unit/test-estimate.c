@@ -80,7 +80,8 @@ static void none_is_said(void **state)
 	struct fixture *f = *state;
 	struct mo_rates rates;
 
-	assert_int_equal(mo_history_rates(f->ctx, MO_ENGINE_AUTO, BLOCK_BYTES, &rates), -ENOENT);
+	assert_int_equal(mo_history_rates(f->ctx, MO_ENGINE_AUTO, BLOCK_BYTES, &rates), -ENODATA);
+	assert_says(f->ctx, "no attempt yet");
 	OFFLINE(f->ctx, .nr_blocks = 1, .outcome = MO_OUTCOME_FAILED, .result = -EBUSY);
 	assert_int_equal(mo_history_rates(f->ctx, MO_ENGINE_AUTO, BLOCK_BYTES, &rates), -ENODATA);
 }

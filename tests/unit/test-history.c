@@ -110,6 +110,8 @@ static int see(void *data, const struct mo_line *line)
 {
 	struct seen *seen = data;
 
+	if (!line->report)
+		return 0;	/* totals */
 	assert_true(seen->nr < ARRAY_SIZE(seen->targets));
 	snprintf(seen->targets[seen->nr], sizeof(seen->targets[0]), "%s", mo_report_target(line->report));
 	seen->nr_blocks[seen->nr++] = (unsigned int)mo_report_nr_blocks(line->report);
