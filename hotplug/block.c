@@ -207,6 +207,21 @@ static int read_numbers(DIR *dir, uint32_t **numbers, size_t *nr)
 	return 0;
 }
 
+int mo_blocks_count(struct mo_ctx *ctx, size_t *nr)
+{
+	DIR *dir = mo_opendir(ctx, FOLDER);
+	uint32_t *numbers = NULL;
+	int err;
+
+	if (!dir)
+		return -errno;
+	*nr = 0;
+	err = read_numbers(dir, &numbers, nr);
+	free(numbers);
+	closedir(dir);
+	return err;
+}
+
 static int read_blocks(struct mo_memory *memory, int folder_fd, const uint32_t *numbers, size_t nr)
 {
 	struct mo_block *block;

@@ -210,6 +210,44 @@ const char *mo_kind_key(enum mo_kind kind);
  */
 int mo_content_read(struct mo_ctx *ctx, uint64_t start_pfn, uint64_t nr_pages, struct mo_content *content);
 
+/* ---- map: what each block holds ------------------------------------------------------------ */
+
+struct mo_map;
+
+/* One block. Of one that is offline nothing is read: all its pages are MO_KIND_OFFLINE. */
+struct mo_area {
+	uint32_t block;			/* number */
+	bool content_known;
+	struct mo_content content;
+	uint64_t cgroup_inode;		/* the memory cgroup that holds most of it; 0: none, or not known */
+	uint64_t cgroup_pages;		/* pages that are charged to it */
+};
+
+#define MO_MAP_OWNERS		(1u << 0)  /* find out the cgroups, too: takes nearly twice as long */
+
+/*
+ * What all blocks of MEMORY hold. Where that can't be read the map is made all the same, and mo_map_problem() says why.
+ * Takes no lock of memory hotplug, writes nothing. -ENOMEM; -EINVAL: unknown flags.
+ */
+int mo_map_new(struct mo_memory *memory, uint32_t flags, struct mo_map **map);
+struct mo_map *mo_map_unref(struct mo_map *map);
+struct mo_memory *mo_map_memory(const struct mo_map *map);
+/* Of the block that mo_memory_block() gives for the same number. NULL past the end. */
+const struct mo_area *mo_map_area(const struct mo_map *map, size_t i);
+/* Why contents are not known, or owners where they were asked for; "" when nothing is missing. */
+const char *mo_map_problem(const struct mo_map *map);
+/*
+ * Look again: at the state of each block, and at what the blocks hold, those first that are going offline, until
+ * LIMIT_MS have passed; the next call goes on where this one ended. 1: blocks came or went, so that mo_memory_read() and
+ * a new map are needed to see them; 0: none did.
+ */
+int mo_map_refresh(struct mo_map *map, uint32_t limit_ms);
+/*
+ * The path of a cgroup from the root of cgroups, "/" for the root itself. It is known to this machine alone, not to a
+ * sysroot. Takes CAP_DAC_READ_SEARCH. -ENOENT, -ESTALE: it was removed; -EPERM; mo_ctx_error() stays as it was.
+ */
+int mo_cgroup_path(struct mo_ctx *ctx, uint64_t inode, char *path, size_t size);
+
 /* ---- reasons and records: why a page stayed ----------------------------------------------- */
 
 enum mo_reason {

@@ -258,18 +258,74 @@ static void count_pages(struct mo_content *content, const uint64_t *flags, size_
 		count_alike(content, seen[i].flags, seen[i].nr);
 }
 
-static int read_content(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages, struct mo_content *content)
+/* 6.1 charges the head of a compound page alone. */
+static uint64_t cgroup_of(struct mo_pages *pages, size_t i)
+{
+	if (!(pages->flags[i] & KPF(COMPOUND_TAIL)))
+		pages->head_cgroup = pages->cgroups[i];
+	return pages->cgroups[i] ? pages->cgroups[i] : pages->head_cgroup;
+}
+
+#define CHARGES_MAX 64	/* cgroups that are counted for a range; where there are more, the smallest is forgotten */
+
+struct charges {
+	size_t nr;
+	struct mo_charge of[CHARGES_MAX];
+};
+
+static void charge(struct charges *charges, uint64_t cgroup_inode, uint64_t nr_pages)
+{
+	struct mo_charge *least = charges->of;
+	size_t i;
+
+	for (i = 0; i < charges->nr && charges->of[i].cgroup_inode != cgroup_inode; i++)
+		if (charges->of[i].nr_pages < least->nr_pages)
+			least = &charges->of[i];
+	if (i == CHARGES_MAX)
+		*least = (struct mo_charge){ 0 };
+	else
+		least = &charges->of[i];
+	charges->nr += i == charges->nr && i < CHARGES_MAX;
+	least->cgroup_inode = cgroup_inode;
+	least->nr_pages += nr_pages;
+}
+
+/* Neighbours are mostly of one cgroup. */
+static void charge_pages(struct mo_pages *pages, uint64_t pfn, size_t nr, struct charges *charges)
+{
+	uint64_t inode, last = 0, nr_alike = 0;
+
+	read_extra(pages->cgroup_fd, pages->cgroups, pfn, nr);
+	for (size_t i = 0; i < nr; i++) {
+		inode = cgroup_of(pages, i);
+		if (!inode || !mo_page_in_use(pages->flags[i]))
+			continue;
+		if (inode != last && nr_alike)
+			charge(charges, last, nr_alike);
+		nr_alike = inode == last ? nr_alike + 1 : 1;
+		last = inode;
+	}
+	if (nr_alike)
+		charge(charges, last, nr_alike);
+}
+
+/* CHARGES may be NULL. */
+static int read_content(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages, struct mo_content *content,
+			struct charges *charges)
 {
 	uint64_t end_pfn = start_pfn + nr_pages;
 	size_t nr;
 	int err;
 
+	pages->head_cgroup = 0;
 	for (uint64_t pfn = start_pfn; pfn < end_pfn; pfn += nr) {
 		nr = chunk_len(pfn, end_pfn);
 		err = read_flags(pages, pfn, nr);
 		if (err)
 			return err;
 		count_pages(content, pages->flags, nr);
+		if (charges)
+			charge_pages(pages, pfn, nr, charges);
 	}
 	return 0;
 }
@@ -277,11 +333,33 @@ static int read_content(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_
 int mo_pages_content(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages, struct mo_content *content)
 {
 	struct mo_content counted = { 0 };
-	int err = read_content(pages, start_pfn, nr_pages, &counted);
+	int err = read_content(pages, start_pfn, nr_pages, &counted, NULL);
 
 	if (!err)
 		*content = counted;
 	return err;
+}
+
+bool mo_pages_have_cgroups(const struct mo_pages *pages)
+{
+	return pages->cgroup_fd >= 0;
+}
+
+int mo_pages_content_charged(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages, struct mo_content *content,
+			     struct mo_charge *most)
+{
+	struct mo_content counted = { 0 };
+	struct charges charges = { .nr = 0 };
+	int err = read_content(pages, start_pfn, nr_pages, &counted, &charges);
+
+	if (err)
+		return err;
+	*content = counted;
+	*most = (struct mo_charge){ 0 };
+	for (size_t i = 0; i < charges.nr; i++)
+		if (charges.of[i].nr_pages > most->nr_pages)
+			*most = charges.of[i];
+	return 0;
 }
 
 int mo_content_read(struct mo_ctx *ctx, uint64_t start_pfn, uint64_t nr_pages, struct mo_content *content)
@@ -317,14 +395,6 @@ int mo_pages_left(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages,
 	*left = found;
 	*first_pfn = first;
 	return 0;
-}
-
-/* 6.1 charges the head of a compound page alone. */
-static uint64_t cgroup_of(struct mo_pages *pages, size_t i)
-{
-	if (!(pages->flags[i] & KPF(COMPOUND_TAIL)))
-		pages->head_cgroup = pages->cgroups[i];
-	return pages->cgroups[i] ? pages->cgroups[i] : pages->head_cgroup;
 }
 
 static int each_in_chunk(struct mo_pages *pages, uint64_t pfn, size_t nr, mo_page_fn *fn, void *data)

@@ -99,6 +99,7 @@ int mo_memory_is_ram(const struct mo_memory *memory, uint32_t block);
 /* Index of the first block with that number or a higher one. */
 size_t mo_memory_lower_bound(const struct mo_memory *memory, uint64_t number);
 int mo_blocks_read(struct mo_memory *memory);	/* block.c: numbers, states, zones */
+int mo_blocks_count(struct mo_ctx *ctx, size_t *nr);	/* that there are now; sets no error text */
 int mo_block_refresh(struct mo_memory *memory, struct mo_block *block);	/* sets no error text; -ENOENT: gone */
 /* NAME is PREFIX and a decimal number as the kernel writes it ("memory32"). */
 bool mo_name_number(const char *name, const char *prefix, uint32_t *number);
@@ -170,10 +171,6 @@ struct mo_selection {
 int mo_target_select(struct mo_memory *memory, const struct mo_request *request, struct mo_selection *selection);
 void mo_selection_free(struct mo_selection *selection);
 
-/* ---- cgroup-path.c ---- */
-/* "/" is the root. Takes CAP_DAC_READ_SEARCH. -ENOENT, -ESTALE, -EPERM, without an error text. */
-int mo_cgroup_path(struct mo_ctx *ctx, uint64_t inode, char *path, size_t size);
-
 /* ---- pages.c: kpageflags, kpagecount, kpagecgroup ---- */
 struct mo_pages;
 int mo_pages_open(struct mo_ctx *ctx, struct mo_pages **pages);	/* errors as mo_content_read() */
@@ -182,6 +179,14 @@ enum mo_kind mo_page_kind(uint64_t kpageflags);			/* pure */
 bool mo_page_in_use(uint64_t kpageflags);			/* pure: has to move or go before the range can */
 /* mo_content_read() for many ranges. */
 int mo_pages_content(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages, struct mo_content *content);
+/* The same, and the cgroup that most of the pages in use are charged to; inode 0: none is known. */
+struct mo_charge {
+	uint64_t cgroup_inode;
+	uint64_t nr_pages;
+};
+int mo_pages_content_charged(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages, struct mo_content *content,
+			     struct mo_charge *most);
+bool mo_pages_have_cgroups(const struct mo_pages *pages);
 /* Pages in use in the range, and the first of them (NO_PFN when none). Cheap: five times a second. */
 int mo_pages_left(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages, uint64_t *left, uint64_t *first_pfn);
 struct mo_page {

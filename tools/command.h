@@ -51,8 +51,8 @@ struct command {
 	int (*run)(struct call *call);	/* returns the exit status */
 };
 
-extern const struct command cmd_list, cmd_show, cmd_plan, cmd_why, cmd_offline, cmd_online, cmd_report, cmd_monitor,
-	cmd_doctor, cmd_migrate, cmd_drain;
+extern const struct command cmd_list, cmd_show, cmd_map, cmd_plan, cmd_why, cmd_offline, cmd_online, cmd_report,
+	cmd_monitor, cmd_doctor, cmd_migrate, cmd_drain;
 
 /* One run of a command. */
 struct call {

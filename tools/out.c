@@ -35,6 +35,13 @@ size_t out_width(FILE *file)
 	return columns && atoi(columns) > 0 ? (size_t)atoi(columns) : 80;
 }
 
+size_t out_height(FILE *file)
+{
+	struct winsize size;
+
+	return ioctl(fileno(file), TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
+}
+
 bool out_can_redraw(FILE *file)
 {
 	const char *term = getenv("TERM");
@@ -47,6 +54,17 @@ bool out_colours(FILE *file)
 	const char *no_color = getenv("NO_COLOR");
 
 	return out_can_redraw(file) && !(no_color && *no_color);
+}
+
+enum out_depth out_depth(FILE *file)
+{
+	const char *more = getenv("COLORTERM"), *term = getenv("TERM");
+
+	if (!out_colours(file))
+		return DEPTH_NONE;
+	if (more && (!strcmp(more, "truecolor") || !strcmp(more, "24bit")))
+		return DEPTH_RGB;
+	return strstr(term, "-direct") ? DEPTH_RGB : strstr(term, "256color") ? DEPTH_256 : DEPTH_16;
 }
 
 const char *out_colour(FILE *file, enum out_colour colour)

@@ -42,7 +42,11 @@ int out_close(int status);
 bool out_is_terminal(FILE *file);
 bool out_can_redraw(FILE *file);	/* a terminal that knows escape sequences */
 size_t out_width(FILE *file);
+size_t out_height(FILE *file);		/* in lines; 0: not known */
 bool out_colours(FILE *file);
+/* How many colours: as COLORTERM and TERM say, none where out_colours() says so. */
+enum out_depth { DEPTH_NONE, DEPTH_16, DEPTH_256, DEPTH_RGB };
+enum out_depth out_depth(FILE *file);
 /* Escape sequences, "" where there are no colours. */
 enum out_colour { OUT_PLAIN, OUT_GREEN, OUT_YELLOW, OUT_RED, OUT_BOLD };
 const char *out_colour(FILE *file, enum out_colour colour);
