@@ -226,8 +226,8 @@ struct mo_area {
 #define MO_MAP_OWNERS		(1u << 0)  /* find out the cgroups, too: takes nearly twice as long */
 
 /*
- * What all blocks of MEMORY hold. Where that can't be read the map is made all the same, and mo_map_problem() says why.
- * Takes no lock of memory hotplug, writes nothing. -ENOMEM; -EINVAL: unknown flags.
+ * What all blocks of MEMORY hold. Where that can't be read the map is made all the same, and mo_map_problem() says
+ * why. Takes no lock of memory hotplug, writes nothing. -ENOMEM; -EINVAL: unknown flags.
  */
 int mo_map_new(struct mo_memory *memory, uint32_t flags, struct mo_map **map);
 struct mo_map *mo_map_unref(struct mo_map *map);
@@ -238,8 +238,8 @@ const struct mo_area *mo_map_area(const struct mo_map *map, size_t i);
 const char *mo_map_problem(const struct mo_map *map);
 /*
  * Look again: at the state of each block, and at what the blocks hold, those first that are going offline, until
- * LIMIT_MS have passed; the next call goes on where this one ended. 1: blocks came or went, so that mo_memory_read() and
- * a new map are needed to see them; 0: none did.
+ * LIMIT_MS have passed; the next call goes on where this one ended. 1: blocks came or went, so that mo_memory_read()
+ * and a new map are needed to see them; 0: none did.
  */
 int mo_map_refresh(struct mo_map *map, uint32_t limit_ms);
 /*

@@ -6,11 +6,13 @@
 #include "out.h"
 #include "picture.h"
 
-enum { OPTION_BY = OPTION_FIRST, OPTION_COLOR };
+enum { OPTION_BY = OPTION_FIRST, OPTION_COLOR, OPTION_SVG, OPTION_HTML };
 
 static const struct option_text options[] = {
 	{ OPTION_BY, "by", "WHAT", "what fills the blocks: kind of content, the usual; movability, zone, node or owner" },
 	{ OPTION_COLOR, "color", "WHEN", "auto, the usual: as many colours as the terminal has; never, 16, 256 or 24bit" },
+	{ OPTION_SVG, "svg", "FILE", "draw it as SVG into FILE; -: to standard output" },
+	{ OPTION_HTML, "html", "FILE", "the same as a page of HTML, without scripts" },
 	{ 0 }
 };
 
@@ -18,6 +20,7 @@ struct map {
 	struct call *call;
 	enum picture_by by;
 	enum out_depth depth;
+	const char *svg, *html;		/* files, or NULL */
 };
 
 static enum picture_by parse_by(const struct call *call, const char *text)
@@ -40,6 +43,11 @@ static enum out_depth parse_depth(const struct call *call, const char *text)
 	usage_error(call, "--color takes auto, never, 16, 256 or 24bit, not '%s'", text);
 }
 
+static bool is_stdout(const char *path)
+{
+	return path && !strcmp(path, "-");
+}
+
 static void parse_options(struct map *map)
 {
 	int id;
@@ -53,9 +61,17 @@ static void parse_options(struct map *map)
 		case OPTION_COLOR:
 			map->depth = parse_depth(map->call, optarg);
 			break;
+		case OPTION_SVG:
+			map->svg = optarg;
+			break;
+		case OPTION_HTML:
+			map->html = optarg;
+			break;
 		}
 	}
 	call_no_args(map->call);
+	if (is_stdout(map->svg) + is_stdout(map->html) + map->call->json > 1)
+		usage_error(map->call, "one of --svg, --html and --json can go to standard output");
 }
 
 static int read_map(const struct map *map, struct mo_map **out)
@@ -70,6 +86,22 @@ static int read_map(const struct map *map, struct mo_map **out)
 	return err ? tell_error(map->call, err) : EXIT_SUCCESS;
 }
 
+/* In letters where nothing else was asked for. */
+static int draw(const struct map *map, const struct picture *picture)
+{
+	int status = EXIT_SUCCESS;
+
+	if (map->svg)
+		status = file_write(map->svg, picture_svg, picture);
+	if (map->html && status == EXIT_SUCCESS)
+		status = file_write(map->html, picture_html, picture);
+	if (map->call->json)
+		picture_json(picture);
+	else if (!map->svg && !map->html)
+		picture_print(map->call, picture, map->depth);
+	return status;
+}
+
 static int run(struct call *call)
 {
 	struct map map = { .call = call };
@@ -82,10 +114,7 @@ static int run(struct call *call)
 	if (status != EXIT_SUCCESS)
 		return status;
 	picture = picture_new(source, map.by);
-	if (call->json)
-		picture_json(picture);
-	else
-		picture_print(call, picture, map.depth);
+	status = draw(&map, picture);
 	picture_free(picture);
 	mo_map_unref(source);
 	return status;
@@ -100,6 +129,7 @@ const struct command cmd_map = {
 	.options = options,
 	.exits = "  0  done\n  1  failed\n  2  wrong options\n",
 	.examples = "  memoffline map\n"
-		    "  memoffline map --by movability\n",
+		    "  memoffline map --by movability\n"
+		    "  memoffline map --html map.html\n",
 	.run = run,
 };

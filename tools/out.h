@@ -65,6 +65,10 @@ const char *text_error(int err);		/* "timed out"; for what the library has no se
 void text_use_locale(void);
 /* Control characters, bytes that are no UTF-8 and characters that turn text around become \xHH. Freed by the caller. */
 char *text_escape(const char *text);
+/* The same in UTF-8, whatever the locale says. Freed by the caller. */
+char *text_escape_utf8(const char *text);
+/* What means something in HTML and SVG, also in attributes, and newlines become references. Freed by the caller. */
+char *text_markup(const char *text);
 /* Bytes that are no UTF-8 become U+FFFD. Freed by the caller. */
 char *text_utf8(const char *text);
 /* Columns that TEXT takes. */
@@ -116,6 +120,14 @@ void json_flag(struct json_object *object, const char *key, bool value);
 void json_append_text(struct json_object *list, const char *text);
 /* Prints and frees; on one line for JSON lines. */
 void json_print(struct json_object *object, bool one_line);
+
+/* ---- file.c ---- */
+typedef void file_fn(FILE *file, const void *data);
+/*
+ * What FN writes becomes the file PATH, all of it or, where it can't be written, none: then PATH is as it was. "-" is
+ * standard output. Returns the exit status, after the error was told.
+ */
+int file_write(const char *path, file_fn *fn, const void *data);
 
 /* ---- progress.c ---- */
 /* One line redrawn on a terminal; a line for each step elsewhere; nothing when quiet. */

@@ -219,12 +219,18 @@ struct picture_text picture_legend(const struct picture *picture, const struct p
 	uint64_t page_bytes = picture->block_bytes / picture->block_pages;
 	struct picture_text out;
 	double share = 100.0 * (double)class->nr_pages / (double)all;
-	char *name = text_escape(class->name);
 
-	snprintf(out.text, sizeof(out.text), "%s: %s, %s%.0f%%", name, text_bytes(class->nr_pages * page_bytes).text,
+	snprintf(out.text, sizeof(out.text), "%.150s: %s, %s%.0f%%", class->name, text_bytes(class->nr_pages * page_bytes).text,
 		 share < 0.5 ? "<" : "", share < 0.5 ? 1.0 : share);
-	free(name);
 	return out;
+}
+
+/* Escaped. Freed by the caller; NULL: it does not occur. */
+static char *legend_text(const struct picture *picture, size_t i)
+{
+	if (!picture->classes[i].nr_pages)
+		return NULL;
+	return text_escape(picture_legend(picture, &picture->classes[i]).text);
 }
 
 static size_t legend_width(const struct picture *picture)
@@ -232,10 +238,11 @@ static size_t legend_width(const struct picture *picture)
 	size_t most = 0;
 
 	for (size_t i = 0; i < picture->nr_classes; i++) {
-		size_t width = text_width(picture_legend(picture, &picture->classes[i]).text);
+		char *text = legend_text(picture, i);
 
-		if (picture->classes[i].nr_pages && width > most)
-			most = width;
+		if (text && text_width(text) > most)
+			most = text_width(text);
+		free(text);
 	}
 	return most;
 }
@@ -248,20 +255,20 @@ static void print_legend(const struct picture *picture, size_t width, enum out_d
 
 	putchar('\n');
 	for (size_t i = 0; i < picture->nr_classes; i++) {
-		struct picture_text text = picture_legend(picture, &picture->classes[i]);
+		char *text = legend_text(picture, i);
 
-		if (!picture->classes[i].nr_pages)
+		if (!text)
 			continue;
-		if (per_line >= 2 && nr)
-			printf("%*s", nr % per_line ? (int)(entry + 2 - used) : 0, nr % per_line ? "" : "\n");
-		nr++;
-		used = text_width(text.text);
 		snprintf(label, sizeof(label), "%s %c %s ", colour_text(&picture->classes[i].look, depth).text,
 			 picture->classes[i].letter, depth == DEPTH_NONE ? "" : PLAIN);
 		if (per_line < 2)
-			say_item(label, "%s", text.text);
+			say_item(label, "%s", text);
 		else
-			printf("%s%s", label, text.text);
+			printf("%*s%s%s", nr % per_line ? (int)(entry + 2 - used) : 0, nr && nr % per_line == 0 ? "\n" : "",
+			       label, text);
+		used = text_width(text);
+		nr++;
+		free(text);
 	}
 	if (per_line >= 2)
 		putchar('\n');

@@ -85,6 +85,20 @@ const char *picture_hint(const struct picture *picture);
 /* ---- picture-json.c ---- */
 void picture_json(const struct picture *picture);
 
+/* ---- picture-tip.c ---- */
+/* A tile in words, a line each: range, state, content; UTF-8. Freed by the caller. */
+char *picture_tip(const struct picture *picture, const struct picture_tile *tile);
+
+/* ---- picture-svg.c, picture-html.c: for file_write(); DATA is the picture ---- */
+void picture_svg(FILE *file, const void *data);
+void picture_html(FILE *file, const void *data);
+/* Parts of both: pixels of a tile; have tiles numbers below them; what stands in <style>, in <defs>, in a tile. */
+unsigned int picture_tile_size(const struct picture *picture);
+bool picture_has_numbers(const struct picture *picture);
+void picture_svg_style(FILE *file);
+void picture_svg_patterns(FILE *file, const struct picture *picture);
+void picture_svg_tile(FILE *file, const struct picture *picture, const struct picture_tile *tile, unsigned int size);
+
 /* ---- picture-text.c: in letters ---- */
 /* Where tiles are in a picture of a certain width. */
 struct picture_layout {
@@ -97,7 +111,7 @@ struct picture_layout picture_lay_out(const struct picture *picture, size_t widt
 void picture_print(const struct call *call, const struct picture *picture, enum out_depth depth);
 /* How many tiles stand in one row, from tile AT of the group. */
 size_t picture_row(const struct picture *picture, const struct picture_group *group, size_t at, size_t per_row);
-/* "anonymous: 3.2G, 13%": escaped. */
+/* "anonymous: 3.2G, 13%". May hold any byte. */
 struct picture_text picture_legend(const struct picture *picture, const struct picture_class *class);
 /* The nearest of the 256 colours; is it a dark one; a colour for letters on it. */
 unsigned int picture_colour_256(uint32_t rgb);

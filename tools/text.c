@@ -168,7 +168,8 @@ static bool shows_utf8(void)
 	return !strcmp(nl_langinfo(CODESET), "UTF-8");
 }
 
-char *text_escape(const char *text)
+/* WIDE: characters beyond ASCII stay as they are. */
+static char *escape(const char *text, bool wide)
 {
 	const unsigned char *from = (const unsigned char *)text;
 	char *out = allocate(4 * strlen(text) + 1), *to = out;
@@ -177,7 +178,7 @@ char *text_escape(const char *text)
 	while (*from) {
 		size_t len = utf8_decode(from, &code);
 
-		if (len && is_harmless(code) && (len == 1 || shows_utf8())) {
+		if (len && is_harmless(code) && (len == 1 || wide)) {
 			memcpy(to, from, len);
 			to += len;
 			from += len;
@@ -185,6 +186,34 @@ char *text_escape(const char *text)
 		}
 		for (len = len ? len : 1; len; len--)
 			to += sprintf(to, "\\x%02x", *from++);
+	}
+	*to = '\0';
+	return shrink(out);
+}
+
+char *text_escape(const char *text)
+{
+	bool is_ascii = true;
+
+	for (const char *at = text; *at && is_ascii; at++)
+		is_ascii = !(*at & 0x80);
+	return escape(text, !is_ascii && shows_utf8());
+}
+
+char *text_escape_utf8(const char *text)
+{
+	return escape(text, true);
+}
+
+char *text_markup(const char *text)
+{
+	char *out = allocate(6 * strlen(text) + 1), *to = out;
+
+	for (; *text; text++) {
+		if (strchr("&<>\"'\n", *text))
+			to += sprintf(to, "&#%d;", *text);
+		else
+			*to++ = *text;
 	}
 	*to = '\0';
 	return shrink(out);
