@@ -11,6 +11,8 @@
 
 #include "private.h"
 
+#define NAME_CUT 31	/* the module's records keep so much of a name */
+
 struct search {
 	struct mo_ctx *ctx;
 	struct mo_report *report;
@@ -23,7 +25,7 @@ static bool lacks_path(const struct mo_record *record)
 	return record->file_inode && *record->file != '/';
 }
 
-/* "/a/b" and "b", also when it was deleted; what the kernel does not name matches all. */
+/* "/a/b" and "b", also when it was deleted, and when the record cuts it; what the kernel does not name matches all. */
 static bool is_path_of(const char *path, const struct mo_record *record)
 {
 	size_t len = strlen(record->file);
@@ -31,7 +33,7 @@ static bool is_path_of(const char *path, const struct mo_record *record)
 
 	if (*path != '/' || strncmp(++last, record->file, len))
 		return false;
-	return !len || !last[len] || !strcmp(last + len, " (deleted)");
+	return !len || len == NAME_CUT || !last[len] || !strcmp(last + len, " (deleted)");
 }
 
 static int take_from_owners(struct mo_record *record)

@@ -439,6 +439,7 @@ struct mo_core_scan {
 	uint64_t reason_pages;
 	uint64_t reason_pfn;		/* the first one, NO_PFN when none */
 	uint64_t kept_pages;		/* also those whose lock or writeback passes */
+	uint64_t told_pages;		/* of them, those that have a record */
 	size_t nr_records;
 };
 int mo_session_scan(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages, struct mo_core_scan *scan);

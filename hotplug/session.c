@@ -274,12 +274,25 @@ static bool has_same_facts(const struct memoffline_record *a, const struct memof
 	       a->file_inode == b->file_inode;
 }
 
-/* They differ in nothing that matters but their number, and no owner is known. */
+/* The same processes map both, as far apart as the pages are. */
+static bool has_same_mappers(const struct memoffline_record *a, const struct memoffline_record *b)
+{
+	uint64_t distance = (b->pfn - a->pfn) * (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (a->nr_mappers != b->nr_mappers || a->nr_mappers > MEMOFFLINE_MAPPERS_KEPT)
+		return false;
+	for (uint32_t i = 0; i < a->nr_mappers; i++)
+		if (a->mappers[i].pid != b->mappers[i].pid || a->mappers[i].addr + distance != b->mappers[i].addr)
+			return false;
+	return true;
+}
+
+/* They differ in nothing that matters but their number. */
 static bool is_alike(const struct memoffline_record *a, const struct memoffline_record *b)
 {
-	return !a->nr_mappers && !b->nr_mappers && a->reason == b->reason && a->kind == b->kind &&
-	       a->cgroup_inode == b->cgroup_inode && !strncmp(a->name, b->name, sizeof(a->name)) &&
-	       (is_kernels(a) || has_same_facts(a, b));
+	return a->reason == b->reason && a->kind == b->kind && a->cgroup_inode == b->cgroup_inode &&
+	       !strncmp(a->name, b->name, sizeof(a->name)) && (is_kernels(a) || has_same_facts(a, b)) &&
+	       has_same_mappers(a, b);
 }
 
 /* How many in a row are one run, and its pages. */
@@ -369,9 +382,12 @@ static void sum_up(const struct memoffline_record *records, size_t nr, struct mo
 	uint64_t nr_pages[MO_REASON_NR] = { 0 };
 	size_t i;
 
-	for (i = 0; i < nr; i++)
+	scan->told_pages = 0;
+	for (i = 0; i < nr; i++) {
+		scan->told_pages += nr_pages_of(&records[i]);
 		if (!is_passing(records[i].reason))
 			nr_pages[reason_of(records[i].reason)] += nr_pages_of(&records[i]);
+	}
 	scan->reason = mo_reason_of_most(nr_pages);
 	scan->reason_pfn = NO_PFN;
 	scan->reason_pages = nr_pages[scan->reason];
@@ -402,19 +418,17 @@ int mo_session_scan(struct mo_session *session, uint64_t start_pfn, uint64_t nr_
 uint64_t mo_session_add_scan(struct mo_session *session, const struct mo_core_scan *scan, uint32_t block,
 			     struct mo_report *report)
 {
-	uint64_t nr_seen = 0, nr_told;
+	uint64_t nr_told;
 	size_t nr = 0;
 
-	for (size_t i = 0; i < scan->nr_records; i++) {
-		nr_seen += nr_pages_of(&session->records[i]);
+	for (size_t i = 0; i < scan->nr_records; i++)
 		if (!is_passing(session->records[i].reason))
 			session->records[nr++] = session->records[i];
-	}
 	nr_told = add_records(report, block, session->records, nr);
-	if (scan->kept_pages <= nr_seen)
+	if (scan->kept_pages <= scan->told_pages)
 		return nr_told;
-	mo_report_count_kept(report, scan->kept_pages - nr_seen);	/* beyond the records: whatever they are */
-	return nr_told + scan->kept_pages - nr_seen;
+	mo_report_count_kept(report, scan->kept_pages - scan->told_pages);	/* whatever they are */
+	return nr_told + scan->kept_pages - scan->told_pages;
 }
 
 /* ---- sessions ---- */
