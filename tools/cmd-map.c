@@ -9,6 +9,7 @@
 enum { OPTION_BY = OPTION_FIRST, OPTION_COLOR, OPTION_SVG, OPTION_HTML };
 
 static const struct option_text options[] = {
+	{ 'w', "watch", NULL, "draw it on the whole terminal, and go on as blocks change; q ends it, ? shows the keys" },
 	{ OPTION_BY, "by", "WHAT", "what fills the blocks: kind of content, the usual; movability, zone, node or owner" },
 	{ OPTION_COLOR, "color", "WHEN", "auto, the usual: as many colours as the terminal has; never, 16, 256 or 24bit" },
 	{ OPTION_SVG, "svg", "FILE", "draw it as SVG into FILE; -: to standard output" },
@@ -21,6 +22,7 @@ struct map {
 	enum picture_by by;
 	enum out_depth depth;
 	const char *svg, *html;		/* files, or NULL */
+	bool watches;
 };
 
 static enum picture_by parse_by(const struct call *call, const char *text)
@@ -55,6 +57,9 @@ static void parse_options(struct map *map)
 	map->depth = out_depth(stdout);
 	while ((id = call_option(map->call)) != -1) {
 		switch (id) {
+		case 'w':
+			map->watches = true;
+			break;
 		case OPTION_BY:
 			map->by = parse_by(map->call, optarg);
 			break;
@@ -72,6 +77,10 @@ static void parse_options(struct map *map)
 	call_no_args(map->call);
 	if (is_stdout(map->svg) + is_stdout(map->html) + map->call->json > 1)
 		usage_error(map->call, "one of --svg, --html and --json can go to standard output");
+	if (map->watches && (map->svg || map->html || map->call->json))
+		usage_error(map->call, "--watch draws on the terminal alone, not with --svg, --html or --json");
+	if (map->watches && !(out_is_terminal(stdin) && out_is_terminal(stdout)))
+		usage_error(map->call, "--watch needs a terminal for its picture and its keys; leave it out to print the map once");
 }
 
 static int read_map(const struct map *map, struct mo_map **out)
@@ -110,6 +119,8 @@ static int run(struct call *call)
 	int status;
 
 	parse_options(&map);
+	if (map.watches)
+		return watch_run(call, map.by, map.depth);
 	status = read_map(&map, &source);
 	if (status != EXIT_SUCCESS)
 		return status;
@@ -130,6 +141,7 @@ const struct command cmd_map = {
 	.exits = "  0  done\n  1  failed\n  2  wrong options\n",
 	.examples = "  memoffline map\n"
 		    "  memoffline map --by movability\n"
+		    "  memoffline map --watch\n"
 		    "  memoffline map --html map.html\n",
 	.run = run,
 };

@@ -7,7 +7,6 @@
 #include "command.h"
 #include "picture.h"
 
-#define TILE_MAX 16	/* letters */
 #define ROWS_USUAL 32
 
 #define BOLD "\033[1m"

@@ -107,6 +107,7 @@ struct picture_layout {
 	size_t tile_width;	/* letters */
 	size_t gap_width;	/* between tiles: 0 or 1 */
 };
+#define TILE_MAX 16	/* the widest */
 struct picture_layout picture_lay_out(const struct picture *picture, size_t width, size_t nr_rows);
 void picture_print(const struct call *call, const struct picture *picture, enum out_depth depth);
 /* How many tiles stand in one row, from tile AT of the group. */
@@ -117,5 +118,8 @@ struct picture_text picture_legend(const struct picture *picture, const struct p
 unsigned int picture_colour_256(uint32_t rgb);
 bool picture_is_dark(uint32_t rgb);
 uint32_t picture_letter_rgb(uint32_t rgb);
+
+/* ---- watch.c: on the whole terminal, live, until a key or a signal ends it. Returns the exit status. ---- */
+int watch_run(struct call *call, enum picture_by by, enum out_depth depth);
 
 #endif

@@ -3,7 +3,7 @@
 # Help, manual and completion say the same, and say all.
 load cli
 
-commands="list show plan why offline online migrate drain report monitor doctor"
+commands="list show map plan why offline online migrate drain report monitor doctor"
 
 # Long options in the help of a command, or of the whole.
 options_of() {
@@ -16,7 +16,7 @@ options_of() {
 	for command in $commands; do
 		grep -q "^  $command  *[a-z]" <<<"$output"
 	done
-	[ "$(grep -c '^  [a-z]' <<<"$output")" -eq 11 ]
+	[ "$(grep -c '^  [a-z]' <<<"$output")" -eq "$(wc -w <<<"$commands")" ]
 }
 
 @test "each command has a complete help" {

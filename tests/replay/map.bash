@@ -11,7 +11,7 @@ declare -gA flags=(
 
 # entries KIND COUNT: as kpageflags has them, of COUNT pages, at most 4096
 entries() {
-	local file=$BATS_TEST_TMPDIR/entries-${flags[$1]}
+	local file=$BATS_FILE_TMPDIR/entries-${flags[$1]}
 
 	[ -e "$file" ] || words "${flags[$1]}" 4096 >"$file"
 	head -c $(($2 * 8)) "$file"
@@ -41,9 +41,15 @@ charge() {
 	words "$3" "$2" | dd of="$tree/proc/kpagecgroup" bs=64K oflag=seek_bytes seek=$(($1 * 32768)) conv=notrunc status=none
 }
 
+# It is made once for the tests of a file.
 map_machine() {
-	local block
+	local block made=$BATS_FILE_TMPDIR/map
 
+	if [ -e "$made" ]; then
+		tree=$BATS_TEST_TMPDIR/map
+		cp -a "$made" "$tree"
+		return
+	fi
 	tree map block-size=1000000 blocks=0,online,none,0 blocks=1-7,online,DMA32,0 blocks=16-31,online,Normal,0 \
 		blocks=32-35,online,Movable,1 blocks=36-37,offline,Normal+Movable,1 blocks=38,going-offline,Movable,1 \
 		blocks=39,online,Movable,1 blocks=48-55,online,Movable,2 \
@@ -58,4 +64,5 @@ map_machine() {
 		50:aaa..... 51:cc...... 52:a....... 53:........ 54:........ 55:........; do
 		fill "${block%%:*}" "${block#*:}"
 	done
+	cp -a "$tree" "$made"
 }
