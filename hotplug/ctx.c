@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,7 +18,8 @@ struct mo_ctx {
 	unsigned int nr_refs;
 	int root_fd;
 	char *sysroot;		/* NULL on the running machine */
-	char *run_dir;
+	struct mo_unpacked *unpacked;	/* where that is an archive */
+	char *run_dir;		/* NULL: RUN_DIR, below the sysroot */
 	char *state_dir;	/* "": no history is kept */
 	char *module;		/* NULL: the one in /lib/modules */
 	mo_log_fn *log_fn;
@@ -34,21 +36,19 @@ int mo_ctx_new(struct mo_ctx **out)
 	if (!ctx)
 		return err;
 	ctx->nr_refs = 1;
-	ctx->run_dir = strdup(RUN_DIR);
 	ctx->state_dir = strdup(STATE_DIR);
-	if (!ctx->run_dir || !ctx->state_dir)
-		goto free_dirs;
+	if (!ctx->state_dir)
+		goto free_ctx;
 	ctx->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (ctx->root_fd < 0) {
 		err = -errno;
-		goto free_dirs;
+		goto free_ctx;
 	}
 	*out = ctx;
 	return 0;
 
-free_dirs:
+free_ctx:
 	free(ctx->state_dir);
-	free(ctx->run_dir);
 	free(ctx);
 	return err;
 }
@@ -64,6 +64,7 @@ struct mo_ctx *mo_ctx_unref(struct mo_ctx *ctx)
 	if (!ctx || --ctx->nr_refs)
 		return NULL;
 	close(ctx->root_fd);
+	mo_unpacked_remove(ctx->unpacked);
 	free(ctx->sysroot);
 	free(ctx->run_dir);
 	free(ctx->state_dir);
@@ -72,23 +73,51 @@ struct mo_ctx *mo_ctx_unref(struct mo_ctx *ctx)
 	return NULL;
 }
 
-int mo_ctx_set_sysroot(struct mo_ctx *ctx, const char *dir)
+static int open_error(struct mo_ctx *ctx, const char *name, int err)
 {
-	char *copy = strdup(dir);
-	int fd, err;
+	return mo_error(ctx, err, "can't use %s as sysroot: %s; name a directory that holds a copy of /sys and /proc, or what "
+			"'memoffline bundle' wrote", name, strerror(-err));
+}
+
+/* The handle of the directory, or of the one that the archive went to. */
+static int open_sysroot(struct mo_ctx *ctx, const char *name, struct mo_unpacked **unpacked)
+{
+	struct stat file;
+	int fd = open(name, O_PATH | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return open_error(ctx, name, -errno);
+	if (fstat(fd, &file) || S_ISDIR(file.st_mode))
+		return fd;
+	close(fd);
+	if (!S_ISREG(file.st_mode))
+		return open_error(ctx, name, -ENOTDIR);
+	err = mo_unpacked_new(ctx, name, unpacked);
+	if (err)
+		return err;
+	fd = open(mo_unpacked_dir(*unpacked), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? open_error(ctx, mo_unpacked_dir(*unpacked), -errno) : fd;
+}
+
+int mo_ctx_set_sysroot(struct mo_ctx *ctx, const char *name)
+{
+	struct mo_unpacked *unpacked = NULL;
+	char *copy = strdup(name);
+	int fd;
 
 	if (!copy)
 		return mo_error(ctx, -ENOMEM, "no memory for the sysroot's name");
-	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = open_sysroot(ctx, name, &unpacked);
 	if (fd < 0) {
-		err = -errno;
+		mo_unpacked_remove(unpacked);
 		free(copy);
-		return mo_error(ctx, err, "can't use %s as sysroot: %s; name a directory that holds a copy of /sys and /proc",
-				dir, strerror(-err));
+		return fd;
 	}
 	close(ctx->root_fd);
+	mo_unpacked_remove(ctx->unpacked);
 	free(ctx->sysroot);
 	ctx->root_fd = fd;
+	ctx->unpacked = unpacked;
 	ctx->sysroot = copy;
 	return 0;
 }
@@ -180,7 +209,12 @@ void mo_log(struct mo_ctx *ctx, enum mo_log_level level, const char *fmt, ...)
 
 const char *mo_run_dir(const struct mo_ctx *ctx)
 {
-	return ctx->run_dir;
+	return ctx->run_dir ? ctx->run_dir : RUN_DIR;
+}
+
+bool mo_run_dir_is_recorded(const struct mo_ctx *ctx)
+{
+	return !ctx->run_dir && ctx->sysroot;
 }
 
 const char *mo_state_dir(const struct mo_ctx *ctx)

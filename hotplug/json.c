@@ -8,6 +8,7 @@
 
 #include <json-c/json.h>
 
+#include "bundle.h"
 #include "library.h"
 #include "private.h"
 
@@ -34,6 +35,13 @@
 	each(json_object_get_string) \
 	each(json_object_array_length) \
 	each(json_object_array_get_idx) \
+	each(json_object_iter_begin) \
+	each(json_object_iter_end) \
+	each(json_object_iter_equal) \
+	each(json_object_iter_next) \
+	each(json_object_iter_peek_name) \
+	each(json_object_iter_peek_value) \
+	each(json_object_set_string) \
 	each(json_tokener_new_ex) \
 	each(json_tokener_set_flags) \
 	each(json_tokener_parse_ex) \
@@ -982,4 +990,139 @@ int mo_line_parse(struct mo_ctx *ctx, const char *text, struct mo_line *line)
 		err = read_line(ctx, object, line);
 	jsonc.json_object_put(object);
 	return err;
+}
+
+/* ---- other texts, of which each string becomes another ---- */
+
+struct mapping {
+	mo_string_fn *fn;
+	void *data;
+	bool no_memory;
+};
+
+static void map_value(struct mapping *mapping, const char *key, struct json_object *value);
+
+static void map_string(struct mapping *mapping, const char *key, struct json_object *value)
+{
+	char *text = mapping->fn(mapping->data, key, jsonc.json_object_get_string(value));
+
+	if (!text || !jsonc.json_object_set_string(value, text))
+		mapping->no_memory = true;
+	free(text);
+}
+
+static void map_object(struct mapping *mapping, struct json_object *object)
+{
+	struct json_object_iterator at = jsonc.json_object_iter_begin(object), end = jsonc.json_object_iter_end(object);
+
+	for (; !jsonc.json_object_iter_equal(&at, &end); jsonc.json_object_iter_next(&at))
+		map_value(mapping, jsonc.json_object_iter_peek_name(&at), jsonc.json_object_iter_peek_value(&at));
+}
+
+static void map_value(struct mapping *mapping, const char *key, struct json_object *value)
+{
+	size_t nr = jsonc.json_object_is_type(value, json_type_array) ? jsonc.json_object_array_length(value) : 0;
+
+	for (size_t i = 0; i < nr; i++)
+		map_value(mapping, key, jsonc.json_object_array_get_idx(value, i));
+	if (jsonc.json_object_is_type(value, json_type_object))
+		map_object(mapping, value);
+	else if (jsonc.json_object_is_type(value, json_type_string))
+		map_string(mapping, key, value);
+}
+
+int mo_json_map(const char *text, mo_string_fn *fn, void *data, char **mapped)
+{
+	struct mapping mapping = { .fn = fn, .data = data };
+	struct json_object *object;
+	const char *lent = NULL;
+	char why[256];
+
+	if (open_jsonc())
+		return -ELIBACC;
+	object = parse(text, why, sizeof(why));
+	if (!object)
+		return -EBADMSG;
+	map_value(&mapping, "", object);
+	if (!mapping.no_memory)
+		lent = jsonc.json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
+							    JSON_C_TO_STRING_NOSLASHESCAPE);
+	*mapped = lent ? strdup(lent) : NULL;
+	jsonc.json_object_put(object);
+	return *mapped ? 0 : -ENOMEM;
+}
+
+/* ---- the manifest of a bundle ---- */
+
+static struct json_object *new_parts(struct writer *w)
+{
+	struct json_object *array = jsonc.json_object_new_array(), *object;
+	const char *folder, *names;
+
+	for (size_t i = 0; mo_part_get(i, &folder, &names); i++) {
+		object = jsonc.json_object_new_object();
+		put_text(w, object, "folder", folder);
+		put_text(w, object, "names", names);
+		append(w, array, object);
+	}
+	return array;
+}
+
+static struct json_object *new_missing(struct writer *w, const struct mo_bundle *bundle)
+{
+	struct json_object *array = jsonc.json_object_new_array(), *object;
+
+	for (size_t i = 0; i < bundle->nr_missing && i < MO_MISSING_MAX; i++) {
+		object = jsonc.json_object_new_object();
+		put_text(w, object, "path", bundle->missing[i].path);
+		put_error(w, object, bundle->missing[i].error);
+		append(w, array, object);
+	}
+	return array;
+}
+
+static struct json_object *new_findings(struct writer *w, const struct mo_doctor *doctor)
+{
+	struct json_object *array = jsonc.json_object_new_array(), *object;
+	const struct mo_finding *finding;
+
+	for (size_t i = 0; doctor && (finding = mo_doctor_finding(doctor, i)); i++) {
+		object = jsonc.json_object_new_object();
+		put_text(w, object, "health", mo_health_name(finding->health));
+		put_text(w, object, "key", finding->key);
+		put_text(w, object, "text", finding->text);
+		put_text(w, object, "remedy", finding->remedy);
+		append(w, array, object);
+	}
+	return array;
+}
+
+static struct json_object *new_manifest(struct writer *w, const struct mo_bundle *bundle)
+{
+	struct json_object *object = jsonc.json_object_new_object(), *notes = jsonc.json_object_new_array();
+
+	put_u64(w, object, "schema", SCHEMA);
+	put_u64(w, object, "time_ms", mo_wall_ms());
+	put_text(w, object, "version", PACKAGE_VERSION);
+	put_text(w, object, "release", bundle->release);
+	put_text(w, object, "module", bundle->module);
+	put(w, object, "redacted", jsonc.json_object_new_boolean(bundle->redactor != NULL));
+	put_u64(w, object, "nr_files", bundle->nr_files);
+	put_u64(w, object, "nr_links", bundle->nr_links);
+	put_u64(w, object, "len_bytes", bundle->len_bytes);
+	put(w, object, "parts", new_parts(w));
+	put_u64(w, object, "nr_missing", bundle->nr_missing);
+	put(w, object, "missing", new_missing(w, bundle));
+	put(w, object, "findings", new_findings(w, bundle->doctor));
+	for (size_t i = 0; i < bundle->nr_notes; i++)
+		append(w, notes, new_text(bundle->notes[i]));
+	put(w, object, "notes", notes);
+	return object;
+}
+
+int mo_manifest_to_json(const struct mo_bundle *bundle, char **text)
+{
+	struct writer w = { false };
+
+	return open_jsonc() ? -ELIBACC : to_text(&w, new_manifest(&w, bundle), JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED, text);
 }

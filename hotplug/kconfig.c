@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -10,9 +11,12 @@
 #include "library.h"
 #include "private.h"
 
+#define CONFIG_BYTES_MAX (16u << 20)
+
 #define FUNCTIONS(each) \
 	each(gzdopen) \
 	each(gzgets) \
+	each(gzread) \
 	each(gzclose)
 
 LIBRARY(zlib, "libz.so.1", FUNCTIONS)
@@ -63,4 +67,44 @@ char mo_kernel_option(struct mo_ctx *ctx, const char *name)
 		return find_option(fd, name);
 	close(fd);
 	return 0;
+}
+
+/* FILE is closed. */
+static int read_config(gzFile file, char **out)
+{
+	size_t size = 64 << 10, len = 0;
+	char *text = NULL, *more;
+	int n = 0;
+
+	do {
+		len += (size_t)n;
+		more = len + 1 < size && text ? text : realloc(text, size *= 2);
+		if (!more)
+			break;
+		text = more;
+		n = zlib.gzread(file, text + len, (unsigned int)(size - len - 1));
+	} while (n > 0 && size <= CONFIG_BYTES_MAX);
+	zlib.gzclose(file);
+	if (!more || n) {
+		free(text);
+		return !more ? -ENOMEM : n < 0 ? -EBADMSG : -EFBIG;
+	}
+	text[len] = '\0';
+	*out = text;
+	return 0;
+}
+
+int mo_kernel_config(struct mo_ctx *ctx, char **text)
+{
+	int fd = open_config(ctx), err;
+	gzFile file;
+
+	if (fd < 0)
+		return fd;
+	err = open_zlib();
+	file = err ? NULL : zlib.gzdopen(fd, "rb");
+	if (file)
+		return read_config(file, text);
+	close(fd);
+	return err ? err : -ENOMEM;
 }

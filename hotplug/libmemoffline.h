@@ -49,14 +49,19 @@ struct mo_ctx *mo_ctx_ref(struct mo_ctx *ctx);
 struct mo_ctx *mo_ctx_unref(struct mo_ctx *ctx);
 
 /*
- * Look below DIR instead of "/": a recorded tree of another machine. Calls that write then
- * fail with -EROFS. -ENOENT, -ENOTDIR, -EACCES: DIR can't be opened; the old root stays.
+ * Look below NAME instead of "/": a folder that is a recorded tree of another machine, or what mo_bundle_write() wrote,
+ * which is unpacked (to TMPDIR or /var/tmp, and removed with the context, also when the process is killed). Links
+ * lead nowhere else. Calls that write then fail with -EROFS. -ENOENT, -ENOTDIR, -EACCES: NAME can't be opened;
+ * -EBADMSG: it is no bundle, or one that wants to leave its folder; -ELIBACC: no libarchive. The old root stays.
  */
-int mo_ctx_set_sysroot(struct mo_ctx *ctx, const char *dir);
+int mo_ctx_set_sysroot(struct mo_ctx *ctx, const char *name);
 /* NULL on the running machine. */
 const char *mo_ctx_get_sysroot(const struct mo_ctx *ctx);
 
-/* Where lock, journal and reports live; copied. Made (0700) by the first call that needs it. */
+/*
+ * Where lock, journal and reports live; copied. Made (0700) by the first call that needs it. Unless it is set, reports
+ * of a recorded tree are those in its own /run/memoffline.
+ */
 int mo_ctx_set_run_dir(struct mo_ctx *ctx, const char *dir);
 
 /*
@@ -865,6 +870,39 @@ int mo_doctor_new(struct mo_ctx *ctx, struct mo_doctor **doctor);
 struct mo_doctor *mo_doctor_unref(struct mo_doctor *doctor);
 size_t mo_doctor_nr_findings(const struct mo_doctor *doctor);
 const struct mo_finding *mo_doctor_finding(const struct mo_doctor *doctor, size_t i);
+
+/* ---- bundle: all that a report of a problem needs ------------------------------------------- */
+
+enum mo_bundle_pages {
+	MO_BUNDLE_PAGES_AUTO,	/* the state of each page, of up to 1 TiB of memory */
+	MO_BUNDLE_PAGES_ALWAYS,	/* of all memory; 24 bytes a page before they are compressed */
+	MO_BUNDLE_PAGES_NEVER,	/* then nobody sees what its blocks hold */
+};
+
+struct mo_bundle_request {
+	size_t size;		/* sizeof(struct mo_bundle_request) */
+	const char *path;	/* replaced when the bundle is complete, mode 0600; NULL: it is written to fd */
+	int fd;
+	bool redact;		/* names of processes, files, cgroups and others become other words */
+	enum mo_bundle_pages pages;
+};
+#define MO_BUNDLE_REQUEST_INIT { sizeof(struct mo_bundle_request), NULL, -1, false, MO_BUNDLE_PAGES_AUTO }
+
+struct mo_bundle;
+
+/*
+ * Write a tar archive, compressed by gzip, of what the library reads of the machine, of what keeps its memory now, and
+ * of reports, history and kernel log. mo_ctx_set_sysroot() takes it. What can't be read is left out, and the manifest
+ * says so. Changes nothing else; no content of memory is in it. -EINVAL: a wrong request; -ELIBACC: no libarchive, or
+ * no libjson-c; what open(2) and write(2) say, as -ENOSPC and -EPIPE (SIGPIPE is the caller's business); -ENOMEM.
+ */
+int mo_bundle_write(struct mo_ctx *ctx, const struct mo_bundle_request *request, struct mo_bundle **bundle);
+struct mo_bundle *mo_bundle_unref(struct mo_bundle *bundle);
+uint64_t mo_bundle_nr_files(const struct mo_bundle *bundle);	/* that are in it */
+/* What is in it, what is not and why, as JSON text (docs/json.md). */
+const char *mo_bundle_manifest(const struct mo_bundle *bundle);
+/* Sentences on what was left out. NULL past the end. */
+const char *mo_bundle_note_text(const struct mo_bundle *bundle, size_t i);
 
 #ifdef __cplusplus
 }

@@ -36,6 +36,19 @@ int mo_run_path(struct mo_ctx *ctx, char *path, size_t size, const char *name)
 	return snprintf(path, size, "%s/%s", mo_run_dir(ctx), name) < (int)size ? 0 : -ENAMETOOLONG;
 }
 
+int mo_run_open(struct mo_ctx *ctx, int flags, const char *name)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (mo_run_dir_is_recorded(ctx))
+		return mo_open(ctx, flags, "%s/%s", mo_run_dir(ctx), name);
+	if (mo_run_path(ctx, path, sizeof(path), name))
+		return -ENAMETOOLONG;
+	fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 struct mo_lock {
 	int fd;
 };

@@ -27,6 +27,7 @@ int mo_error(struct mo_ctx *ctx, int err, const char *fmt, ...) PRINTF(3, 4);
 void mo_log(struct mo_ctx *ctx, enum mo_log_level level, const char *fmt, ...) PRINTF(3, 4);
 const char *mo_run_dir(const struct mo_ctx *ctx);
 const char *mo_state_dir(const struct mo_ctx *ctx);	/* "": none */
+bool mo_run_dir_is_recorded(const struct mo_ctx *ctx);	/* it is below the sysroot */
 /* Directory handle of the sysroot; belongs to CTX. */
 int mo_root_fd(const struct mo_ctx *ctx);
 const char *mo_ctx_module(const struct mo_ctx *ctx);	/* NULL: the one in /lib/modules */
@@ -45,11 +46,67 @@ ssize_t mo_read_text(struct mo_ctx *ctx, char *text, size_t size, const char *fm
 int mo_read_u64(struct mo_ctx *ctx, int base, uint64_t *value, const char *fmt, ...) PRINTF(4, 5);
 /* Whole file of any length, NUL-terminated; freed by the caller. */
 int mo_read_file(struct mo_ctx *ctx, char **text, size_t *len_bytes, const char *fmt, ...) PRINTF(4, 5);
+int mo_read_open(int fd, char **text, size_t *len_bytes);	/* the same for what is open */
 /* The number in the line of a file such as /proc/meminfo that begins with KEY. -ENODATA: there is none. */
 int mo_read_field(struct mo_ctx *ctx, const char *path, const char *key, uint64_t *value);
 ssize_t mo_read_link(struct mo_ctx *ctx, char *text, size_t size, const char *fmt, ...) PRINTF(4, 5);
 /* One write(2). -EROFS with a sysroot. */
 int mo_write_text(struct mo_ctx *ctx, const char *text, const char *fmt, ...) PRINTF(3, 4);
+
+/* ---- unpacked.c: an archive as a folder, which is removed in the end, also when this process is killed ---- */
+struct mo_unpacked;
+/* -EBADMSG: it is no archive that 'memoffline bundle' could have written. */
+int mo_unpacked_new(struct mo_ctx *ctx, const char *path, struct mo_unpacked **unpacked);
+const char *mo_unpacked_dir(const struct mo_unpacked *unpacked);
+void mo_unpacked_remove(struct mo_unpacked *unpacked);	/* accepts NULL */
+
+/* ---- archive.c: tar, compressed by gzip ---- */
+struct mo_archive;
+/* To FD, which stays the caller's. Errors have a text. */
+int mo_archive_new(struct mo_ctx *ctx, int fd, struct mo_archive **archive);
+/* PATH does not begin with "/". */
+int mo_archive_add(struct mo_archive *archive, const char *path, const void *bytes, size_t len_bytes);
+int mo_archive_add_link(struct mo_archive *archive, const char *path, const char *target);
+/*
+ * A file of LEN_BYTES with holes: its extents ascend, do not overlap, and begin at multiples of 512. FN gives the bytes
+ * of a part of one, which are zero before; an error of it ends it all.
+ */
+struct mo_extent { uint64_t start, len; };	/* bytes */
+typedef int mo_extent_fn(void *data, uint64_t start, void *bytes, size_t len);
+int mo_archive_add_sparse(struct mo_archive *archive, const char *path, uint64_t len_bytes,
+			  const struct mo_extent *extents, size_t nr, mo_extent_fn *fn, void *data);
+/* Frees as well. COMPLETE false: what was written is for nothing. */
+int mo_archive_end(struct mo_archive *archive, bool complete);
+/* What is in it goes below DIR_FD, where nothing was. -EBADMSG and WHY, the rest of a sentence: it is none of ours. */
+int mo_archive_unpack(struct mo_ctx *ctx, int fd, int dir_fd, char *why, size_t size);
+
+/* ---- redact.c: names become other words, the same name the same word. With NULL they stay ---- */
+extern const char mo_vocabulary[];	/* vocabulary.c: what may stay in free text */
+struct mo_redactor;
+struct mo_redactor *mo_redactor_new(void);	/* NULL: no memory */
+void mo_redactor_free(struct mo_redactor *redactor);	/* accepts NULL */
+/* These return a new text, freed by the caller; NULL: no memory. */
+char *mo_redact_name(struct mo_redactor *redactor, const char *name);
+char *mo_redact_path(struct mo_redactor *redactor, const char *path);	/* each part of it; also of a mapping */
+enum mo_text_kind {
+	MO_TEXT_KERNEL,		/* its words are the kernel's own: stays */
+	MO_TEXT_FREE,		/* numbers and words of the vocabulary stay; of "other=value" nothing does */
+	MO_TEXT_KNOWN,		/* only lines stay that hold nothing else */
+	MO_TEXT_IOMEM,		/* /proc/iomem */
+};
+char *mo_redact_text(struct mo_redactor *redactor, enum mo_text_kind kind, const char *text);
+
+/* ---- dmi.c: memory devices of SMBIOS ---- */
+/* Serial number and asset tag become other words. The table is made anew. -EBADMSG: it is none; -ENOMEM. */
+int mo_dmi_redact(struct mo_redactor *redactor, char **table, size_t *len_bytes);
+
+/* ---- new-file.c: a file that is there as a whole, or not at all; mode 0600 ---- */
+struct mo_new_file;
+/* For PATH, which may exist. What is no regular file is written as it stands. Errors have a text. */
+int mo_new_file_open(struct mo_ctx *ctx, const char *path, struct mo_new_file **file);
+int mo_new_file_fd(const struct mo_new_file *file);
+/* On disk, and then under its name. Frees as well; COMPLETE false: nothing is left of it. */
+int mo_new_file_end(struct mo_new_file *file, bool complete);
 
 /* ---- nodeset.c: sets of nodes ---- */
 #define MO_NODE_WORDS 16	/* of 64 nodes each */
@@ -150,6 +207,8 @@ int mo_ram_covers(struct mo_ram *ram, struct mo_ctx *ctx, uint64_t start_addr, u
 
 /* ---- kconfig.c: the option CONFIG_NAME of the kernel: "y", "m", "n" (not set), another first letter, or 0 when not known ---- */
 char mo_kernel_option(struct mo_ctx *ctx, const char *name);
+/* All of it, as text; freed by the caller. Sets no error text. */
+int mo_kernel_config(struct mo_ctx *ctx, char **text);
 
 /* ---- rules.c: udev rules that bring memory online ---- */
 struct mo_online_rule {
@@ -631,6 +690,8 @@ int mo_writer_end(struct mo_writer *writer, bool *abandoned);
 /* ---- lock.c: the run directory, one memoffline at a time ---- */
 int mo_run_dir_make(struct mo_ctx *ctx);
 int mo_run_path(struct mo_ctx *ctx, char *path, size_t size, const char *name);
+/* A file, or folder, in the run directory, wherever that is. Sets no error text. */
+int mo_run_open(struct mo_ctx *ctx, int flags, const char *name);
 bool mo_lock_is_held(struct mo_ctx *ctx);
 struct mo_lock;
 /* One memoffline at a time. -EALREADY: the error names who. WAIT_MS: UINT32_MAX for ever, 0 not at all. */

@@ -660,15 +660,19 @@ int mo_report_save(struct mo_report *report)
 }
 
 /* Up to the first NUL byte, which no report holds. */
-static int read_path(const char *path, char **text)
+static int read_report(struct mo_ctx *ctx, const char *name, char **text)
 {
-	FILE *file = fopen(path, "re");
+	int fd = mo_run_open(ctx, O_RDONLY, name), err = 0;
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 	size_t size = 0;
-	int err = 0;
 
 	*text = NULL;
-	if (!file)
-		return -errno;
+	if (fd < 0)
+		return fd;
+	if (!file) {
+		close(fd);
+		return -ENOMEM;
+	}
 	errno = 0;
 	if (getdelim(text, &size, '\0', file) < 0)
 		err = errno ? -errno : -EBADMSG;
@@ -689,16 +693,14 @@ static int no_report(struct mo_ctx *ctx, uint32_t block, const char *path)
 
 int mo_report_load_saved(struct mo_ctx *ctx, uint32_t block, struct mo_report **report)
 {
-	char path[PATH_MAX], why[256] = "it is empty", *text;
+	char name[64] = "reports/last.json", path[PATH_MAX], why[256] = "it is empty", *text;
 	int err;
 
-	if (block == UINT32_MAX)
-		err = snprintf(path, sizeof(path), "%s/reports/last.json", mo_run_dir(ctx));
-	else
-		err = snprintf(path, sizeof(path), "%s/reports/memory%u.json", mo_run_dir(ctx), block);
-	if (err >= (int)sizeof(path))
+	if (block != UINT32_MAX)
+		snprintf(name, sizeof(name), "reports/memory%u.json", block);
+	if (mo_run_path(ctx, path, sizeof(path), name))
 		return mo_error(ctx, -ENAMETOOLONG, "the name of the run directory is too long; choose a shorter one");
-	err = read_path(path, &text);
+	err = read_report(ctx, name, &text);
 	if (err == -ENOENT)
 		return no_report(ctx, block, path);
 	if (!err) {

@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "private.h"
@@ -23,16 +25,28 @@ static int format_path(char path[PATH_MAX], const char *fmt, va_list args)
 	return 0;
 }
 
+/* A recorded tree may come from anybody: its links lead to what is in it, and nowhere else. */
+static int open_below(struct mo_ctx *ctx, const char *path, int flags)
+{
+	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC), .resolve = RESOLVE_IN_ROOT };
+	int fd;
+
+	if (!mo_ctx_get_sysroot(ctx)) {
+		fd = openat(mo_root_fd(ctx), path, flags | O_CLOEXEC);
+		return fd < 0 ? -errno : fd;
+	}
+	do	/* EAGAIN: somebody renamed something while a ".." was followed */
+		fd = (int)syscall(SYS_openat2, mo_root_fd(ctx), path, &how, sizeof(how));
+	while (fd < 0 && errno == EAGAIN);
+	return fd < 0 ? -errno : fd;
+}
+
 static int open_path(struct mo_ctx *ctx, int flags, const char *fmt, va_list args)
 {
 	char path[PATH_MAX];
 	int err = format_path(path, fmt, args);
-	int fd;
 
-	if (err)
-		return err;
-	fd = openat(mo_root_fd(ctx), path, flags | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	return err ? err : open_below(ctx, path, flags);
 }
 
 int mo_open(struct mo_ctx *ctx, int flags, const char *fmt, ...)
@@ -67,14 +81,15 @@ DIR *mo_opendir(struct mo_ctx *ctx, const char *fmt, ...)
 
 bool mo_exists(struct mo_ctx *ctx, const char *fmt, ...)
 {
-	char path[PATH_MAX];
 	va_list args;
-	int err;
+	int fd;
 
 	va_start(args, fmt);
-	err = format_path(path, fmt, args);
+	fd = open_path(ctx, O_PATH, fmt, args);
 	va_end(args);
-	return !err && !faccessat(mo_root_fd(ctx), path, F_OK, 0);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 static ssize_t read_all(int fd, char *buf, size_t size)
@@ -144,7 +159,7 @@ int mo_read_u64(struct mo_ctx *ctx, int base, uint64_t *value, const char *fmt, 
 }
 
 /* proc files have no size: grow until the end is seen. */
-static int read_whole(int fd, char **text, size_t *len_bytes)
+int mo_read_open(int fd, char **text, size_t *len_bytes)
 {
 	size_t size = 4096, len = 0;
 	char *buf = NULL, *more;
@@ -184,7 +199,7 @@ int mo_read_file(struct mo_ctx *ctx, char **text, size_t *len_bytes, const char 
 	va_end(args);
 	if (fd < 0)
 		return fd;
-	err = read_whole(fd, text, len_bytes);
+	err = mo_read_open(fd, text, len_bytes);
 	close(fd);
 	return err;
 }
@@ -207,6 +222,25 @@ int mo_read_field(struct mo_ctx *ctx, const char *path, const char *key, uint64_
 	return err;
 }
 
+static ssize_t read_link(struct mo_ctx *ctx, const char *path, char *text, size_t size)
+{
+	ssize_t len;
+	int fd;
+
+	if (!mo_ctx_get_sysroot(ctx)) {
+		len = readlinkat(mo_root_fd(ctx), path, text, size);
+		return len < 0 ? -errno : len;
+	}
+	fd = open_below(ctx, path, O_PATH | O_NOFOLLOW);
+	if (fd < 0)
+		return fd;
+	len = readlinkat(fd, "", text, size);
+	if (len < 0)
+		len = errno == ENOENT ? -EINVAL : -errno;	/* it is no link */
+	close(fd);
+	return len;
+}
+
 ssize_t mo_read_link(struct mo_ctx *ctx, char *text, size_t size, const char *fmt, ...)
 {
 	char path[PATH_MAX];
@@ -219,10 +253,9 @@ ssize_t mo_read_link(struct mo_ctx *ctx, char *text, size_t size, const char *fm
 	va_end(args);
 	if (err)
 		return err;
-	len = readlinkat(mo_root_fd(ctx), path, text, size - 1);
-	if (len < 0)
-		return -errno;
-	text[len] = '\0';
+	len = read_link(ctx, path, text, size - 1);
+	if (len >= 0)
+		text[len] = '\0';
 	return len;
 }
 

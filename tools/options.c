@@ -12,7 +12,7 @@
 
 static const struct option_text global_options[] = {
 	{ 'J', "json", NULL, "print JSON; the schema is in docs/json.md" },
-	{ 's', "sysroot", "DIR", "look below DIR, a recorded tree, instead of at this machine" },
+	{ 's', "sysroot", "DIR", "look at DIR, a recorded tree, or a file of 'memoffline bundle', instead of at this machine" },
 	{ OPTION_RUN_DIR, "run-dir", "DIR", "lock, journal and reports are in DIR, not in /run/memoffline" },
 	{ OPTION_STATE_DIR, "state-dir", "DIR", "the history is in DIR, not in /var/lib/memoffline; \"\": none is kept" },
 	{ 'v', "verbose", NULL, "more detail; twice: also what the library does" },

@@ -24,7 +24,7 @@ failure() {
 }
 
 @test "options that are not there" {
-	for command in list show plan why offline online migrate drain report monitor doctor; do
+	for command in list show plan why offline online migrate drain report monitor doctor bundle; do
 		usage_error "$command" --frobnicate
 		[[ $output == *"--frobnicate"* && $output == *"memoffline $command --help"* ]]
 		usage_error "$command" -Z
