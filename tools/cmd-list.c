@@ -180,9 +180,9 @@ static void print_table(struct list *list)
 static void print_sum(const struct list *list, const char *label, uint64_t len_bytes)
 {
 	if (list->bytes)
-		printf("%-23s %15" PRIu64 "\n", label, len_bytes);
+		say("%-23s %15" PRIu64, label, len_bytes);
 	else
-		printf("%-23s %5s\n", label, text_bytes(len_bytes).text);
+		say("%-23s %5s", label, text_bytes(len_bytes).text);
 }
 
 static void print_summary(const struct list *list)

@@ -95,15 +95,30 @@ static size_t line_length(const char *text, size_t width)
 	return best;
 }
 
+/* LABEL, and where it leaves no room for the first word of TEXT, a new line. Returns the column. */
+static size_t print_label(FILE *file, const char *label, const char *text, size_t width, size_t hang)
+{
+	size_t indent = text_width(label), len = strlen(label);
+
+	if (!indent || indent + line_length(text, 1) <= width) {
+		fputs(label, file);
+		return indent;
+	}
+	while (len && label[len - 1] == ' ')
+		len--;
+	fprintf(file, "%.*s\n%*s", (int)len, label, (int)hang, "");
+	return hang;
+}
+
 static void print_wrapped(FILE *file, const char *label, const char *text)
 {
-	size_t indent = text_width(label), width = SIZE_MAX, hang = indent, column = indent;
+	size_t indent = text_width(label), width = SIZE_MAX, hang = indent, column;
 
 	if (out_is_terminal(file))
 		width = out_width(file);
 	if (indent + TEXT_MIN > width)
 		hang = 2;	/* too narrow to stand beside its label */
-	fputs(label, file);
+	column = print_label(file, label, text, width, hang);
 	for (;;) {
 		size_t len = strspn(text, " ");
 
@@ -217,6 +232,8 @@ int out_close(int status)
 {
 	bool failed = ferror(stdout), is_read = is_pipe(STDOUT_FILENO);
 
+	if (failed)
+		putchar('\n');	/* what failed has not kept the reason; closing has it again */
 	errno = 0;
 	if (fclose(stdout) == 0 && !failed)
 		return status;

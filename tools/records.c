@@ -267,7 +267,8 @@ void records_print(const struct call *call, const struct mo_report *report, cons
 
 	if (!mo_report_nr_records(report))
 		return;
-	printf("\n%s: %s\n", title, text_count(mo_report_nr_pages_kept(report)).text);
+	putchar('\n');
+	say("%s: %s", title, text_count(mo_report_nr_pages_kept(report)).text);
 	if (call->verbose) {
 		print_each(report);
 		return;

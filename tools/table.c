@@ -24,6 +24,12 @@
 	each(scols_table_new_line) \
 	each(scols_line_set_userdata) \
 	each(scols_table_is_json) \
+	each(scols_table_is_export) \
+	each(scols_table_is_raw) \
+	each(scols_table_get_ncols) \
+	each(scols_column_is_hidden) \
+	each(scols_column_is_trunc) \
+	each(scols_column_is_wrap) \
 	each(scols_line_get_userdata) \
 	each(scols_line_refer_data) \
 	each(scols_cell_get_data) \
@@ -140,9 +146,60 @@ size_t table_fit(struct libscols_table *table, size_t nr)
 	return i;
 }
 
+/* What may be wrapped or cut takes so much at least, or what it has. */
+#define FLEXIBLE_MIN 16
+
+static bool is_too_wide(struct libscols_table *table)
+{
+	size_t sum = 0, width, nr = scols.scols_table_get_ncols(table);
+
+	if (scols.scols_table_is_json(table) || scols.scols_table_is_export(table) || scols.scols_table_is_raw(table) ||
+	    !out_is_terminal(stdout))
+		return false;
+	for (size_t i = 0; i < nr; i++) {
+		struct libscols_column *column = scols.scols_table_get_column(table, i);
+
+		if (scols.scols_column_is_hidden(column))
+			return false;	/* it was made to fit */
+		width = column_width(table, i);
+		if ((scols.scols_column_is_wrap(column) || scols.scols_column_is_trunc(column)) && width > FLEXIBLE_MIN)
+			width = FLEXIBLE_MIN;
+		sum += width + !!i;
+	}
+	return sum > out_width(stdout);
+}
+
+static void print_cell(struct libscols_table *table, struct libscols_line *line, size_t i)
+{
+	struct libscols_cell *head = scols.scols_column_get_header(scols.scols_table_get_column(table, i));
+	const char *text = scols.scols_cell_get_data(scols.scols_line_get_cell(line, i));
+	char label[64];
+
+	snprintf(label, sizeof(label), "%s ", scols.scols_cell_get_data(head));
+	if (text && *text)
+		say_item(label, "%s", text);
+}
+
+/* A terminal too narrow for the table: each cell is a line of its own, with the name of its column. */
+static void print_narrow(struct libscols_table *table)
+{
+	size_t nr = scols.scols_table_get_ncols(table);
+	struct libscols_line *line;
+
+	for (size_t j = 0; (line = scols.scols_table_get_line(table, j)); j++) {
+		if (j)
+			putchar('\n');
+		for (size_t i = 0; i < nr; i++)
+			print_cell(table, line, i);
+	}
+}
+
 void table_print(struct libscols_table *table)
 {
-	scols.scols_print_table(table);
+	if (is_too_wide(table))
+		print_narrow(table);
+	else
+		scols.scols_print_table(table);
 	scols.scols_unref_table(table);
 }
 
