@@ -23,7 +23,7 @@ static const struct {
 	},
 	[MO_REASON_EXTRA_REFS] = {
 		"extra references", "extra-refs",
-		"Somebody holds more references to the page than its mappings and caches explain: it is pinned, by a pipe, direct I/O, a driver or a virtual machine.",
+		"Somebody holds more references to the page than its mappings and caches explain: it is pinned, by a pipe, direct I/O, a driver or a virtual machine, or a mounted file system keeps it in use.",
 		"Stop the process that is named, or the I/O that it does, and try again.",
 	},
 	[MO_REASON_DMA_PINNED] = {

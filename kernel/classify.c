@@ -74,7 +74,7 @@ static enum memoffline_reason reason_of_refs(const struct mo_facts *facts)
 	int extra = facts->refs - mo_classify_refs_expected(facts);
 
 	if (extra <= 0)
-		return MEMOFFLINE_REASON_NONE;
+		return facts->has_busy_buffers ? MEMOFFLINE_REASON_EXTRA_REFS : MEMOFFLINE_REASON_NONE;
 	if (facts->is_pinned && extra >= (facts->order ? 1 : REFS_PER_PIN))
 		return MEMOFFLINE_REASON_DMA_PINNED;
 	return MEMOFFLINE_REASON_EXTRA_REFS;

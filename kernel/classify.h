@@ -33,6 +33,7 @@ struct mo_facts {
 	bool is_swapcache:1;
 	bool has_mapping:1;		/* a file */
 	bool has_private:1;		/* buffers or other data of the file system */
+	bool has_busy_buffers:1;	/* of a block device, in use: a mounted file system keeps its own blocks so */
 	bool is_cached_once:1;		/* the page cache holds one reference for all of it, and not one a page */
 	bool can_migrate:1;		/* the file's operations have migrate_folio */
 	bool can_write:1;		/* they write out single pages, so that what is dirty can become clean */

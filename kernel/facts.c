@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a page is. Nothing is locked and nothing is waited for: pages may be freed, split or allocated while they are
- * looked at. A reference keeps a folio whole for as long as it is read; what has none is free or about to be.
+ * What a page is. Nothing is locked, but for a look at the buffers of a block device, and nothing is waited for: pages
+ * may be freed, split or allocated while they are looked at. A reference keeps a folio whole for as long as it is
+ * read; what has none is free or about to be.
  */
+#include <linux/buffer_head.h>
 #include <linux/fs.h>
 #include <linux/hugetlb.h>
 #include <linux/magic.h>
@@ -125,6 +127,33 @@ static void read_flags(struct folio *folio, struct mo_facts *facts)
 	facts->is_dirty = folio_test_dirty(folio);
 }
 
+static bool are_busy(struct buffer_head *head)
+{
+	struct buffer_head *bh = head;
+
+	do {
+		if (atomic_read(&bh->b_count))
+			return true;
+		bh = bh->b_this_page;
+	} while (bh != head);
+	return false;
+}
+
+/* A page of a block device moves only while nobody uses its buffers. The lock keeps file and buffers with the folio. */
+static bool has_busy_buffers(struct folio *folio)
+{
+	struct address_space *mapping;
+	bool is_busy;
+
+	if (!folio_trylock(folio))
+		return false;
+	mapping = folio_test_anon(folio) ? NULL : folio->mapping;
+	is_busy = mapping && mapping->host && S_ISBLK(mapping->host->i_mode) && folio_buffers(folio) &&
+		  are_busy(folio_buffers(folio));
+	folio_unlock(folio);
+	return is_busy;
+}
+
 /* What user space can map, or a file can hold. */
 static void read_users(struct folio *folio, struct mo_facts *facts)
 {
@@ -135,6 +164,7 @@ static void read_users(struct folio *folio, struct mo_facts *facts)
 	if (folio_test_hugetlb(folio))
 		read_hugetlb(folio, facts);
 	read_mapping(folio, facts);
+	facts->has_busy_buffers = facts->has_mapping && facts->has_private && has_busy_buffers(folio);
 	facts->mapcount = mo_folio_mapcount(folio);
 	facts->is_pinned = folio_maybe_dma_pinned(folio);
 	facts->pincount = folio_test_large(folio) ? mo_large_pincount(folio) : facts->is_pinned;

@@ -255,3 +255,21 @@ slab_pages() {
 	jq -se 'length == 1024 and all(.reason == "no-migrate" and .kind == "cache" and .file_inode == $inode)' \
 		--argjson inode "$(stat -c %i /mnt/stuck)" "$json"
 }
+
+# Memory of the kernel: the node of the DIMMs has none.
+busy_buffers() {
+	local block
+
+	for block in 1 2 3 4 5 6 7 8 9 10 11; do
+		"$scan" $block | jq '[.records[] | select(.kind == "cache" and .reason == "extra-refs" and .refs == .refs_expected)] | length'
+	done | jq -s add
+}
+
+@test "blocks of a device that a mounted file system keeps in use" {
+	mkfs.ext4 -q "$LAB_DISK"
+	[ "$(busy_buffers)" -eq 0 ]
+	mount "$LAB_DISK" /mnt
+	[ "$(busy_buffers)" -gt 0 ]
+	umount /mnt
+	[ "$(busy_buffers)" -eq 0 ]
+}

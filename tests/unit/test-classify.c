@@ -177,6 +177,7 @@ static const struct reason_case reasons[] = {
 	REASON("one more", 0, EXTRA_REFS, ANON, .refs = 2),
 	REASON("one more after an attempt", -EAGAIN, EXTRA_REFS, ANON, .refs = 2),
 	REASON("one more, no target either", -ENOMEM, EXTRA_REFS, ANON, .refs = 2),
+	REASON("buffers that a file system uses", 0, EXTRA_REFS, CACHE, .has_private = 1, .has_busy_buffers = 1, .refs = 2),
 	REASON("one more than buffers", 0, EXTRA_REFS, CACHE, .has_private = 1, .refs = 3),
 	REASON("one more of a huge page", 0, EXTRA_REFS, THP, .refs = 2),
 	REASON("one more of a hugetlb page", 0, EXTRA_REFS, HUGETLB, .refs = 2),
