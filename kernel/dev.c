@@ -102,6 +102,7 @@ static int scan(struct mo_session *session, void *arg)
 			       min_t(u64, min(scan->nr_records, MEMOFFLINE_MAX_RECORDS), scan->nr_pages));
 	if (!report)
 		return -ENOMEM;
+	mo_scan_spare_own(report);
 	err = scan_range(report) ?: put_records(scan->records, report->records, report->nr_records);
 	scan->out_nr_records = report->nr_records;
 	scan->out_nr_kept = report->nr_kept;

@@ -106,12 +106,15 @@ void mo_look_await(void);
  */
 void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error, enum memoffline_reason otherwise,
 	     struct mo_report *report);
+/* From now on the memory of REPORT's records is no page that would stay. */
+void mo_scan_spare_own(struct mo_report *report);
 
 #else
 
 static inline int mo_evacuate(struct mo_evacuation *evacuation) { return -ENOSYS; }
 static inline void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error,
 			   enum memoffline_reason otherwise, struct mo_report *report) { }
+static inline void mo_scan_spare_own(struct mo_report *report) { }
 static inline void mo_look_begin(void) { }
 static inline void mo_look_end(void) { }
 static inline void mo_look_await(void) { }

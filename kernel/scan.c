@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A range of pages becomes a report of those that stay. */
 #include <linux/ktime.h>
+#include <linux/mm.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
 
@@ -91,6 +92,29 @@ static enum memoffline_reason reason_of(const struct mo_facts *facts, int error,
 	return reason == MEMOFFLINE_REASON_UNKNOWN ? otherwise : reason;
 }
 
+/* ---- the report's own memory ---- */
+
+/* Its pages have no other use for the word. */
+void mo_scan_spare_own(struct mo_report *report)
+{
+	unsigned long size = report->max_records * sizeof(*report->records), at;
+
+	if (!is_vmalloc_addr(report->records))
+		return;
+	for (at = 0; at < size; at += PAGE_SIZE)
+		set_page_private(vmalloc_to_page((char *)report->records + at), (unsigned long)report);
+}
+
+/* It was taken for the look, and is given back after it. */
+static bool is_own(const struct mo_report *report, const struct mo_facts *facts)
+{
+	if (!report->records)
+		return false;
+	if (is_vmalloc_addr(report->records))
+		return !facts->order && page_private(pfn_to_page(facts->pfn)) == (unsigned long)report;
+	return facts->pfn == page_to_pfn(virt_to_head_page(report->records));
+}
+
 void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error, enum memoffline_reason otherwise,
 	     struct mo_report *report)
 {
@@ -111,6 +135,8 @@ void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error, enum me
 			continue;
 		}
 		report->nr_pages_of[mo_classify_kind(&facts)] += nr;
+		if (reason == MEMOFFLINE_REASON_KERNEL && is_own(report, &facts))
+			reason = MEMOFFLINE_REASON_NONE;
 		if (reason != MEMOFFLINE_REASON_NONE)
 			keep(report, &facts, reason, error, &refusal, nr);
 		pfn += nr;
