@@ -23,7 +23,7 @@ struct residents {
 };
 
 struct look {
-	struct mo_migration *migration;
+	struct mo_migration *migration;	/* NULL: nothing is to move */
 	struct mo_ctx *ctx;
 	const struct mo_nodeset *nodes, *targets;
 	mo_bound_fn *fn;	/* NULL: nobody is told */
@@ -66,13 +66,18 @@ static void tell_bound(const struct look *look, const struct mo_victim *victim, 
 	look->fn(look->data, &bound);
 }
 
+static bool is_over(const struct look *look)
+{
+	return look->migration && mo_migration_is_over(look->migration);
+}
+
 /* Each thread has a policy of its own. */
 static void find_policy(const struct look *look, const struct mo_victim *victim, struct mo_numa_use *use)
 {
 	DIR *dir = *use->policy ? NULL : mo_opendir(look->ctx, "/proc/%d/task", victim->pid);
 	struct dirent *entry;
 
-	while (dir && !*use->policy && !mo_migration_is_over(look->migration) && (entry = readdir(dir)))
+	while (dir && !*use->policy && !is_over(look) && (entry = readdir(dir)))
 		if (isdigit((unsigned char)entry->d_name[0]))
 			mo_numa_maps_thread(look->ctx, victim->pid, atoi(entry->d_name), look->nodes, use);
 	if (dir)
@@ -116,10 +121,21 @@ static int look_at_all(struct look *look)
 
 	if (!dir)
 		return -errno;
-	while (!err && !mo_migration_is_over(look->migration) && (entry = readdir(dir)))
+	while (!err && !is_over(look) && (entry = readdir(dir)))
 		if (isdigit((unsigned char)entry->d_name[0]))
 			err = look_at_process(look, atoi(entry->d_name));
 	closedir(dir);
+	return err;
+}
+
+int mo_bound_each(struct mo_ctx *ctx, const struct mo_nodeset *nodes, const struct mo_nodeset *targets, mo_bound_fn *fn,
+		  void *data, size_t *nr_hidden)
+{
+	struct look look = { .ctx = ctx, .nodes = nodes, .targets = targets, .fn = fn, .data = data };
+	int err = look_at_all(&look);
+
+	*nr_hidden = look.nr_hidden;
+	free(look.residents.all);
 	return err;
 }
 

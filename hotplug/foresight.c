@@ -27,83 +27,67 @@ int mo_plan_add_note(struct mo_plan *plan, const char *fmt, ...)
 	return 0;
 }
 
-static bool node_is_source(const struct mo_plan *plan, int node)
+static unsigned long long mib(uint64_t bytes)
 {
-	size_t i;
-
-	for (i = 0; i < plan->nr_steps; i++)
-		if (plan->steps[i].verdict != MO_VERDICT_DONE &&
-		    mo_memory_find(plan->memory, plan->steps[i].block)->node == node)
-			return true;
-	return false;
+	return bytes >> 20;
 }
 
-static size_t nodes_with_memory(const struct mo_memory *memory)
+static uint64_t sum_of(const struct mo_room *room)
 {
-	size_t i, nr = 0;
-
-	for (i = 0; i < memory->nr_nodes; i++)
-		nr += memory->nodes[i].has_memory;
-	return nr;
+	return room->free_bytes + room->file_bytes + room->swap_bytes;
 }
 
-/*
- * The kernel moves pages to other nodes than their own, unless there is none. With several
- * source nodes each of them may be a target for the others.
- */
-static bool node_is_target(const struct mo_plan *plan, const struct mo_node *node)
+static void doubt(struct mo_plan *plan)
 {
-	size_t i;
-
-	if (!node->has_memory)
-		return false;
-	if (nodes_with_memory(plan->memory) == 1 || !node_is_source(plan, node->number))
-		return true;
-	for (i = 0; i < plan->memory->nr_nodes; i++)
-		if (plan->memory->nodes[i].number != node->number &&
-		    node_is_source(plan, plan->memory->nodes[i].number))
-			return true;
-	return false;
+	if (plan->verdict < MO_VERDICT_UNLIKELY)
+		plan->verdict = MO_VERDICT_UNLIKELY;
 }
 
-static uint64_t free_bytes_in_plan(const struct mo_plan *plan, int node)
+/* What has no room alone has none beside others. */
+static void doubt_steps(struct mo_plan *plan, const struct mo_rooms *rooms)
 {
-	uint64_t pages = 0;
-	size_t i;
+	for (size_t i = 0; i < plan->nr_steps; i++) {
+		struct mo_step *step = &plan->steps[i];
+		bool is_movable = mo_memory_find(plan->memory, step->block)->zone == MO_ZONE_MOVABLE;
+		uint64_t pages = sum_of(is_movable ? &rooms->any : &rooms->kernel) / plan->memory->page_bytes;
 
-	for (i = 0; i < plan->nr_steps; i++)
-		if (plan->steps[i].verdict != MO_VERDICT_DONE &&
-		    mo_memory_find(plan->memory, plan->steps[i].block)->node == node)
-			pages += plan->steps[i].content.nr_pages[MO_KIND_FREE];
-	return pages * plan->memory->page_bytes;
-}
-
-static void sum_room(struct mo_plan *plan)
-{
-	const struct mo_node *node;
-	uint64_t going;
-	size_t i;
-
-	for (i = 0; i < plan->memory->nr_nodes; i++) {
-		node = &plan->memory->nodes[i];
-		if (!node_is_target(plan, node))
+		if (step->verdict != MO_VERDICT_LIKELY || step->content.move_pages <= pages)
 			continue;
-		going = free_bytes_in_plan(plan, node->number);
-		plan->free_bytes += node->free_bytes > going ? node->free_bytes - going : 0;
-		plan->room_bytes += node->file_bytes;
+		step->verdict = MO_VERDICT_UNLIKELY;
+		step->reason = MO_REASON_NO_TARGET;
+		step->reason_pages = step->content.move_pages - pages;
 	}
-	plan->room_bytes += plan->free_bytes;
+}
+
+static const char *who_kills(const struct mo_plan *plan)
+{
+	return plan->is_by_core ? "" : "; without the module memoffline the kernel may kill processes to make room";
 }
 
 static int note_room(struct mo_plan *plan)
 {
-	if (plan->move_bytes <= plan->room_bytes || !plan->room_bytes)
+	struct mo_rooms rooms = mo_plan_rooms(plan);
+	const struct mo_room *room = rooms.move_any_bytes ? &rooms.any : &rooms.kernel;
+	uint64_t move_bytes = rooms.move_any_bytes + rooms.move_kernel_bytes;
+
+	plan->free_bytes = room->free_bytes;
+	plan->room_bytes = room->free_bytes + room->file_bytes;
+	plan->swap_bytes = room->swap_bytes;
+	if (!rooms.are_known)
 		return 0;
-	if (plan->verdict < MO_VERDICT_UNLIKELY)
-		plan->verdict = MO_VERDICT_UNLIKELY;
-	return mo_plan_add_note(plan, "%llu MiB have to move, but only %llu MiB are free or reclaimable elsewhere: "
-				"free memory first, or take less",
-				(unsigned long long)plan->move_bytes >> 20, (unsigned long long)plan->room_bytes >> 20);
+	doubt_steps(plan, &rooms);
+	if (move_bytes > sum_of(room)) {
+		doubt(plan);
+		return mo_plan_add_note(plan, "%llu MiB have to move, but only %llu MiB are free or reclaimable elsewhere: free memory "
+					"first, or take less%s", mib(move_bytes), mib(sum_of(room)), who_kills(plan));
+	}
+	if (rooms.move_kernel_bytes <= sum_of(&rooms.kernel))
+		return 0;
+	doubt(plan);
+	return mo_plan_add_note(plan, "%llu MiB have to move that are not in zone Movable, and zone Movable does not take them; "
+				"other zones have only %llu MiB that are free or reclaimable: free memory first, or take "
+				"movable blocks (--zone Movable)%s", mib(rooms.move_kernel_bytes), mib(sum_of(&rooms.kernel)),
+				who_kills(plan));
 }
 
 /* Kernel memory can't come from movable zones: warn when too little of it is left beside them. */
@@ -144,6 +128,104 @@ static int note_ratio(struct mo_plan *plan)
 				(unsigned long long)(kernel * memory->block_bytes >> 20), MOVABLE_PER_KERNEL);
 }
 
+/* ---- pools of huge pages ---- */
+
+static uint64_t min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Free ones go with their block; those in use take free ones elsewhere, and are given up then. Nobody is told. */
+static int note_pools(struct mo_plan *plan, const struct mo_request *request)
+{
+	uint64_t page_bytes = plan->memory->page_bytes, pool = 0, pool_free = 0, here = 0, lost;
+	struct mo_pools pools;
+
+	for (size_t i = 0; i < plan->nr_steps; i++)
+		here += plan->steps[i].content.nr_pages[MO_KIND_HUGETLB] * page_bytes;
+	if (!here || mo_pools_read(plan->memory, &pools))
+		return 0;
+	for (size_t i = 0; i < pools.nr; i++) {
+		pool += pools.all[i].nr_pages * pools.all[i].size_kib * 1024;
+		pool_free += pools.all[i].free_pages * pools.all[i].size_kib * 1024;
+	}
+	mo_pools_free(&pools);
+	lost = min(here, pool_free);
+	if (!lost)
+		return 0;
+	if (request->flags & MO_REQUEST_KEEP_HUGETLB)
+		return mo_plan_add_note(plan, "the pools of huge pages lose up to %llu of %llu MiB with these blocks, and as much is made "
+					"anew on nodes that stay, as far as there is room", mib(lost), mib(pool));
+	return mo_plan_add_note(plan, "the pools of huge pages shrink by up to %llu of %llu MiB with these blocks; to have them made anew "
+				"elsewhere, use --keep-hugetlb", mib(lost), mib(pool));
+}
+
+/* ---- who is bound to nodes that go ---- */
+
+#define BOUND_NAMED 4
+
+struct bound_list {
+	size_t nr;
+	char names[512];	/* of the first ones */
+};
+
+/* All of its memory that is online is in the plan. */
+static bool node_goes(const struct mo_plan *plan, int32_t node)
+{
+	size_t nr_online = 0, nr_going = 0;
+
+	for (size_t i = 0; i < plan->memory->nr_blocks; i++)
+		nr_online += plan->memory->blocks[i].node == node && plan->memory->blocks[i].state == MO_STATE_ONLINE;
+	for (size_t i = 0; i < plan->nr_steps; i++)
+		nr_going += plan->steps[i].verdict != MO_VERDICT_DONE &&
+			    mo_memory_find(plan->memory, plan->steps[i].block)->node == node;
+	return nr_online && nr_online == nr_going;
+}
+
+static void list_bound(void *data, const struct mo_bound *bound)
+{
+	struct bound_list *list = data;
+	size_t len = strlen(list->names);
+	char comm[32];
+
+	if (list->nr++ >= BOUND_NAMED)
+		return;
+	snprintf(comm, sizeof(comm), "%s", bound->comm);
+	for (char *at = comm; *at; at++)
+		if ((unsigned char)*at < ' ' || (unsigned char)*at >= 0x7f)
+			*at = '?';
+	snprintf(list->names + len, sizeof(list->names) - len, "%s%d (%s, %s %.64s)", len ? ", " : "", bound->pid, comm,
+		 bound->binding == MO_BINDING_CPUSET ? "cpuset" : "policy", bound->nodes);
+}
+
+/* Right before the blocks go nobody waits for this: a process that hangs would hold it up. */
+static int note_bound(struct mo_plan *plan, const struct mo_request *request)
+{
+	struct mo_nodeset going = { 0 }, staying = { 0 };
+	struct bound_list list = { 0 };
+	size_t nr_hidden;
+
+	if (request->flags & (MO_REQUEST_AT_ONCE | MO_REQUEST_ONLINE | MO_REQUEST_NO_CONTENT))
+		return 0;
+	for (size_t i = 0; i < plan->memory->nr_nodes; i++) {
+		const struct mo_node *node = &plan->memory->nodes[i];
+
+		if (node_goes(plan, node->number))
+			mo_nodeset_add(&going, (unsigned int)node->number);
+		else if (node->has_memory)
+			mo_nodeset_add(&staying, (unsigned int)node->number);
+	}
+	if (mo_nodeset_weight(&going))
+		mo_bound_each(plan->memory->ctx, &going, &staying, list_bound, &list, &nr_hidden);
+	if (!list.nr)
+		return 0;
+	return mo_plan_add_note(plan, "node %s goes as a whole, and processes are bound to it, %zu in all: %s%s; what they take then comes "
+				"from other nodes, or they are refused", mo_nodeset_text(&going).text, list.nr, list.names,
+				list.nr > BOUND_NAMED ? " and others" : "");
+}
+
+/* ---- the rest ---- */
+
 static int note_cpuset(struct mo_plan *plan)
 {
 	const char *problem = mo_ctx_get_sysroot(plan->memory->ctx) ? "" : mo_worker_cpuset_problem(plan->memory->ctx);
@@ -157,6 +239,8 @@ static int note_poison(struct mo_plan *plan)
 	uint64_t pages = 0;
 	size_t nr_blocks = 0, i;
 
+	if (!plan->memory->kernel.minds_poison)
+		return 0;
 	for (i = 0; i < plan->nr_steps; i++) {
 		if (plan->steps[i].verdict == MO_VERDICT_DONE || !plan->steps[i].content.nr_pages[MO_KIND_POISONED])
 			continue;
@@ -177,14 +261,16 @@ static int note_hidden(struct mo_plan *plan, int pages_err)
 				"on a kernel with CONFIG_PROC_PAGE_MONITOR");
 }
 
-int mo_plan_foresee(struct mo_plan *plan, int pages_err)
+int mo_plan_foresee(struct mo_plan *plan, const struct mo_request *request, int pages_err)
 {
-	int err;
+	int err = note_room(plan);
 
-	sum_room(plan);
-	err = note_room(plan);
 	if (!err)
 		err = note_ratio(plan);
+	if (!err)
+		err = note_pools(plan, request);
+	if (!err)
+		err = note_bound(plan, request);
 	if (!err)
 		err = note_poison(plan);
 	if (!err)

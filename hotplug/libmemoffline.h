@@ -202,6 +202,9 @@ struct mo_content {
 	uint64_t unmovable_pages;	/* slab, page tables, reserved, other kernel */
 	uint64_t move_pages;		/* to move before the range can go: neither free, offline nor poisoned */
 	uint64_t flagless_pages;		/* of the kernel's: free on a per-cpu list, or allocated; in zone Movable the former */
+	uint64_t free_hugetlb_pages;	/* of huge pages that no process maps: the kernel gives up free ones */
+	uint64_t held_offline_pages;	/* logically offline, and a driver's to let go */
+	uint64_t first_pfn[MO_KIND_NR];	/* of each kind of which there are pages */
 };
 
 /* "free", "anonymous", "page cache"... and the word used in JSON: "free", "anon", "cache"... */
@@ -403,6 +406,7 @@ typedef void mo_progress_fn(void *data, const struct mo_progress *progress);
 #define MO_REQUEST_NO_CONTENT	(1u << 5)  /* plan without reading page flags */
 #define MO_REQUEST_ONLINE	(1u << 6)  /* plan for mo_online(): len_bytes is taken from blocks that are offline */
 #define MO_REQUEST_AT_ONCE	(1u << 7)  /* plan for mo_offline() right away: the core may find out what stays */
+#define MO_REQUEST_KEEP_HUGETLB	(1u << 8)  /* huge pages that go with the blocks are made anew on other nodes */
 
 /* Who moves the pages, and explains those that stay. */
 enum mo_engine {
@@ -517,6 +521,8 @@ uint64_t mo_plan_len_bytes(const struct mo_plan *plan);
 uint64_t mo_plan_move_bytes(const struct mo_plan *plan);
 uint64_t mo_plan_free_bytes(const struct mo_plan *plan);
 uint64_t mo_plan_room_bytes(const struct mo_plan *plan);
+/* What else could go to swap to make room for them, where zones are known. */
+uint64_t mo_plan_swap_bytes(const struct mo_plan *plan);
 /* The worst verdict that matters for the request as a whole. */
 enum mo_verdict mo_plan_verdict(const struct mo_plan *plan);
 /* Full sentences to warn of before it starts: zone ratio, room, cpuset. NULL past the end. */

@@ -64,6 +64,7 @@ int mo_memory_read(struct mo_ctx *ctx, struct mo_memory **out)
 	memory->nr_refs = 1;
 	memory->ctx = mo_ctx_ref(ctx);
 	memory->ram = mo_ram_new();
+	memory->kernel = mo_kernel_read(ctx);
 	err = memory->ram ? read_sizes(memory) : mo_error(ctx, -ENOMEM, "no memory for the map of memory; free some and try again");
 	if (!err)
 		err = mo_blocks_read(memory);

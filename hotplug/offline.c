@@ -275,11 +275,14 @@ static int run(struct mo_transaction *txn, struct mo_report **report)
 	mo_transaction_tell_wanted(txn);
 	result = err = take_blocks(txn);
 	mo_evacuate_end(txn);
-	if (err && keeps_part(txn) && freed_bytes(txn)) {
+	if (err && keeps_part(txn) && freed_bytes(txn))
 		result = 1;
-	} else if (err) {
+	if (result >= 0)
+		mo_pools_refill(txn->memory, &txn->pools, txn->report);
+	if (result < 0) {
 		ended_by = txn->ended_by;
 		back = roll_back(txn);
+		mo_pools_restore(txn->memory, &txn->pools, txn->report);
 		complete = !back || back == -EXDEV;
 		txn->ended_by = ended_by;
 		after = !back ? "every block is as it was" :

@@ -223,11 +223,16 @@ static size_t chunk_len(uint64_t pfn, uint64_t end_pfn)
 
 /* ---- what is in a range ---- */
 
-static void count_alike(struct mo_content *content, uint64_t flags, uint64_t nr)
+/* NR pages with these flags, the first of them PFN. */
+static void count_alike(struct mo_content *content, uint64_t flags, uint64_t nr, uint64_t pfn)
 {
 	enum mo_kind kind = mo_page_kind(flags);
 
+	if (nr && (!content->nr_pages[kind] || pfn < content->first_pfn[kind]))
+		content->first_pfn[kind] = pfn;
 	content->nr_pages[kind] += nr;
+	content->held_offline_pages += kind == MO_KIND_OFFLINE && !(flags & KPF(NOPAGE)) ? nr : 0;
+	content->free_hugetlb_pages += kind == MO_KIND_HUGETLB && !(flags & KPF(MMAP)) ? nr : 0;
 	if (!mo_page_in_use(flags))
 		return;
 	content->move_pages += nr;
@@ -241,21 +246,22 @@ static void count_alike(struct mo_content *content, uint64_t flags, uint64_t nr)
 }
 
 /* A block has few different flags, each of them thousands of times: what they mean is found out once for many. */
-static void count_pages(struct mo_content *content, const uint64_t *flags, size_t nr)
+static void count_pages(struct mo_content *content, const uint64_t *flags, uint64_t pfn, size_t nr)
 {
-	struct { uint64_t flags, nr; } seen[64] = { 0 }, *slot;
+	struct { uint64_t flags, nr, pfn; } seen[64] = { 0 }, *slot;
 
 	for (size_t i = 0; i < nr; i++) {
 		slot = &seen[(flags[i] * 0x9e3779b97f4a7c15) >> 58];
 		if (slot->flags != flags[i]) {
-			count_alike(content, slot->flags, slot->nr);
+			count_alike(content, slot->flags, slot->nr, slot->pfn);
 			slot->flags = flags[i];
 			slot->nr = 0;
 		}
-		slot->nr++;
+		if (!slot->nr++)
+			slot->pfn = pfn + i;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(seen); i++)
-		count_alike(content, seen[i].flags, seen[i].nr);
+		count_alike(content, seen[i].flags, seen[i].nr, seen[i].pfn);
 }
 
 /* 6.1 charges the head of a compound page alone. */
@@ -323,7 +329,7 @@ static int read_content(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_
 		err = read_flags(pages, pfn, nr);
 		if (err)
 			return err;
-		count_pages(content, pages->flags, nr);
+		count_pages(content, pages->flags, pfn, nr);
 		if (charges)
 			charge_pages(pages, pfn, nr, charges);
 	}
@@ -360,6 +366,44 @@ int mo_pages_content_charged(struct mo_pages *pages, uint64_t start_pfn, uint64_
 		if (charges.of[i].nr_pages > most->nr_pages)
 			*most = charges.of[i];
 	return 0;
+}
+
+/* Pages beyond the end of the file are none. */
+static uint64_t flags_of(const struct mo_pages *pages, uint64_t pfn)
+{
+	uint64_t flags;
+
+	return read_entries(pages->flags_fd, &flags, pfn, 1) == 1 ? flags : KPF(NOPAGE);
+}
+
+bool mo_pages_are_joined(struct mo_pages *pages, uint64_t pfn)
+{
+	return flags_of(pages, pfn) & KPF(COMPOUND_TAIL);
+}
+
+struct gigantic {
+	uint64_t run;	/* pages of the one that is being seen */
+	uint64_t nr;
+};
+
+static int count_gigantic(void *data, const struct mo_page *page)
+{
+	struct gigantic *gigantic = data;
+
+	if (!(page->flags & KPF(COMPOUND_TAIL)))
+		gigantic->run = 0;
+	if (!(page->flags & KPF(HUGE)) || !(page->flags & KPF(MMAP)))
+		return 0;
+	gigantic->nr += ++gigantic->run == MO_BUDDY_PAGES_MAX + 1;
+	return 0;
+}
+
+uint64_t mo_pages_gigantic(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages)
+{
+	struct gigantic gigantic = { 0 };
+
+	mo_pages_each(pages, start_pfn, nr_pages, count_gigantic, &gigantic);
+	return gigantic.nr;
 }
 
 int mo_content_read(struct mo_ctx *ctx, uint64_t start_pfn, uint64_t nr_pages, struct mo_content *content)

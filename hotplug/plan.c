@@ -7,7 +7,8 @@
 #include "private.h"
 
 #define KNOWN_FLAGS (MO_REQUEST_PARTIAL | MO_REQUEST_ALL_OR_NOTHING | MO_REQUEST_WAIT | MO_REQUEST_FORCE | \
-		     MO_REQUEST_KEEP_ORDER | MO_REQUEST_NO_CONTENT | MO_REQUEST_ONLINE | MO_REQUEST_AT_ONCE)
+		     MO_REQUEST_KEEP_ORDER | MO_REQUEST_NO_CONTENT | MO_REQUEST_ONLINE | MO_REQUEST_AT_ONCE | \
+		     MO_REQUEST_KEEP_HUGETLB)
 
 int mo_request_check(struct mo_ctx *ctx, const struct mo_request *request)
 {
@@ -159,13 +160,26 @@ static int look(struct mo_plan *plan, const struct mo_selection *selection, cons
 	return err;
 }
 
+static int read_targets(struct mo_plan *plan, const struct mo_request *request)
+{
+	uint32_t nr_words;
+
+	if (request->to_nodes)
+		return mo_nodes_parse(plan->memory, request->to_nodes, plan->targets.words, &nr_words);
+	memset(&plan->targets, 0xff, sizeof(plan->targets));
+	return 0;
+}
+
 static int complete_plan(struct mo_plan *plan, const struct mo_selection *selection, const struct mo_request *request)
 {
 	struct mo_session *session;
-	int err = mo_plan_open_session(plan, request, &session), pages_err;
+	int err = read_targets(plan, request), pages_err;
 
+	if (!err)
+		err = mo_plan_open_session(plan, request, &session);
 	if (err)
 		return err;
+	plan->is_by_core = session;
 	err = look(plan, selection, request, session, &pages_err);
 	mo_session_close(session);
 	if (!err)
@@ -173,7 +187,7 @@ static int complete_plan(struct mo_plan *plan, const struct mo_selection *select
 	if (err)
 		return err;
 	sum_steps(plan);
-	return mo_plan_foresee(plan, pages_err);
+	return mo_plan_foresee(plan, request, pages_err);
 }
 
 static int check_preference(struct mo_ctx *ctx, const struct mo_request *request, const struct mo_selection *selection)
@@ -270,6 +284,11 @@ uint64_t mo_plan_free_bytes(const struct mo_plan *plan)
 uint64_t mo_plan_room_bytes(const struct mo_plan *plan)
 {
 	return plan->room_bytes;
+}
+
+uint64_t mo_plan_swap_bytes(const struct mo_plan *plan)
+{
+	return plan->swap_bytes;
 }
 
 enum mo_verdict mo_plan_verdict(const struct mo_plan *plan)

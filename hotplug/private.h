@@ -2,7 +2,7 @@
 /*
  * What the files of libmemoffline offer each other. Calls go down:
  *	offline, online > engine, plan, evidence, journal, writer > prefer, holder > memory, pages, owner, session,
- *	report, worker > pagemap, module > sysfs > ctx
+ *	report, worker > pagemap, module, isolation, hugetlb, kernel > sysfs > ctx
  */
 #ifndef MEMOFFLINE_PRIVATE_H
 #define MEMOFFLINE_PRIVATE_H
@@ -136,6 +136,15 @@ struct mo_layout {
 /* Neither set is empty. */
 void mo_layout_make(const struct mo_nodeset *from, const struct mo_nodeset *to, struct mo_layout *layout);
 
+/* ---- kernel.c: what differs between kernels; no other file looks at their release ---- */
+struct mo_kernel {
+	bool minds_last_edge;	/* a compound page across the end of a range keeps it from isolation, hugetlb's too */
+	bool minds_poison;	/* a block with poisoned pages does not come online again */
+	bool keeps_boot_memory;	/* the platform vetoes for what was there at boot */
+};
+struct mo_kernel mo_kernel_read(struct mo_ctx *ctx);
+struct mo_kernel mo_kernel_of(const char *release, const char *arch);	/* pure; "": not known */
+
 /* ---- memory.c, block.c, device.c, node.c: the snapshot ---- */
 struct mo_memory {
 	struct mo_ctx *ctx;
@@ -150,6 +159,7 @@ struct mo_memory {
 	size_t nr_nodes;
 	void *distances;	/* node.c's own */
 	struct mo_ram *ram;	/* iomem.c's own */
+	struct mo_kernel kernel;
 };
 /* Is the block wholly System RAM? As mo_ram_covers(). */
 int mo_memory_is_ram(const struct mo_memory *memory, uint32_t block);
@@ -188,6 +198,14 @@ int mo_node_of_pages(int32_t pid, void **addrs, size_t nr, int *status);
  */
 int mo_node_try_pages(int32_t pid, void **addrs, size_t nr, const int *nodes, int *status, bool also_shared);
 
+/* ---- drain.c ---- */
+/*
+ * FN hears of each process that a policy or its cpuset binds to one of NODES, which are to go; TARGETS stay. May block
+ * for as long as any process hangs. Sets no error text.
+ */
+int mo_bound_each(struct mo_ctx *ctx, const struct mo_nodeset *nodes, const struct mo_nodeset *targets, mo_bound_fn *fn,
+		  void *data, size_t *nr_hidden);
+
 /* ---- iomem.c: /proc/iomem; -EACCES when it shows zeros only ---- */
 struct mo_iomem {
 	uint64_t start_addr, last_addr;
@@ -204,6 +222,53 @@ struct mo_ram *mo_ram_new(void);	/* NULL: no memory */
 void mo_ram_free(struct mo_ram *ram);	/* accepts NULL */
 /* Is [start_addr, start_addr + len_bytes) wholly System RAM? 1, 0, or -errno when hidden. */
 int mo_ram_covers(struct mo_ram *ram, struct mo_ctx *ctx, uint64_t start_addr, uint64_t len_bytes);
+
+/* ---- hugetlb.c: pools of huge pages ---- */
+struct mo_pool {
+	int32_t node;			/* -1: of a machine without NUMA */
+	uint32_t size_kib;		/* of a huge page */
+	uint64_t nr_pages;		/* huge pages, surplus ones too */
+	uint64_t surplus_pages;		/* of them, beyond the size that the pool was given */
+	uint64_t free_pages;		/* of them */
+	uint64_t promised_pages;	/* in the machine: reserved by processes that have not used them yet */
+};
+struct mo_pools {
+	struct mo_pool *all;	/* one for each size and node */
+	size_t nr;
+};
+/* -ENOMEM, without an error text. A kernel without them has none. */
+int mo_pools_read(const struct mo_memory *memory, struct mo_pools *pools);
+void mo_pools_free(struct mo_pools *pools);
+/* Those of one size, on all nodes. */
+struct mo_pool mo_pools_sum(const struct mo_pools *pools, uint32_t size_kib);
+/*
+ * Pools that are smaller than in BEFORE grow on nodes that have memory, until the machine has as many huge pages again,
+ * or there is no room. REPORT gets a note of each size.
+ */
+void mo_pools_refill(struct mo_memory *memory, const struct mo_pools *before, struct mo_report *report);
+/* Each pool is of the size that it had in BEFORE. */
+void mo_pools_restore(const struct mo_memory *memory, const struct mo_pools *before, struct mo_report *report);
+
+/* ---- zones.c: /proc/zoneinfo ---- */
+#define MO_ZONES_MAX 8			/* of a node */
+struct mo_zone_use {
+	int32_t node;
+	enum mo_zone zone;
+	size_t index;			/* among the zones of the node, in their order */
+	/* base pages */
+	uint64_t free_pages;
+	uint64_t listed_pages;		/* free as well, on lists of processors */
+	uint64_t min_pages;		/* the lowest watermark */
+	uint64_t protected_pages[MO_ZONES_MAX];	/* from allocations that may come from the zone of that index */
+	uint64_t file_pages, anon_pages;/* on the LRU lists */
+};
+struct mo_zones {
+	struct mo_zone_use *all;
+	size_t nr;
+};
+/* -ENODATA: there are none; sets no error text. */
+int mo_zones_read(struct mo_ctx *ctx, struct mo_zones *zones);
+void mo_zones_free(struct mo_zones *zones);
 
 /* ---- kconfig.c: the option CONFIG_NAME of the kernel: "y", "m", "n" (not set), another first letter, or 0 when not known ---- */
 char mo_kernel_option(struct mo_ctx *ctx, const char *name);
@@ -254,6 +319,11 @@ struct mo_page {
 	uint64_t count;		/* kpagecount: times mapped */
 	uint64_t cgroup_inode;
 };
+/* Is the page part of the same compound page as the one before it? */
+bool mo_pages_are_joined(struct mo_pages *pages, uint64_t pfn);
+#define MO_BUDDY_PAGES_MAX 1024		/* no free list holds more in one: huge pages that are larger are gigantic */
+/* Gigantic pages that processes map and that have a part in the range. */
+uint64_t mo_pages_gigantic(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages);
 /* Calls FN for each page in use; stops at non-zero and returns it. */
 typedef int mo_page_fn(void *data, const struct mo_page *page);
 int mo_pages_each(struct mo_pages *pages, uint64_t start_pfn, uint64_t nr_pages, mo_page_fn *fn, void *data);
@@ -723,6 +793,34 @@ int mo_journal_end(struct mo_journal *journal);
 void mo_journal_close(struct mo_journal *journal);
 
 
+/* ---- isolation.c: what is known of a block -> whether the kernel would isolate and empty it. Pure. ---- */
+struct mo_isolation {
+	struct mo_kernel kernel;
+	enum mo_zone zone;
+	uint32_t nr_nodes;
+	int is_ram;			/* as mo_memory_is_ram() */
+	bool is_boot;			/* of no device that can be removed */
+	bool is_virtio_mem;
+	bool balloon_moves;		/* the balloon that holds pages can move them */
+	uint64_t nr_pages;
+	uint64_t memmap_pages;		/* reserved, for its own struct pages */
+	uint64_t listed_pages;		/* of its zone, free on lists of processors, which show no flags */
+	bool spans_end;			/* a compound page goes on behind it */
+	uint64_t nr_gigantic;		/* gigantic pages in use, all or a part of them in the block */
+	uint64_t nr_gigantic_free;	/* in the pools of the machine, and not promised */
+	/* Base pages of smaller huge pages in the pools of the machine: */
+	uint64_t pool_free_pages;
+	uint64_t pool_promised_pages;
+	const struct mo_content *content;	/* NULL: not known */
+};
+struct mo_ruling {
+	enum mo_verdict verdict;
+	enum mo_reason reason;
+	uint64_t nr_pages;	/* for that reason */
+	bool is_by_flags;	/* of pages: the module, which sees more, may know better */
+};
+struct mo_ruling mo_isolation_judge(const struct mo_isolation *facts);
+
 /* ---- verdict.c, foresight.c, prefer.c, plan.c ---- */
 struct mo_plan {
 	struct mo_memory *memory;
@@ -733,6 +831,9 @@ struct mo_plan {
 	uint64_t move_bytes;
 	uint64_t free_bytes;
 	uint64_t room_bytes;
+	uint64_t swap_bytes;
+	struct mo_nodeset targets;	/* nodes to which pages may go, as the request has it */
+	bool is_by_core;		/* the core is to move them */
 	enum mo_verdict verdict;
 	char **notes;
 	size_t nr_notes;
@@ -741,7 +842,19 @@ struct mo_plan {
 void mo_step_judge(const struct mo_memory *memory, struct mo_pages *pages, struct mo_session *session,
 		   struct mo_step *step);
 /* Sum up the room and add the notes. PAGES_ERR: why content could not be read, -ECANCELED: it was not wanted. */
-int mo_plan_foresee(struct mo_plan *plan, int pages_err);
+int mo_plan_foresee(struct mo_plan *plan, const struct mo_request *request, int pages_err);
+/* ---- room.c: where there is room for what a plan moves ---- */
+struct mo_room {
+	uint64_t free_bytes;	/* above the watermarks */
+	uint64_t file_bytes;	/* page cache that could give way */
+	uint64_t swap_bytes;	/* what could go to swap */
+};
+struct mo_rooms {
+	uint64_t move_kernel_bytes, move_any_bytes;	/* from the kernel's zones; from zone Movable */
+	struct mo_room kernel, any;			/* for the one, and for all of it together */
+	bool are_known;
+};
+struct mo_rooms mo_plan_rooms(const struct mo_plan *plan);
 /* For qsort(): the cheapest step first. */
 int mo_step_compare_cost(const void *a, const void *b);
 /* Sort the candidates: those to choose for a size of NR_WANTED blocks come first, and the next best after them. */

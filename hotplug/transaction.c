@@ -92,6 +92,8 @@ int mo_transaction_begin(struct mo_transaction *txn, struct mo_memory *memory, c
 	txn->memory = mo_memory_ref(memory);
 	txn->vmstat_moved = nr_migrated(ctx);
 	txn->nr_hugepages = nr_hugepages(ctx);
+	if (request->flags & MO_REQUEST_KEEP_HUGETLB)
+		mo_pools_read(memory, &txn->pools);
 	if (mo_pages_open(ctx, &txn->pages))
 		txn->pages = NULL;
 	txn->holder = request->progress ? mo_holder_new(ctx) : NULL;
@@ -403,6 +405,7 @@ static void release(struct mo_transaction *txn)
 {
 	unlock(txn);
 	mo_pages_close(txn->pages);
+	mo_pools_free(&txn->pools);
 	free(txn->items);
 	mo_memory_unref(txn->memory);
 }

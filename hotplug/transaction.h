@@ -58,6 +58,7 @@ struct mo_transaction {
 	uint32_t stall_ms;		/* for one block; 0: none */
 	uint64_t vmstat_moved;		/* pgmigrate_success when it began */
 	uint64_t nr_hugepages;		/* in the pool when it began */
+	struct mo_pools pools;		/* likewise, where they are to be kept; else none */
 	enum mo_reason ended_by;	/* a limit or a stop ended it as a whole */
 	bool abandoned;			/* the kernel holds a worker: no other block can change now */
 };

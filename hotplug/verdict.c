@@ -22,46 +22,31 @@ static void judge(struct mo_step *step, enum mo_verdict verdict, enum mo_reason 
 	step->reason_pages = pages;
 }
 
-/* The largest of what a kernel zone can't move. */
-static void judge_kernel_pages(struct mo_step *step)
-{
-	const uint64_t *nr = step->content.nr_pages;
-
-	if (nr[MO_KIND_SLAB] >= nr[MO_KIND_PGTABLE] && nr[MO_KIND_SLAB] >= nr[MO_KIND_KERNEL])
-		judge(step, MO_VERDICT_UNLIKELY, MO_REASON_SLAB, nr[MO_KIND_SLAB]);
-	else if (nr[MO_KIND_PGTABLE] >= nr[MO_KIND_KERNEL])
-		judge(step, MO_VERDICT_UNLIKELY, MO_REASON_PGTABLE, nr[MO_KIND_PGTABLE]);
-	else
-		judge(step, MO_VERDICT_UNLIKELY, MO_REASON_KERNEL, nr[MO_KIND_KERNEL]);
-}
-
-struct first_page {
-	const struct mo_step *step;
-	uint64_t pfn;
-};
-
-static bool page_is_reason(enum mo_reason reason, enum mo_kind kind)
+/* What pages it is about. MO_KIND_NR: no kind by itself. */
+static enum mo_kind kind_of_reason(enum mo_reason reason)
 {
 	switch (reason) {
-	case MO_REASON_RESERVED: return kind == MO_KIND_RESERVED;
-	case MO_REASON_SLAB: return kind == MO_KIND_SLAB;
-	case MO_REASON_PGTABLE: return kind == MO_KIND_PGTABLE;
-	case MO_REASON_KERNEL: return kind == MO_KIND_KERNEL;
-	default: return false;
+	case MO_REASON_RESERVED: return MO_KIND_RESERVED;
+	case MO_REASON_SLAB: return MO_KIND_SLAB;
+	case MO_REASON_PGTABLE: return MO_KIND_PGTABLE;
+	case MO_REASON_KERNEL: return MO_KIND_KERNEL;
+	case MO_REASON_PAGE_OFFLINE: return MO_KIND_OFFLINE;
+	case MO_REASON_GIGANTIC:
+	case MO_REASON_HUGETLB_RESERVED: return MO_KIND_HUGETLB;
+	default: return MO_KIND_NR;
 	}
 }
 
-static int match_first_page(void *data, const struct mo_page *page)
+static uint64_t first_pfn(const struct mo_step *step)
 {
-	struct first_page *first = data;
+	enum mo_kind kind = kind_of_reason(step->reason);
 
-	if (!page_is_reason(first->step->reason, mo_page_kind(page->flags)))
-		return 0;
-	first->pfn = page->pfn;
-	return 1;
+	return step->content_known && kind < MO_KIND_NR && step->content.nr_pages[kind] ?
+	       step->content.first_pfn[kind] : NO_PFN;
 }
 
-/* With memmap_on_memory the head of a block holds its own struct pages, reserved, and goes with it. */
+/* ---- facts ---- */
+
 static uint64_t memmap_pages(const struct mo_memory *memory)
 {
 	char setting[16];
@@ -73,58 +58,124 @@ static uint64_t memmap_pages(const struct mo_memory *memory)
 	return memory->block_bytes / memory->page_bytes * 64 / memory->page_bytes;
 }
 
-static void judge_content(const struct mo_memory *memory, struct mo_step *step, const struct mo_block *block)
+static void add_pool(const struct mo_memory *memory, const struct mo_pool *pool, struct mo_isolation *facts)
 {
-	const struct mo_content *content = &step->content;
+	uint64_t pages = pool->size_kib * 1024ULL / memory->page_bytes;
 
-	if (content->nr_pages[MO_KIND_RESERVED] > memmap_pages(memory))
-		judge(step, MO_VERDICT_NEVER, MO_REASON_RESERVED, content->nr_pages[MO_KIND_RESERVED]);
-	else if (block->zone != MO_ZONE_MOVABLE && content->unmovable_pages)
-		judge_kernel_pages(step);
-	else
-		judge(step, content->move_pages ? MO_VERDICT_LIKELY : MO_VERDICT_FREE, MO_REASON_NONE, 0);
+	if (pages > MO_BUDDY_PAGES_MAX) {
+		facts->nr_gigantic_free +=
+			pool->free_pages > pool->promised_pages ? pool->free_pages - pool->promised_pages : 0;
+		return;
+	}
+	facts->pool_free_pages += pool->free_pages * pages;
+	facts->pool_promised_pages += pool->promised_pages * pages;
 }
 
-/* All looks as if it could move: the module sees pins, which flags don't show. False: nothing speaks against it. */
-static bool judge_by_core(const struct mo_memory *memory, struct mo_session *session, struct mo_step *step)
+static void add_pools(const struct mo_memory *memory, struct mo_isolation *facts)
+{
+	struct mo_pools pools;
+	struct mo_pool sum;
+
+	if (mo_pools_read(memory, &pools))
+		return;
+	for (size_t i = 0; i < pools.nr; i++) {
+		if (pools.all[i].node != pools.all[0].node)
+			continue;	/* its size was seen */
+		sum = mo_pools_sum(&pools, pools.all[i].size_kib);
+		add_pool(memory, &sum, facts);
+	}
+	mo_pools_free(&pools);
+}
+
+static uint64_t listed_pages(const struct mo_memory *memory, uint32_t number)
+{
+	const struct mo_block *block = mo_memory_find(memory, number);
+	struct mo_zones zones;
+	uint64_t nr = 0;
+
+	if (mo_zones_read(memory->ctx, &zones))
+		return 0;
+	for (size_t i = 0; i < zones.nr; i++)
+		if (zones.all[i].zone == block->zone && (zones.all[i].node == block->node || block->node < 0))
+			nr = zones.all[i].listed_pages;
+	mo_zones_free(&zones);
+	return nr;
+}
+
+static void add_pages(const struct mo_memory *memory, struct mo_pages *pages, const struct mo_step *step,
+		      struct mo_isolation *facts)
+{
+	uint64_t start_pfn = step->block * facts->nr_pages;
+
+	facts->content = &step->content;
+	if (step->content.flagless_pages)
+		facts->listed_pages = listed_pages(memory, step->block);
+	facts->memmap_pages = memmap_pages(memory);
+	if (!step->content.nr_pages[MO_KIND_HUGETLB])
+		return;
+	facts->spans_end = mo_pages_are_joined(pages, start_pfn + facts->nr_pages);
+	facts->nr_gigantic = mo_pages_gigantic(pages, start_pfn, facts->nr_pages);
+	add_pools(memory, facts);
+}
+
+static struct mo_isolation facts_of(const struct mo_memory *memory, struct mo_pages *pages, const struct mo_step *step)
+{
+	const struct mo_block *block = mo_memory_find(memory, step->block);
+	enum mo_device_kind device = memory->devices[block->device].kind;
+	struct mo_isolation facts = {
+		.kernel = memory->kernel,
+		.zone = block->zone,
+		.nr_nodes = block->nr_nodes,
+		.is_ram = mo_memory_is_ram(memory, step->block),
+		.is_boot = device == MO_DEVICE_BOOT,
+		.is_virtio_mem = device == MO_DEVICE_VIRTIO_MEM,
+		.nr_pages = mo_memory_block_pages(memory),
+	};
+
+	if (step->content_known)
+		add_pages(memory, pages, step, &facts);
+	if (step->content.held_offline_pages)
+		facts.balloon_moves = mo_exists(memory->ctx, "/sys/bus/virtio/drivers/virtio_balloon") ||
+				      mo_exists(memory->ctx, "/sys/module/vmw_balloon");
+	return facts;
+}
+
+/* ---- verdict ---- */
+
+/* The module sees pins and references, which flags don't show, and which pages are free on the list of a processor. */
+static bool judge_by_core(const struct mo_memory *memory, struct mo_session *session, const struct mo_ruling *ruling,
+			  struct mo_step *step)
 {
 	uint64_t nr_pages = mo_memory_block_pages(memory);
 	struct mo_core_scan scan;
 
-	if (!session || step->verdict != MO_VERDICT_LIKELY)
+	if (!session || !ruling->is_by_flags || ruling->verdict == MO_VERDICT_FREE)
 		return false;
-	if (mo_session_scan(session, step->block * nr_pages, nr_pages, &scan) || scan.reason == MO_REASON_NONE)
+	if (mo_session_scan(session, step->block * nr_pages, nr_pages, &scan))
 		return false;
-	judge(step, MO_VERDICT_UNLIKELY, scan.reason, scan.reason_pages);
 	step->reason_pfn = scan.reason_pfn;
+	if (scan.reason == MO_REASON_NONE)
+		judge(step, MO_VERDICT_LIKELY, MO_REASON_NONE, 0);
+	else
+		judge(step, MO_VERDICT_UNLIKELY, scan.reason, scan.reason_pages);
 	return true;
 }
 
 void mo_step_judge(const struct mo_memory *memory, struct mo_pages *pages, struct mo_session *session,
 		   struct mo_step *step)
 {
-	const struct mo_block *block = mo_memory_find(memory, step->block);
-	uint64_t nr_pages = mo_memory_block_pages(memory);
-	uint64_t start_pfn = step->block * nr_pages;
-	struct first_page first = { step, NO_PFN };
-	enum mo_reason refusal;
+	uint64_t nr_pages = mo_memory_block_pages(memory), start_pfn = step->block * nr_pages;
+	struct mo_isolation facts;
+	struct mo_ruling ruling;
 
 	step->reason_pfn = NO_PFN;
-	if (block->state == MO_STATE_OFFLINE)
+	if (mo_memory_find(memory, step->block)->state == MO_STATE_OFFLINE)
 		return judge(step, MO_VERDICT_DONE, MO_REASON_NONE, 0);
-	if (pages && !mo_pages_content(pages, start_pfn, nr_pages, &step->content))
-		step->content_known = true;
-	refusal = mo_reason_of_block(-EINVAL, "", block, mo_memory_is_ram(memory, step->block));
-	if (refusal != MO_REASON_UNKNOWN)
-		return judge(step, MO_VERDICT_NEVER, refusal, nr_pages);
-	if (step->content_known)
-		judge_content(memory, step, block);
-	else
-		judge(step, block->zone == MO_ZONE_MOVABLE ? MO_VERDICT_LIKELY : MO_VERDICT_UNLIKELY, MO_REASON_NONE,
-		      0);
-	if (judge_by_core(memory, session, step))
+	step->content_known = pages && !mo_pages_content(pages, start_pfn, nr_pages, &step->content);
+	facts = facts_of(memory, pages, step);
+	ruling = mo_isolation_judge(&facts);
+	if (judge_by_core(memory, session, &ruling, step))
 		return;
-	if (step->content_known && step->reason != MO_REASON_NONE)
-		mo_pages_each(pages, start_pfn, nr_pages, match_first_page, &first);
-	step->reason_pfn = first.pfn;
+	judge(step, ruling.verdict, ruling.reason, ruling.nr_pages);
+	step->reason_pfn = first_pfn(step);
 }

@@ -16,6 +16,7 @@ enum {
 static const struct option_text options[] = {
 	REQUEST_OPTIONS,
 	PREFER_OPTION,
+	HUGETLB_OPTION,
 	ENGINE_OPTION,
 	{ 't', "timeout", "SECONDS", "give up after that long, rollback not counted; 0: never; the usual: 300" },
 	{ OPTION_STALL, "stall", "SECONDS", "give up when no page moved for that long; 0: never; the usual: 10, with the core 0.3" },

@@ -8,6 +8,7 @@
 static const struct option_text options[] = {
 	REQUEST_OPTIONS,
 	PREFER_OPTION,
+	HUGETLB_OPTION,
 	ENGINE_OPTION,
 	{ 0 }
 };

@@ -31,6 +31,7 @@ enum {
 	OPTION_NODE,
 	OPTION_ENGINE,
 	OPTION_PREFER,
+	OPTION_KEEP_HUGETLB,
 	OPTION_SWAP,
 	OPTION_WORKERS,
 	OPTION_FIRST,		/* for a command's own */
@@ -101,7 +102,10 @@ const char *parse_nodes(const struct call *call, const char *name, const char *t
 #define PREFER_OPTION \
 	{ OPTION_PREFER, "prefer", "WHAT", "of a size: cheapest, the usual, or whole-devices, so that modules can be removed" }
 
-/* One of REQUEST_OPTIONS, ENGINE_OPTION or PREFER_OPTION? Then it is stored. */
+#define HUGETLB_OPTION \
+	{ OPTION_KEEP_HUGETLB, "keep-hugetlb", NULL, "huge pages that go with the blocks are made anew on other nodes" }
+
+/* One of REQUEST_OPTIONS, ENGINE_OPTION, PREFER_OPTION or HUGETLB_OPTION? Then it is stored. */
 bool request_option(const struct call *call, struct mo_request *request, int id, const char *arg);
 enum mo_engine parse_engine(const struct call *call, const char *text);
 /* The help on targets. */

@@ -53,6 +53,9 @@ bool request_option(const struct call *call, struct mo_request *request, int id,
 	case OPTION_PREFER:
 		request->prefer = parse_preference(call, arg);
 		return true;
+	case OPTION_KEEP_HUGETLB:
+		request->flags |= MO_REQUEST_KEEP_HUGETLB;
+		return true;
 	case 'z':
 		request->zone = parse_zone(call, arg);
 		return true;

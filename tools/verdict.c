@@ -104,6 +104,8 @@ static void print_room(const struct mo_plan *plan)
 
 	if (move > available && move <= room)
 		word = "enough if page cache gives way";
+	else if (move > room && move <= room + mo_plan_swap_bytes(plan))
+		word = "enough if other memory goes to swap";
 	say_item("  to move:    ", "%s", text_bytes(move).text);
 	if (strcmp(text_bytes(room).text, text_bytes(available).text))
 		say_item("  room:       ", "%s free elsewhere, %s with page cache: %s", text_bytes(available).text,
@@ -294,6 +296,7 @@ void verdict_json(const struct mo_plan *plan, const struct mo_request *request)
 	json_number(object, "room_bytes", (int64_t)mo_plan_room_bytes(plan));
 	time_json(object, rates ? mo_plan_time_ms(plan, rates) : UINT64_MAX);
 	rates_json(object, rates);
+	json_number(object, "swap_bytes", (int64_t)mo_plan_swap_bytes(plan));
 	list = json_list(object, "notes");
 	for (size_t i = 0; (note = mo_plan_note(plan, i)); i++)
 		json_append_text(list, note);

@@ -334,6 +334,35 @@ interrupt_rolls_back() {	# SIGNAL
 	echo 0 > /proc/sys/vm/nr_hugepages
 }
 
+pool_of() { cat "/sys/devices/system/node/node$1/hugepages/hugepages-2048kB/nr_hugepages"; }
+
+@test "--keep-hugetlb: huge pages that go with their blocks are made anew on the node that stays" {
+	echo 20 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages
+	echo 3 > /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages
+	[ "$(pool_of 1)" = 20 ]
+	run "$memoffline" plan node1
+	echo "$output"
+	[[ $output == *"shrink by up to 40 of 46 MiB"*"--keep-hugetlb"* ]]
+	run "$memoffline" offline --timeout 60 --keep-hugetlb 32-39
+	echo "$output"
+	[ "$status" = 0 ]
+	[ "$(pool_of 0)" = 23 ]
+	"$memoffline" report | tr -s ' \n' ' ' | grep -q "20 of 23 huge pages of 2048 KiB went with the blocks, and 20 were made anew"
+	echo 0 > /proc/sys/vm/nr_hugepages
+}
+
+@test "--keep-hugetlb: after a rollback the pools are as they were" {
+	echo 3 > /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages
+	echo 20 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages
+	start_work pinned pin --node 1 --block 33
+	run "$memoffline" offline --timeout 20 --stall 3 --engine stock --keep-order --keep-hugetlb 39,38,37,36,35,34,32,33
+	echo "$output"
+	[ "$status" = 1 ]
+	[ "$(pool_of 0) $(pool_of 1)" = "3 20" ]
+	end_work "$pid"
+	echo 0 > /proc/sys/vm/nr_hugepages
+}
+
 @test "poisoned pages are warned of, since the block may not come back" {
 	[ -e "$memory/soft_offline_page" ]
 	echo $((37 * 128 * 1024 * 1024 + 4096)) > "$memory/soft_offline_page" || skip "the kernel does not soft-offline that page"

@@ -458,6 +458,235 @@ static void warnings_come_beforehand(void **state)
 	machine_close(&machine);
 }
 
+/* One node; free, page cache and anonymous memory in each zone, in pages. */
+#define ZONEINFO(normal, movable) "file=proc/zoneinfo,Node 0, zone Normal\\+" normal "\\+Node 0, zone Movable\\+" movable
+#define ZONE(free, min, protection, file, anon) \
+	"  pages free " free "\\+        min " min "\\+        protection: " protection \
+	"\\+      nr_zone_inactive_file " file "\\+      nr_zone_active_anon " anon "\\+  pagesets\\+    cpu: 0\\+              count: 10"
+#define ONE_NODE "blocks=0-3,online,Normal,0", "blocks=4-7,online,Movable,0", "node=0,0-1,1048576,524288,0,10"
+
+static void room_is_above_the_watermarks(void **state)
+{
+	struct mo_request request = target("4,5");
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, ONE_NODE,
+	     ZONEINFO(ZONE("3000", "1010", "(0, 500)", "0", "0"), ZONE("66036", "1010", "(0, 0)", "0", "0")));
+	fd = make_pages(&machine, 8);
+	set_pages(fd, 4, 0, 1000, ANON);
+	result = plan(&machine, &request);
+	/* Normal: 3000 + 10 - 1010 - 500; Movable: 66036 + 10 - 1010 less 65536 - 1000 that go */
+	assert_int_equal(mo_plan_free_bytes(result), (1500 + 500) * 4096);
+	assert_int_equal(mo_plan_verdict(result), MO_VERDICT_LIKELY);
+	mo_plan_unref(result);
+	set_pages(fd, 5, 0, 2600, ANON);
+	result = plan(&machine, &request);
+	assert_int_equal(mo_plan_free_bytes(result), (1500 + 3100) * 4096);
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
+/* Zone Movable takes only what comes from there. */
+static void pages_of_the_kernels_zones_need_room_there(void **state)
+{
+	struct mo_request request = target("2");
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, ONE_NODE,
+	     ZONEINFO(ZONE("32768", "10", "(0, 500)", "100", "0"), ZONE("99000", "10", "(0, 0)", "0", "0")));
+	fd = make_pages(&machine, 8);
+	set_pages(fd, 2, 0, 200, ANON);
+	result = plan(&machine, &request);
+	assert_step(result, 0, MO_VERDICT_LIKELY, MO_REASON_NONE);
+	mo_plan_unref(result);
+	set_pages(fd, 2, 0, 20000, ANON);
+	set_pages(fd, 2, 20000, BLOCK_PAGES - 20000, ANON);
+	result = plan(&machine, &request);
+	assert_int_equal(mo_plan_free_bytes(result), 32768ULL * 4096);
+	assert_step(result, 0, MO_VERDICT_LIKELY, MO_REASON_NONE);
+	mo_plan_unref(result);
+	ADD(&machine, ZONEINFO(ZONE("30000", "10", "(0, 500)", "100", "0"), ZONE("99000", "10", "(0, 0)", "0", "0")));
+	result = plan(&machine, &request);
+	assert_step(result, 0, MO_VERDICT_UNLIKELY, MO_REASON_NO_TARGET);
+	assert_int_equal(mo_plan_step(result, 0)->reason_pages, BLOCK_PAGES - 30100);
+	assert_int_equal(mo_plan_verdict(result), MO_VERDICT_UNLIKELY);
+	assert_true(has_note(result, "128 MiB have to move, but only 117 MiB"));
+	mo_plan_unref(result);
+	request.target = "2,4";
+	set_pages(fd, 4, 0, 10, ANON);
+	result = plan(&machine, &request);
+	assert_true(has_note(result, "not in zone Movable"));
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
+static void swap_makes_room(void **state)
+{
+	struct mo_request request = target("4");
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, ONE_NODE,
+	     ZONEINFO(ZONE("10", "10", "(0, 0)", "0", "5000"), ZONE("10", "10", "(0, 0)", "0", "9000")),
+	     "file=proc/meminfo,SwapFree: 24000 kB");
+	fd = make_pages(&machine, 8);
+	set_pages(fd, 4, 0, BLOCK_PAGES, KPF(LRU) | KPF(UPTODATE));
+	set_pages(fd, 4, 0, 8000, ANON);
+	set_pages(fd, 4, 6000, BLOCK_PAGES - 6000, KPF(BUDDY));
+	result = plan(&machine, &request);
+	assert_int_equal(mo_plan_swap_bytes(result), 24000 * 1024);
+	assert_int_equal(mo_plan_verdict(result), MO_VERDICT_LIKELY);
+	mo_plan_unref(result);
+	ADD(&machine, "file=proc/meminfo,SwapFree: 2000 kB");
+	result = plan(&machine, &request);
+	assert_int_equal(mo_plan_swap_bytes(result), 2000 * 1024);
+	assert_step(result, 0, MO_VERDICT_UNLIKELY, MO_REASON_NO_TARGET);
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
+#define POOL(folder, nr, free) "file=" folder "/hugepages-2048kB/nr_hugepages," nr, \
+	"file=" folder "/hugepages-2048kB/free_hugepages," free
+#define NODE_POOL(node, nr, free) POOL("sys/devices/system/node/node" node "/hugepages", nr, free)
+#define MACHINE_POOLS "sys/kernel/mm/hugepages"
+
+static void pools_that_shrink_are_told_of(void **state)
+{
+	struct mo_request request = target("32");
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, DIMM_MACHINE,
+	     POOL(MACHINE_POOLS, "20", "9"), NODE_POOL("0", "12", "3"), NODE_POOL("1", "8", "6"));
+	fd = make_pages(&machine, 36);
+	result = plan(&machine, &request);
+	assert_false(has_note(result, "huge pages"));
+	mo_plan_unref(result);
+	set_pages(fd, 32, 0, 8 * 512, KPF(HUGE));
+	result = plan(&machine, &request);
+	assert_true(has_note(result, "shrink by up to 16 of 40 MiB"));
+	assert_true(has_note(result, "--keep-hugetlb"));
+	mo_plan_unref(result);
+	request.flags = MO_REQUEST_KEEP_HUGETLB;
+	result = plan(&machine, &request);
+	assert_true(has_note(result, "made anew on nodes that stay"));
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
+/* Eight of nine free ones lie in the block, and two were promised. */
+static void promised_huge_pages_keep_a_block(void **state)
+{
+	struct mo_request request = target("32");
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, DIMM_MACHINE,
+	     POOL(MACHINE_POOLS, "20", "9"), NODE_POOL("0", "12", "3"), NODE_POOL("1", "8", "6"),
+	     "file=" MACHINE_POOLS "/hugepages-2048kB/resv_hugepages,1");
+	fd = make_pages(&machine, 36);
+	set_pages(fd, 32, 0, 8 * 512, KPF(HUGE));
+	result = plan(&machine, &request);
+	assert_step(result, 0, MO_VERDICT_LIKELY, MO_REASON_NONE);
+	mo_plan_unref(result);
+	ADD(&machine, "file=" MACHINE_POOLS "/hugepages-2048kB/resv_hugepages,2");
+	result = plan(&machine, &request);
+	assert_step(result, 0, MO_VERDICT_UNLIKELY, MO_REASON_HUGETLB_RESERVED);
+	assert_int_equal(mo_plan_step(result, 0)->reason_pages, 512);
+	assert_int_equal(mo_plan_step(result, 0)->reason_pfn, 32 * BLOCK_PAGES);
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
+static void gigantic_pages_are_judged_by_kernel(void **state)
+{
+	struct mo_request request = target("32-33");
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, DIMM_MACHINE, "file=proc/sys/kernel/osrelease,6.1.0-56-amd64",
+	     "file=" MACHINE_POOLS "/hugepages-1048576kB/nr_hugepages,1");
+	fd = make_pages(&machine, 36);
+	set_pages(fd, 32, 0, 1, KPF(HUGE) | KPF(COMPOUND_HEAD) | KPF(MMAP));
+	set_pages(fd, 32, 1, 2 * BLOCK_PAGES - 1, KPF(HUGE) | KPF(COMPOUND_TAIL) | KPF(MMAP));
+	request.flags = MO_REQUEST_KEEP_ORDER;
+	result = plan(&machine, &request);
+	assert_step(result, 0, MO_VERDICT_UNLIKELY, MO_REASON_SPANS_EDGE);
+	assert_step(result, 1, MO_VERDICT_UNLIKELY, MO_REASON_GIGANTIC);
+	mo_plan_unref(result);
+	machine.memory = mo_memory_unref(machine.memory);
+	ADD(&machine, "file=proc/sys/kernel/osrelease,6.12.117+deb12-amd64");
+	result = plan(&machine, &request);
+	assert_step(result, 0, MO_VERDICT_UNLIKELY, MO_REASON_GIGANTIC);
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
+#define BOUND_PROCESS "file=proc/77/stat,77 (we ird) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 1000 0", \
+	"file=proc/77/status,Name: we ird\\+Mems_allowed_list: 0-1", \
+	"file=proc/77/numa_maps,7f0000000000 bind:1 anon=3 dirty=3 N1=3"
+
+static void bound_processes_are_named_when_their_node_goes(void **state)
+{
+	struct mo_request request = target("node1");
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, DIMM_MACHINE, BOUND_PROCESS);
+	fd = make_pages(&machine, 36);
+	result = plan(&machine, &request);
+	assert_true(has_note(result, "node 1 goes as a whole"));
+	assert_true(has_note(result, "77 (we ird, policy bind:1)"));
+	mo_plan_unref(result);
+	request.target = "32-34";
+	result = plan(&machine, &request);
+	assert_false(has_note(result, "as a whole"));
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
+/* Older kernels bring a block with poisoned pages back. */
+static void poison_is_told_of_where_it_matters(void **state)
+{
+	struct mo_request request = target("32");
+	struct machine machine;
+	struct mo_plan *result;
+	int fd;
+
+	(void)state;
+	OPEN(&machine, DIMM_MACHINE, "file=proc/sys/kernel/osrelease,6.1.0-56-amd64");
+	fd = make_pages(&machine, 36);
+	set_pages(fd, 32, 0, 3, KPF(HWPOISON) | KPF(LRU));
+	result = plan(&machine, &request);
+	assert_false(has_note(result, "poisoned"));
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
 static void without_page_flags_it_is_a_guess_and_says_so(void **state)
 {
 	struct mo_request request = target("7,32");
@@ -553,6 +782,14 @@ int main(void)
 		cmocka_unit_test(short_room_makes_it_unlikely),
 		cmocka_unit_test(doomed_blocks_are_no_room),
 		cmocka_unit_test(warnings_come_beforehand),
+		cmocka_unit_test(room_is_above_the_watermarks),
+		cmocka_unit_test(pages_of_the_kernels_zones_need_room_there),
+		cmocka_unit_test(swap_makes_room),
+		cmocka_unit_test(pools_that_shrink_are_told_of),
+		cmocka_unit_test(promised_huge_pages_keep_a_block),
+		cmocka_unit_test(gigantic_pages_are_judged_by_kernel),
+		cmocka_unit_test(bound_processes_are_named_when_their_node_goes),
+		cmocka_unit_test(poison_is_told_of_where_it_matters),
 		cmocka_unit_test(without_page_flags_it_is_a_guess_and_says_so),
 		cmocka_unit_test(the_memmap_of_a_block_is_not_in_its_way),
 		cmocka_unit_test(bad_requests_are_refused),
