@@ -139,17 +139,17 @@ static uint64_t min(uint64_t a, uint64_t b)
 static int note_pools(struct mo_plan *plan, const struct mo_request *request)
 {
 	uint64_t page_bytes = plan->memory->page_bytes, pool = 0, pool_free = 0, here = 0, lost;
-	struct mo_pools pools;
+	const struct mo_pools *pools;
 
 	for (size_t i = 0; i < plan->nr_steps; i++)
 		here += plan->steps[i].content.nr_pages[MO_KIND_HUGETLB] * page_bytes;
-	if (!here || mo_pools_read(plan->memory, &pools))
+	if (!here)
 		return 0;
-	for (size_t i = 0; i < pools.nr; i++) {
-		pool += pools.all[i].nr_pages * pools.all[i].size_kib * 1024;
-		pool_free += pools.all[i].free_pages * pools.all[i].size_kib * 1024;
+	pools = mo_memory_pools(plan->memory);
+	for (size_t i = 0; i < pools->nr; i++) {
+		pool += pools->all[i].nr_pages * pools->all[i].size_kib * 1024;
+		pool_free += pools->all[i].free_pages * pools->all[i].size_kib * 1024;
 	}
-	mo_pools_free(&pools);
 	lost = min(here, pool_free);
 	if (!lost)
 		return 0;

@@ -64,8 +64,9 @@ int mo_memory_read(struct mo_ctx *ctx, struct mo_memory **out)
 	memory->nr_refs = 1;
 	memory->ctx = mo_ctx_ref(ctx);
 	memory->ram = mo_ram_new();
+	memory->usage = mo_usage_new();
 	memory->kernel = mo_kernel_read(ctx);
-	err = memory->ram ? read_sizes(memory) : mo_error(ctx, -ENOMEM, "no memory for the map of memory; free some and try again");
+	err = memory->ram && memory->usage ? read_sizes(memory) : mo_error(ctx, -ENOMEM, "no memory for the map of memory; free some and try again");
 	if (!err)
 		err = mo_blocks_read(memory);
 	if (!err)
@@ -94,6 +95,7 @@ struct mo_memory *mo_memory_unref(struct mo_memory *memory)
 	mo_nodes_free(memory);
 	free(memory->blocks);
 	mo_ram_free(memory->ram);
+	mo_usage_free(memory->usage);
 	mo_ctx_unref(memory->ctx);
 	free(memory);
 	return NULL;

@@ -159,6 +159,7 @@ struct mo_memory {
 	size_t nr_nodes;
 	void *distances;	/* node.c's own */
 	struct mo_ram *ram;	/* iomem.c's own */
+	struct mo_usage *usage;	/* usage.c's own */
 	struct mo_kernel kernel;
 };
 /* Is the block wholly System RAM? As mo_ram_covers(). */
@@ -269,6 +270,12 @@ struct mo_zones {
 /* -ENODATA: there are none; sets no error text. */
 int mo_zones_read(struct mo_ctx *ctx, struct mo_zones *zones);
 void mo_zones_free(struct mo_zones *zones);
+
+/* ---- usage.c: both, as they were when it was first asked; none where they can't be read ---- */
+struct mo_usage *mo_usage_new(void);	/* NULL: no memory */
+void mo_usage_free(struct mo_usage *usage);	/* accepts NULL */
+const struct mo_zones *mo_memory_zones(const struct mo_memory *memory);
+const struct mo_pools *mo_memory_pools(const struct mo_memory *memory);
 
 /* ---- kconfig.c: the option CONFIG_NAME of the kernel: "y", "m", "n" (not set), another first letter, or 0 when not known ---- */
 char mo_kernel_option(struct mo_ctx *ctx, const char *name);

@@ -174,22 +174,19 @@ static void add_moves(const struct mo_plan *plan, struct mo_rooms *rooms)
 
 struct mo_rooms mo_plan_rooms(const struct mo_plan *plan)
 {
-	struct look look = { .plan = plan };
+	struct look look = { .plan = plan, .zones = mo_memory_zones(plan->memory) };
 	struct mo_rooms rooms = { 0 };
-	struct mo_zones zones;
 
 	add_moves(plan, &rooms);
-	if (mo_zones_read(plan->memory->ctx, &zones)) {
+	if (!look.zones->nr) {
 		rooms.kernel = rooms.any = room_of_nodes(plan);
 		rooms.are_known = rooms.any.free_bytes + rooms.any.file_bytes != 0;
 		return rooms;
 	}
 	if (!mo_read_field(plan->memory->ctx, "/proc/meminfo", "SwapFree", &look.swap_bytes))
 		look.swap_bytes *= 1024;
-	look.zones = &zones;
 	rooms.kernel = room_up_to(&look, MO_ZONE_NORMAL);
 	rooms.any = room_up_to(&look, MO_ZONE_MOVABLE);
 	rooms.are_known = true;
-	mo_zones_free(&zones);
 	return rooms;
 }

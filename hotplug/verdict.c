@@ -73,33 +73,37 @@ static void add_pool(const struct mo_memory *memory, const struct mo_pool *pool,
 
 static void add_pools(const struct mo_memory *memory, struct mo_isolation *facts)
 {
-	struct mo_pools pools;
+	const struct mo_pools *pools = mo_memory_pools(memory);
 	struct mo_pool sum;
 
-	if (mo_pools_read(memory, &pools))
-		return;
-	for (size_t i = 0; i < pools.nr; i++) {
-		if (pools.all[i].node != pools.all[0].node)
+	for (size_t i = 0; i < pools->nr; i++) {
+		if (pools->all[i].node != pools->all[0].node)
 			continue;	/* its size was seen */
-		sum = mo_pools_sum(&pools, pools.all[i].size_kib);
+		sum = mo_pools_sum(pools, pools->all[i].size_kib);
 		add_pool(memory, &sum, facts);
 	}
-	mo_pools_free(&pools);
+}
+
+static bool has_gigantic(const struct mo_memory *memory)
+{
+	const struct mo_pools *pools = mo_memory_pools(memory);
+	uint64_t max_bytes = MO_BUDDY_PAGES_MAX * memory->page_bytes;
+
+	for (size_t i = 0; i < pools->nr; i++)
+		if (pools->all[i].nr_pages && pools->all[i].size_kib * 1024ULL > max_bytes)
+			return true;
+	return false;
 }
 
 static uint64_t listed_pages(const struct mo_memory *memory, uint32_t number)
 {
 	const struct mo_block *block = mo_memory_find(memory, number);
-	struct mo_zones zones;
-	uint64_t nr = 0;
+	const struct mo_zones *zones = mo_memory_zones(memory);
 
-	if (mo_zones_read(memory->ctx, &zones))
-		return 0;
-	for (size_t i = 0; i < zones.nr; i++)
-		if (zones.all[i].zone == block->zone && (zones.all[i].node == block->node || block->node < 0))
-			nr = zones.all[i].listed_pages;
-	mo_zones_free(&zones);
-	return nr;
+	for (size_t i = 0; i < zones->nr; i++)
+		if (zones->all[i].zone == block->zone && (zones->all[i].node == block->node || block->node < 0))
+			return zones->all[i].listed_pages;
+	return 0;
 }
 
 static void add_pages(const struct mo_memory *memory, struct mo_pages *pages, const struct mo_step *step,
@@ -110,12 +114,14 @@ static void add_pages(const struct mo_memory *memory, struct mo_pages *pages, co
 	facts->content = &step->content;
 	if (step->content.flagless_pages)
 		facts->listed_pages = listed_pages(memory, step->block);
-	facts->memmap_pages = memmap_pages(memory);
+	if (step->content.nr_pages[MO_KIND_RESERVED])
+		facts->memmap_pages = memmap_pages(memory);
 	if (!step->content.nr_pages[MO_KIND_HUGETLB])
 		return;
 	facts->spans_end = mo_pages_are_joined(pages, start_pfn + facts->nr_pages);
-	facts->nr_gigantic = mo_pages_gigantic(pages, start_pfn, facts->nr_pages);
 	add_pools(memory, facts);
+	if (has_gigantic(memory))
+		facts->nr_gigantic = mo_pages_gigantic(pages, start_pfn, facts->nr_pages);
 }
 
 static struct mo_isolation facts_of(const struct mo_memory *memory, struct mo_pages *pages, const struct mo_step *step)

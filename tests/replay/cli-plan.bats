@@ -189,6 +189,39 @@ history() {
 	[ "$("$memoffline" show -s "$tree" --json 32 | jq .content)" = null ]
 }
 
+# The 1,024 pages of block 32 find 790 elsewhere: swap makes room for the rest.
+@test "room: page cache, swap, or too little" {
+	mkdir -p "$tree/proc"
+	zone() { printf 'Node %s, zone %8s\n  pages free     %s\n        min      10\n        protection: (0, 0)\n' "$@"; }
+	zone 0 Normal 500 >"$tree/proc/zoneinfo"
+	printf '      nr_zone_inactive_file 300\n      nr_zone_inactive_anon 2000\n' >>"$tree/proc/zoneinfo"
+	zone 1 Movable 5000 >>"$tree/proc/zoneinfo"
+	plan 32
+	[ "$status" -eq 0 ]
+	[[ ${lines[0]} == unlikely:* && $output == *"too little"* && $output == *"4 MiB have to move, but only 3 MiB"* ]]
+	[[ $(tr -s ' \n' ' ' <<<"$output") == *"kernel may kill processes"* ]]
+	echo "SwapFree:           8000 kB" >"$tree/proc/meminfo"
+	plan 32
+	[[ ${lines[0]} == likely:* && $output == *"enough if other memory goes to swap"* ]]
+	plan_json 32
+	[ "$(jq -c '[.verdict, .swap_bytes]' <<<"$json")" = "[\"likely\",$((2000 * page))]" ]
+}
+
+@test "huge pages that would go, and what --keep-hugetlb would do" {
+	mkdir -p "$tree"/sys/kernel/mm/hugepages/hugepages-2048kB "$tree"/sys/devices/system/node/node{0,1}/hugepages/hugepages-2048kB
+	for node in 0 1; do
+		echo 5 >"$tree/sys/devices/system/node/node$node/hugepages/hugepages-2048kB/nr_hugepages"
+		echo 4 >"$tree/sys/devices/system/node/node$node/hugepages/hugepages-2048kB/free_hugepages"
+	done
+	pages $((0x21000)) 1024 $((1 << 17))
+	plan 33
+	[[ $(tr -s ' \n' ' ' <<<"$output") == *"shrink by up to 4 of 20 MiB with these blocks"*"--keep-hugetlb"* ]]
+	plan --keep-hugetlb 33
+	[[ $(tr -s ' \n' ' ' <<<"$output") == *"lose up to 4 of 20 MiB"*"made anew"* ]]
+	plan 34
+	[[ $output != *"huge pages"* ]]
+}
+
 @test "whole devices rather than the cheapest blocks" {
 	plan --size 64m --zone Movable
 	[[ $output != *"as a whole"* ]]

@@ -512,6 +512,7 @@ static void pages_of_the_kernels_zones_need_room_there(void **state)
 	assert_int_equal(mo_plan_free_bytes(result), 32768ULL * 4096);
 	assert_step(result, 0, MO_VERDICT_LIKELY, MO_REASON_NONE);
 	mo_plan_unref(result);
+	machine.memory = mo_memory_unref(machine.memory);
 	ADD(&machine, ZONEINFO(ZONE("30000", "10", "(0, 500)", "100", "0"), ZONE("99000", "10", "(0, 0)", "0", "0")));
 	result = plan(&machine, &request);
 	assert_step(result, 0, MO_VERDICT_UNLIKELY, MO_REASON_NO_TARGET);
@@ -605,6 +606,7 @@ static void promised_huge_pages_keep_a_block(void **state)
 	result = plan(&machine, &request);
 	assert_step(result, 0, MO_VERDICT_LIKELY, MO_REASON_NONE);
 	mo_plan_unref(result);
+	machine.memory = mo_memory_unref(machine.memory);
 	ADD(&machine, "file=" MACHINE_POOLS "/hugepages-2048kB/resv_hugepages,2");
 	result = plan(&machine, &request);
 	assert_step(result, 0, MO_VERDICT_UNLIKELY, MO_REASON_HUGETLB_RESERVED);
@@ -624,7 +626,8 @@ static void gigantic_pages_are_judged_by_kernel(void **state)
 
 	(void)state;
 	OPEN(&machine, DIMM_MACHINE, "file=proc/sys/kernel/osrelease,6.1.0-56-amd64",
-	     "file=" MACHINE_POOLS "/hugepages-1048576kB/nr_hugepages,1");
+	     "file=" MACHINE_POOLS "/hugepages-1048576kB/nr_hugepages,1",
+	     "file=sys/devices/system/node/node1/hugepages/hugepages-1048576kB/nr_hugepages,1");
 	fd = make_pages(&machine, 36);
 	set_pages(fd, 32, 0, 1, KPF(HUGE) | KPF(COMPOUND_HEAD) | KPF(MMAP));
 	set_pages(fd, 32, 1, 2 * BLOCK_PAGES - 1, KPF(HUGE) | KPF(COMPOUND_TAIL) | KPF(MMAP));
