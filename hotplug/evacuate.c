@@ -247,6 +247,19 @@ int mo_evacuate_blocks(struct mo_transaction *txn, bool takes_part)
 	return take_step(txn, takes_part, evacuate, conclude);
 }
 
+void mo_evacuate_forget(struct mo_transaction *txn)
+{
+	size_t i;
+
+	for (i = 0; i < txn->nr_items; i++) {
+		if (!txn->items[i].is_stuck)
+			continue;
+		txn->items[i].is_stuck = false;
+		mo_transaction_forget(txn, i);
+	}
+	txn->nr_stuck = 0;
+}
+
 void mo_evacuate_release(struct mo_transaction *txn, size_t i)
 {
 	struct mo_item *item = &txn->items[i];

@@ -347,6 +347,28 @@ static struct json_object *new_processes(struct writer *w, const struct mo_repor
 	return array;
 }
 
+static struct json_object *new_remedy(struct writer *w, const struct mo_remedy *remedy)
+{
+	struct json_object *object = jsonc.json_object_new_object();
+
+	put_text(w, object, "remedy", mo_remedy_name(remedy->remedy));
+	put_text(w, object, "object", remedy->object);
+	put_u64(w, object, "asked_bytes", remedy->asked_bytes);
+	put_known(w, object, "freed_bytes", remedy->freed_bytes != UINT64_MAX, remedy->freed_bytes);
+	put_error(w, object, remedy->error);
+	return object;
+}
+
+static struct json_object *new_remedies(struct writer *w, const struct mo_report *report)
+{
+	struct json_object *array = jsonc.json_object_new_array();
+	const struct mo_remedy *remedy;
+
+	for (size_t i = 0; (remedy = mo_report_remedy(report, i)); i++)
+		append(w, array, new_remedy(w, remedy));
+	return array;
+}
+
 static struct json_object *new_notes(struct writer *w, const struct mo_report *report)
 {
 	struct json_object *array = jsonc.json_object_new_array();
@@ -424,6 +446,8 @@ static struct json_object *new_report(struct writer *w, const struct mo_report *
 		put(w, object, "processes", new_processes(w, report));
 	put(w, object, "records", new_records(w, report));
 	put(w, object, "reasons", new_reasons(w, report));
+	if (!mo_report_moves(report))
+		put(w, object, "remedies", new_remedies(w, report));
 	put(w, object, "notes", new_notes(w, report));
 	return object;
 }
@@ -757,6 +781,22 @@ static void read_record(struct reader *r, struct json_object *object, struct mo_
 		read_more(r, object, record);
 }
 
+/* One that a later version knows is none of ours. */
+static void read_remedy(struct reader *r, struct json_object *object, struct mo_report *report)
+{
+	bool is_known = !is_null(object, "freed_bytes");
+	struct mo_remedy remedy = {
+		.object = get_text(r, object, "object"),
+		.asked_bytes = get_u64(r, object, "asked_bytes", UINT64_MAX),
+		.freed_bytes = is_known ? get_u64(r, object, "freed_bytes", UINT64_MAX) : UINT64_MAX,
+		.error = -(int)get_u64(r, object, "errno", INT32_MAX),
+	};
+
+	if (!mo_remedies_parse(get_text(r, object, "remedy"), &remedy.remedy) && mo_remedy_name(remedy.remedy) &&
+	    mo_report_add_remedy(report, &remedy))
+		r->err = -ENOMEM;
+}
+
 static void read_note(struct reader *r, struct json_object *value, struct mo_report *report)
 {
 	if (!jsonc.json_object_is_type(value, json_type_string))
@@ -871,6 +911,8 @@ static int read_report(struct mo_ctx *ctx, struct json_object *object, struct mo
 	if (err)
 		return err;
 	read_array(&r, object, "records", MO_RECORDS_MAX, read_record, report);
+	if (jsonc.json_object_object_get_ex(object, "remedies", NULL))	/* reports of old have none */
+		read_array(&r, object, "remedies", SIZE_MAX, read_remedy, report);
 	read_array(&r, object, "notes", SIZE_MAX, read_note, report);
 	return end_report(&r, object, report, out, why, size);
 }

@@ -364,6 +364,24 @@ struct mo_hold {
 const char *mo_hold_name(enum mo_hold_kind kind);
 const char *mo_hold_key(enum mo_hold_kind kind);
 
+/* ---- remedies: what may be tried on what keeps a block, and on nothing else -------------------- */
+
+/*
+ * In this order, each only where the one before did not do. None of them loses data: what was dropped is read again,
+ * what was paged out comes back when it is used.
+ */
+#define MO_REMEDY_CACHE		(1u << 0)  /* drop clean page cache of the files: posix_fadvise(2) */
+#define MO_REMEDY_PAGEOUT	(1u << 1)  /* page out where processes map the pages: process_madvise(2) */
+#define MO_REMEDY_SLAB		(1u << 2)  /* shrink the slab caches: shrink of /sys/kernel/slab/NAME */
+#define MO_REMEDY_CGROUP	(1u << 3)  /* reclaim as much from the cgroups that are charged: their memory.reclaim */
+#define MO_REMEDY_ALL		((1u << 4) - 1)
+/* "cache", "pageout", "slab", "cgroup"; NULL: REMEDY is none of these bits. */
+const char *mo_remedy_name(uint32_t remedy);
+/* A list as "cache,slab", "all" or "none". -EINVAL: a word of it is none of these; REMEDIES stays as it was. */
+int mo_remedies_parse(const char *list, uint32_t *remedies);
+/* Which of them find something of the record to be tried on, and may help. */
+uint32_t mo_record_remedies(const struct mo_record *record);
+
 /* ---- request: one plain struct that travels down ------------------------------------------ */
 
 enum mo_phase {
@@ -372,6 +390,7 @@ enum mo_phase {
 	MO_PHASE_MIGRATE,	/* pages leave */
 	MO_PHASE_DONE,		/* this block ended, see error */
 	MO_PHASE_ROLLBACK,	/* this block is being put back */
+	MO_PHASE_REMEDY,	/* what kept this block is being freed, see remedy */
 };
 
 struct mo_progress {
@@ -393,6 +412,7 @@ struct mo_progress {
 	 * pages_left, pages_total and elapsed_ms are of this one, and block means nothing. 0: blocks are worked on.
 	 */
 	int32_t pid;
+	uint32_t remedy;	/* MO_PHASE_REMEDY: which, a bit MO_REMEDY_ */
 };
 
 /* Called from the caller's thread, at least at each change of phase and about five times a second. */
@@ -461,10 +481,11 @@ struct mo_request {
 	enum mo_swap swap;
 	uint32_t max_mib_s;	/* MiB moved in a second; 0: no limit */
 	enum mo_prefer prefer;	/* for a size; with MO_REQUEST_KEEP_ORDER or _ONLINE only MO_PREFER_CHEAPEST */
+	uint32_t remedies;	/* MO_REMEDY_ that may be tried on what keeps a block; unknown ones: -EINVAL */
 };
 #define MO_REQUEST_INIT \
 	{ sizeof(struct mo_request), NULL, 0, -1, MO_ZONE_UNKNOWN, 0, 0, 0, -1, NULL, NULL, MO_ENGINE_AUTO, NULL, \
-	  MO_SWAP_AUTO, 0, MO_PREFER_CHEAPEST }
+	  MO_SWAP_AUTO, 0, MO_PREFER_CHEAPEST, 0 }
 
 /* ---- plan: what would be done; reads, never writes ---------------------------------------- */
 
@@ -555,6 +576,10 @@ struct mo_report;
  * A worker process writes to sysfs, so that deadlines hold also where no signal is looked at; it runs in
  * the root cpuset. On failure, stop or deadline the blocks that went come back online in the zone where they were,
  * unless partial results are wanted. REPORT is set whenever the transaction began, also on failure.
+ *
+ * With request->remedies, what kept a block is treated before it counts as failed: one remedy after the other, on those
+ * objects alone that the records name, and after each that freed something the block is tried again. Remedies keep to
+ * timeout_ms and stop_fd like the rest; that one fails is told in the report, and changes nothing else.
  * -EBUSY: a block could not go; -ETIMEDOUT: a deadline passed; -EINTR: stop_fd; -EALREADY:
  * another memoffline is at work (the error names it); -EROFS: the context has a sysroot; -EACCES,
  * -EPERM: not root; -ENOSPC: no room for the journal; -EUCLEAN: an unfinished journal is
@@ -657,6 +682,21 @@ const struct mo_hold *mo_record_hold(const struct mo_record *record, size_t i);
 /* NAME, the caller's, becomes the function of record->stack that asked the allocator for memory; "" when not known. */
 void mo_record_allocator(const struct mo_record *record, char *name, size_t size);
 uint64_t mo_report_nr_pages_kept(const struct mo_report *report);
+/* What a remedy did to one object. */
+struct mo_remedy {
+	uint32_t remedy;	/* one bit MO_REMEDY_ */
+	const char *object;	/* path of a file or cgroup, "pid 4711 (name)", name of a slab cache; may hold any byte */
+	uint64_t asked_bytes;	/* of it that kept blocks, and so was to go; 0 when not known */
+	/*
+	 * That went, as it was measured before and after: page cache of the file; memory that kept blocks and that the
+	 * process maps; slabs of the cache; memory charged to the cgroup. UINT64_MAX: could not be measured.
+	 */
+	uint64_t freed_bytes;
+	int error;		/* 0 or negative errno */
+};
+/* In the order in which they were tried. NULL past the end. */
+size_t mo_report_nr_remedies(const struct mo_report *report);
+const struct mo_remedy *mo_report_remedy(const struct mo_report *report, size_t i);
 /* Sentences on what could not be done or seen (no dynamic debug, a limited cpuset). NULL past the end. */
 const char *mo_report_note(const struct mo_report *report, size_t i);
 

@@ -14,13 +14,6 @@ static bool keeps_part(const struct mo_transaction *txn)
 	return mo_transaction_takes_part(txn);
 }
 
-/* A limit on the whole, a stop, or a worker that is held: further blocks would fare no better. */
-static bool is_over(const struct mo_transaction *txn)
-{
-	return txn->abandoned || txn->ended_by == MO_REASON_INTERRUPTED || txn->ended_by == MO_REASON_LOCK_WAIT ||
-	       (txn->deadline_ms && mo_now_ms() >= txn->deadline_ms);
-}
-
 /* The kernel would refuse it: say which pages are why, and leave the kernel alone. */
 static int refuse(struct mo_transaction *txn, size_t i)
 {
@@ -40,12 +33,52 @@ static int refuse(struct mo_transaction *txn, size_t i)
 	return item->result->error;
 }
 
-static int take_block(struct mo_transaction *txn, size_t i)
+/* Judged anew: 0 when the kernel may take it now. */
+static int judge_again(struct mo_transaction *txn, size_t i)
 {
 	struct mo_item *item = &txn->items[i];
+	struct mo_step step = { .block = item->block };
+
+	mo_step_judge(txn->memory, txn->pages, txn->session, &step);
+	item->verdict = step.verdict;
+	item->pages = step.content.move_pages;
+	if (step.verdict == MO_VERDICT_NEVER)
+		return refuse(txn, i);
+	mo_transaction_forget(txn, i);
+	return 0;
+}
+
+static int refuse_or_cure(struct mo_transaction *txn, size_t i)
+{
+	const struct mo_report_mark mark = mo_report_mark(txn->report);
+
+	return mo_ladder_climb(txn, i, refuse(txn, i), &mark, judge_again);
+}
+
+static int write_offline(struct mo_transaction *txn, size_t i)
+{
 	const struct mo_write order = {
 		.deadline_ms = txn->deadline_ms, .stall_ms = txn->stall_ms, .stop_fd = txn->request->stop_fd,
 	};
+	int err = mo_transaction_write(txn, i, "offline", &order);
+
+	if (err)
+		mo_evacuate_release(txn, i);
+	txn->items[i].is_quarantined = false;
+	return err;
+}
+
+static int write_again(struct mo_transaction *txn, size_t i)
+{
+	mo_transaction_forget(txn, i);
+	mo_transaction_mark(txn, i, MO_MARK_BEGUN);
+	return write_offline(txn, i);
+}
+
+static int take_block(struct mo_transaction *txn, size_t i)
+{
+	const struct mo_report_mark mark = mo_report_mark(txn->report);
+	struct mo_item *item = &txn->items[i];
 	int err;
 
 	if (item->verdict == MO_VERDICT_DONE) {
@@ -53,17 +86,17 @@ static int take_block(struct mo_transaction *txn, size_t i)
 		txn->nr_done++;
 		return 0;
 	}
-	if (item->verdict == MO_VERDICT_NEVER && !(txn->flags & MO_REQUEST_FORCE))
-		return refuse(txn, i);
+	if (item->verdict == MO_VERDICT_NEVER && !(txn->flags & MO_REQUEST_FORCE)) {
+		err = refuse_or_cure(txn, i);
+		if (err)
+			return err;
+	}
 	if (item->is_stuck)
 		return item->result->error;
 	if (txn->has_terms && !item->is_emptied)
 		return refuse(txn, i);	/* the kernel's own attempt would not keep to them */
 	mo_transaction_mark(txn, i, MO_MARK_BEGUN);
-	err = mo_transaction_write(txn, i, "offline", &order);
-	if (err)
-		mo_evacuate_release(txn, i);
-	item->is_quarantined = false;
+	err = mo_ladder_climb(txn, i, write_offline(txn, i), &mark, write_again);
 	if (item->result->outcome == MO_OUTCOME_VANISHED) {
 		mo_report_add_note(txn->report, "memory%u was removed by somebody else meanwhile", item->block);
 		txn->nr_done++;
@@ -80,13 +113,16 @@ static int take_block(struct mo_transaction *txn, size_t i)
 static int refuse_hopeless(struct mo_transaction *txn)
 {
 	size_t i;
-	int err = 0;
+	int err = 0, refused;
 
 	if (keeps_part(txn) || txn->flags & MO_REQUEST_FORCE)
 		return 0;
-	for (i = 0; i < txn->nr_wanted; i++)
-		if (txn->items[i].verdict == MO_VERDICT_NEVER)
-			err = refuse(txn, i);
+	for (i = 0; i < txn->nr_wanted; i++) {
+		if (txn->items[i].verdict != MO_VERDICT_NEVER)
+			continue;
+		refused = refuse_or_cure(txn, i);
+		err = refused ? refused : err;
+	}
 	return err;
 }
 
@@ -123,13 +159,21 @@ static int prepare(struct mo_transaction *txn)
 	return refuse_hopeless(txn);
 }
 
+static int evacuate(struct mo_transaction *txn, size_t i)
+{
+	(void)i;	/* all of them */
+	mo_evacuate_forget(txn);
+	return mo_evacuate_blocks(txn, keeps_part(txn));
+}
+
 static int take_blocks(struct mo_transaction *txn)
 {
+	const struct mo_report_mark mark = mo_report_mark(txn->report);
 	int first_err = prepare(txn), err;
 	size_t i;
 
 	if (!first_err)
-		first_err = mo_evacuate_blocks(txn, keeps_part(txn));
+		first_err = mo_ladder_climb(txn, 0, evacuate(txn, 0), &mark, evacuate);
 	if (!first_err)
 		first_err = mo_move_ahead(txn);
 	if (first_err && !(txn->nr_stuck && keeps_part(txn)))
@@ -140,7 +184,7 @@ static int take_blocks(struct mo_transaction *txn)
 		err = take_block(txn, i);
 		if (err && !first_err)
 			first_err = err;
-		if (is_over(txn) || (err && !keeps_part(txn)))
+		if (mo_transaction_is_over(txn) || (err && !keeps_part(txn)))
 			break;
 	}
 	if (txn->nr_done >= txn->nr_wanted)

@@ -226,15 +226,6 @@ static void end_search(struct mo_owner_search *receiver)
 	free(receiver->text);
 }
 
-/* Locks and sessions end with the process that they belong to, also when a search hangs. */
-static void keep_only(int a, int b)
-{
-	for (int fd = STDERR_FILENO + 1; fd <= a || fd <= b; fd++)
-		if (fd != a && fd != b)
-			close(fd);
-	close_range((unsigned int)(a > b ? a : b) + 1, ~0U, 0);
-}
-
 static int start_search(struct mo_ctx *ctx, struct mo_report *report, struct mo_record **records, const size_t *indexes,
 			size_t nr, struct mo_owner_search *receiver)
 {
@@ -248,7 +239,7 @@ static int start_search(struct mo_ctx *ctx, struct mo_report *report, struct mo_
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(1);
-		keep_only(mo_root_fd(ctx), fds[1]);
+		mo_worker_keep_only(mo_root_fd(ctx), fds[1]);
 		run_search(ctx, report, records, indexes, nr, fds[1]);
 	}
 	close(fds[1]);

@@ -22,6 +22,9 @@ int mo_request_check(struct mo_ctx *ctx, const struct mo_request *request)
 		return mo_error(ctx, -EINVAL, "unknown engine %d in the request", (int)request->engine);
 	if ((request->flags & MO_REQUEST_PARTIAL) && (request->flags & MO_REQUEST_ALL_OR_NOTHING))
 		return mo_error(ctx, -EINVAL, "partial results and all-or-nothing exclude each other; ask for one of them");
+	if (request->remedies & ~MO_REMEDY_ALL)
+		return mo_error(ctx, -EINVAL, "unknown remedies %#x in the request; this library knows %#x", request->remedies,
+				MO_REMEDY_ALL);
 	if (request->prefer > MO_PREFER_WHOLE_DEVICES)
 		return mo_error(ctx, -EINVAL, "unknown preference %d in the request", (int)request->prefer);
 	if (request->prefer && request->flags & (MO_REQUEST_KEEP_ORDER | MO_REQUEST_ONLINE))

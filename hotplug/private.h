@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the files of libmemoffline offer each other. Calls go down:
- *	offline, online > engine, plan, evidence, journal, writer > prefer, holder > memory, pages, owner, session,
- *	report, worker > pagemap, module, isolation, hugetlb, kernel > sysfs > ctx
+ *	offline, online > ladder > engine, plan, evidence, journal, writer > prefer, holder, remedy > memory, pages,
+ *	owner, session, report, worker > pagemap, module, isolation, hugetlb, kernel > sysfs > ctx
  */
 #ifndef MEMOFFLINE_PRIVATE_H
 #define MEMOFFLINE_PRIVATE_H
@@ -359,6 +359,14 @@ int mo_record_set_stack(struct mo_record *record, const char *stack);		/* copies
 void mo_report_name_cgroups(struct mo_report *report);	/* fills the paths of those whose number is known */
 struct mo_record *mo_report_record_mutable(struct mo_report *report, size_t i);
 int mo_report_add_note(struct mo_report *report, const char *fmt, ...) PRINTF(2, 3);
+int mo_report_add_remedy(struct mo_report *report, const struct mo_remedy *remedy);	/* copies */
+/* Forget the records that came since the mark: the same pages are looked at anew. */
+struct mo_report_mark {
+	size_t nr_records;
+	uint64_t nr_pages_kept;
+};
+struct mo_report_mark mo_report_mark(const struct mo_report *report);
+void mo_report_rewind(struct mo_report *report, const struct mo_report_mark *mark);
 int mo_report_set_engine(struct mo_report *report, const char *engine);
 /* Pages that stayed and have no record. */
 void mo_report_count_kept(struct mo_report *report, uint64_t nr_pages);
@@ -740,6 +748,8 @@ int mo_worker_end(struct mo_worker *worker, bool *abandoned);
 void mo_worker_drop(struct mo_worker *worker);
 /* Where writing "0" moves the writer into the root cpuset; -1: it need not, or it can't. */
 int mo_worker_open_cpuset(struct mo_ctx *ctx);
+/* Of a worker: close all but the standard streams and these two (-1: none), so that what it hangs in holds no lock. */
+void mo_worker_keep_only(int a, int b);
 /* Of a worker: into the root cpuset, where it can. */
 void mo_worker_leave_cpuset(struct mo_ctx *ctx);
 /* Nodes with memory that a worker may not use, "" when none: why the root cpuset could not be entered. */

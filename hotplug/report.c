@@ -47,6 +47,8 @@ struct mo_report {
 	size_t nr_blocks;
 	struct kept_record **records;
 	size_t nr_records;
+	struct mo_remedy **remedies;
+	size_t nr_remedies;
 	char **notes;
 	size_t nr_notes;
 	bool has_moves;			/* it is one on processes */
@@ -118,6 +120,12 @@ static void free_record(struct kept_record *kept)
 	free(kept);
 }
 
+static void free_remedy(struct mo_remedy *remedy)
+{
+	free((char *)remedy->object);
+	free(remedy);
+}
+
 struct mo_report *mo_report_unref(struct mo_report *report)
 {
 	size_t i;
@@ -128,6 +136,8 @@ struct mo_report *mo_report_unref(struct mo_report *report)
 		free_block(report->blocks[i]);
 	for (i = 0; i < report->nr_records; i++)
 		free_record(report->records[i]);
+	for (i = 0; i < report->nr_remedies; i++)
+		free_remedy(report->remedies[i]);
 	for (i = 0; i < report->nr_notes; i++)
 		free(report->notes[i]);
 	for (i = 0; i < report->nr_processes; i++)
@@ -135,6 +145,7 @@ struct mo_report *mo_report_unref(struct mo_report *report)
 	free(report->processes);
 	free(report->blocks);
 	free(report->records);
+	free(report->remedies);
 	free(report->notes);
 	free(report->action);
 	free(report->engine);
@@ -268,6 +279,36 @@ struct mo_record *mo_report_add_record(struct mo_report *report, const struct mo
 	}
 	report->records[report->nr_records++] = kept;
 	return &kept->record;
+}
+
+struct mo_report_mark mo_report_mark(const struct mo_report *report)
+{
+	return (struct mo_report_mark){ report->nr_records, report->nr_pages_kept };
+}
+
+void mo_report_rewind(struct mo_report *report, const struct mo_report_mark *mark)
+{
+	while (report->nr_records > mark->nr_records)
+		free_record(report->records[--report->nr_records]);
+	report->nr_pages_kept = mark->nr_pages_kept;
+}
+
+int mo_report_add_remedy(struct mo_report *report, const struct mo_remedy *src)
+{
+	struct mo_remedy *remedy = malloc(sizeof(*remedy));
+
+	if (!remedy || !make_room(&report->remedies, report->nr_remedies)) {
+		free(remedy);
+		return -ENOMEM;
+	}
+	*remedy = *src;
+	remedy->object = strdup(src->object);
+	if (!remedy->object) {
+		free(remedy);
+		return -ENOMEM;
+	}
+	report->remedies[report->nr_remedies++] = remedy;
+	return 0;
 }
 
 /* Without memory it goes without. */
@@ -539,6 +580,16 @@ size_t mo_report_nr_processes(const struct mo_report *report)
 const struct mo_process_result *mo_report_process(const struct mo_report *report, size_t i)
 {
 	return i < report->nr_processes ? report->processes[i] : NULL;
+}
+
+size_t mo_report_nr_remedies(const struct mo_report *report)
+{
+	return report->nr_remedies;
+}
+
+const struct mo_remedy *mo_report_remedy(const struct mo_report *report, size_t i)
+{
+	return i < report->nr_remedies ? report->remedies[i] : NULL;
 }
 
 const char *mo_report_note(const struct mo_report *report, size_t i)

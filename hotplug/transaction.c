@@ -248,6 +248,27 @@ void mo_transaction_tell(struct mo_transaction *txn, uint64_t pages_left, uint64
 	tell_pages(txn, pages_left, stuck_pfn);
 }
 
+void mo_transaction_tell_remedy(struct mo_transaction *txn, uint32_t block, uint32_t remedy)
+{
+	struct mo_progress *progress = &txn->progress;
+	enum mo_phase phase = progress->phase;
+
+	if (!txn->request->progress)
+		return;
+	progress->phase = MO_PHASE_REMEDY;
+	progress->block = block;
+	progress->remedy = remedy;
+	progress->elapsed_ms = mo_now_ms() - txn->start_ms;
+	txn->request->progress(txn->request->data, progress);
+	progress->phase = phase;
+}
+
+bool mo_transaction_is_over(const struct mo_transaction *txn)
+{
+	return txn->abandoned || txn->ended_by == MO_REASON_INTERRUPTED || txn->ended_by == MO_REASON_LOCK_WAIT ||
+	       (txn->deadline_ms && mo_now_ms() >= txn->deadline_ms);
+}
+
 enum mo_reason mo_transaction_watch(const struct mo_transaction *txn, const struct mo_worker *worker, uint64_t until_ms,
 				    void (*tell_all)(void *data), void *data)
 {
@@ -304,6 +325,18 @@ void mo_transaction_mark(struct mo_transaction *txn, size_t i, enum mo_journal_m
 		txn->pages_todo += pages_todo(item);
 	if (txn->journal && mo_journal_set(txn->journal, i, mark))
 		mo_report_add_note(txn->report, "%s", mo_ctx_error(txn->ctx));
+}
+
+void mo_transaction_forget(struct mo_transaction *txn, size_t i)
+{
+	struct mo_block_result *result = txn->items[i].result;
+
+	result->outcome = MO_OUTCOME_NOT_TRIED;
+	result->error = 0;
+	result->reason = MO_REASON_NONE;
+	result->pages_left = 0;
+	mo_report_set_detail(txn->report, result, "");
+	mo_transaction_mark(txn, i, MO_MARK_TODO);
 }
 
 int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word, const struct mo_write *order)

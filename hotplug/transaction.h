@@ -59,6 +59,7 @@ struct mo_transaction {
 	uint64_t vmstat_moved;		/* pgmigrate_success when it began */
 	uint64_t nr_hugepages;		/* in the pool when it began */
 	struct mo_pools pools;		/* likewise, where they are to be kept; else none */
+	uint32_t blind_remedies;	/* MO_REMEDY_ that did not find out whose all the pages are */
 	enum mo_reason ended_by;	/* a limit or a stop ended it as a whole */
 	bool abandoned;			/* the kernel holds a worker: no other block can change now */
 };
@@ -83,6 +84,10 @@ struct mo_write {
 int mo_transaction_write(struct mo_transaction *txn, size_t i, const char *word, const struct mo_write *order);
 /* Tell of pages that leave before the first block's turn. */
 void mo_transaction_tell(struct mo_transaction *txn, uint64_t pages_left, uint64_t stuck_pfn);
+/* Tell that REMEDY is tried on what keeps the block. */
+void mo_transaction_tell_remedy(struct mo_transaction *txn, uint32_t block, uint32_t remedy);
+/* A limit on the whole, a stop, or a worker that is held: further attempts would fare no better. */
+bool mo_transaction_is_over(const struct mo_transaction *txn);
 /*
  * Till WORKER ends (NONE), or why it has to be ended: a stop was asked for, or UNTIL_MS (0: never) passed. Calls TELL
  * five times a second.
@@ -97,6 +102,8 @@ void mo_transaction_adopt(struct mo_transaction *txn);
 bool mo_transaction_takes_part(const struct mo_transaction *txn);
 /* Say in the report how much memory is to change. */
 void mo_transaction_tell_wanted(struct mo_transaction *txn);
+/* The item failed, and that does not count: its turn comes again. */
+void mo_transaction_forget(struct mo_transaction *txn, size_t i);
 /* Set mark in item and journal. */
 void mo_transaction_mark(struct mo_transaction *txn, size_t i, enum mo_journal_mark mark);
 /* Put a block back into the zone where it was. -EXDEV: it is online, but in another zone. */
@@ -126,10 +133,22 @@ int mo_evacuate_quarantine(struct mo_transaction *txn, bool takes_part);
  * for the deadline passed; -EINTR: a stop was asked for.
  */
 int mo_evacuate_blocks(struct mo_transaction *txn, bool takes_part);
+/* Before that once more: nothing is said of them yet. */
+void mo_evacuate_forget(struct mo_transaction *txn);
 /* The block is usual memory again, if it was not yet. */
 void mo_evacuate_release(struct mo_transaction *txn, size_t i);
 /* All that are still held are. */
 void mo_evacuate_end(struct mo_transaction *txn);
+
+/* ---- ladder.c ---- */
+/*
+ * ERR is what came of item I (or of all, as AGAIN sees it), and what the report has since MARK is why. Tries the
+ * remedies that the request allows, one after the other, and calls AGAIN after each that freed something, with these
+ * records gone. Returns what came of it in the end.
+ */
+typedef int mo_again_fn(struct mo_transaction *txn, size_t i);
+int mo_ladder_climb(struct mo_transaction *txn, size_t i, int err, const struct mo_report_mark *mark,
+		    mo_again_fn *again);
 
 /* ---- ahead.c ---- */
 /* Without the core: anonymous memory of the wanted blocks goes to another node before their turn. -EINTR: a stop. */

@@ -84,6 +84,14 @@ const char *mo_worker_cpuset_problem(struct mo_ctx *ctx)
 	return "";
 }
 
+void mo_worker_keep_only(int a, int b)
+{
+	for (int fd = STDERR_FILENO + 1; fd <= a || fd <= b; fd++)
+		if (fd != a && fd != b)
+			close(fd);
+	close_range((unsigned int)((a > b ? a : b) < STDERR_FILENO ? STDERR_FILENO : a > b ? a : b) + 1, ~0U, 0);
+}
+
 /* ---- a process ---- */
 
 /* Only async-signal-safe calls: the caller may have threads. */

@@ -9,7 +9,7 @@
 
 enum {
 	OPTION_STALL = OPTION_FIRST, OPTION_PARTIAL, OPTION_ALL_OR_NOTHING, OPTION_WAIT,
-	OPTION_FORCE, OPTION_KEEP_ORDER, OPTION_TO, OPTION_MAX_RATE,
+	OPTION_FORCE, OPTION_KEEP_ORDER, OPTION_TO, OPTION_MAX_RATE, OPTION_REMEDY,
 	OPTION_DRY_RUN, OPTION_RESUME, OPTION_UNDO,
 };
 
@@ -29,6 +29,8 @@ static const struct option_text options[] = {
 	{ OPTION_SWAP, "swap", "MODE", "never: what finds no room stays; fallback, the usual: it goes to swap; evict: all does; takes "
 	  "the core" },
 	{ OPTION_MAX_RATE, "max-rate", "SIZE", "move SIZE (200m) in a second at most; takes the core" },
+	{ OPTION_REMEDY, "remedy", "LIST", "what may be tried on what keeps a block, and on that alone: cache, pageout, slab, cgroup; "
+	  "all; none, the usual" },
 	{ OPTION_DRY_RUN, "dry-run", NULL, "say what would be done, and write nothing: memoffline plan" },
 	{ OPTION_RESUME, "resume", NULL, "finish what a killed memoffline left behind" },
 	{ OPTION_UNDO, "undo", NULL, "take back what a killed memoffline left behind" },
@@ -57,6 +59,16 @@ static uint32_t parse_rate(const struct call *call, const char *text)
 	if (!mib || mib > UINT32_MAX)
 		usage_error(call, "--max-rate takes 1m to 4095t, in a second, not '%s'", text);
 	return (uint32_t)mib;
+}
+
+static uint32_t parse_remedies(const struct call *call, const char *text)
+{
+	uint32_t remedies;
+
+	if (mo_remedies_parse(text, &remedies))
+		usage_error(call, "--remedy takes cache, pageout, slab and cgroup, with commas between them, all, or none, not '%s'",
+			    text);
+	return remedies;
 }
 
 static void parse_option(struct offline *offline, int id)
@@ -93,6 +105,9 @@ static void parse_option(struct offline *offline, int id)
 		break;
 	case OPTION_MAX_RATE:
 		request->max_mib_s = parse_rate(offline->call, optarg);
+		break;
+	case OPTION_REMEDY:
+		request->remedies = parse_remedies(offline->call, optarg);
 		break;
 	case OPTION_DRY_RUN:
 		offline->dry_run = true;
@@ -201,6 +216,7 @@ const struct command cmd_offline = {
 		    "  memoffline offline --size 4g --node 1\n"
 		    "  memoffline offline --size 64g --prefer whole-devices\n"
 		    "  memoffline offline node1 --to 0 --max-rate 500m\n"
+		    "  memoffline offline node1 --remedy cache,pageout\n"
 		    "  memoffline offline --undo\n",
 	.run = run,
 };

@@ -153,6 +153,12 @@ int result_json(const struct mo_report *report);	/* exit status */
 void result_remedies(const struct mo_report *report);	/* of each reason: what it is, and what to do */
 void result_notes(const struct call *call, const struct mo_report *report);
 
+/* ---- remedies.c ---- */
+/* What each did; ALL of them, or the first few. */
+void remedies_print(const struct mo_report *report, bool all);
+/* "cache,slab": those that were not tried and may free some of what stays; "" when there are none. */
+struct remedies_text { char text[64]; } remedies_left(const struct mo_report *report);
+
 /* ---- summary.c: a report of what was not done wholly, in three lines ---- */
 void summary_print(const struct mo_report *report);
 

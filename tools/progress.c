@@ -23,6 +23,7 @@ static struct {
 	enum mo_phase told;	/* last phase that got a line of its own */
 	uint32_t told_block;
 	int32_t told_pid;
+	uint32_t told_remedy;
 	bool begun;
 } progress;
 
@@ -160,6 +161,8 @@ static void draw(const struct mo_progress *now)
 	line_add(&line, "%" PRIu32 "/%" PRIu32, now->nr_done, now->nr_blocks);
 	if (now->phase == MO_PHASE_LOCK)
 		line_add(&line, "waits for lock");
+	if (now->phase == MO_PHASE_REMEDY)
+		line_add(&line, "remedy %s", mo_remedy_name(now->remedy));
 	if (now->phase == MO_PHASE_ROLLBACK)
 		line_add(&line, "rolling back");
 	else if (now->stuck_pfn != UINT64_MAX)
@@ -189,12 +192,14 @@ static void print_done(const struct mo_progress *now)
 static void print_step(const struct mo_progress *now)
 {
 	if (progress.begun && now->phase == progress.told && now->block == progress.told_block &&
-	    now->pid == progress.told_pid)
+	    now->pid == progress.told_pid && now->remedy == progress.told_remedy)
 		return;
 	if (now->phase == MO_PHASE_DONE)
 		print_done(now);
 	else if (now->phase == MO_PHASE_ROLLBACK)
 		fprintf(stderr, "memory%" PRIu32 ": rolling back\n", now->block);
+	else if (now->phase == MO_PHASE_REMEDY)
+		fprintf(stderr, "memory%" PRIu32 ": remedy %s\n", now->block, mo_remedy_name(now->remedy));
 	else if (now->phase == MO_PHASE_LOCK)
 		fprintf(stderr, "waits for another hotplug operation\n");
 }
@@ -239,6 +244,7 @@ void progress_show(void *data, const struct mo_progress *now)
 	progress.told = now->phase;
 	progress.told_block = now->block;
 	progress.told_pid = now->pid;
+	progress.told_remedy = now->remedy;
 }
 
 void progress_begin(const struct call *call, int stop_fd, uint64_t page_bytes)

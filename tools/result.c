@@ -118,6 +118,7 @@ static void print_outcomes(const struct mo_report *report, const struct counts *
 
 void result_remedies(const struct mo_report *report)
 {
+	struct remedies_text left = remedies_left(report);
 	struct counts counts = count(report);
 
 	for (enum mo_reason reason = MO_REASON_NONE + 1; reason < MO_REASON_NR; reason++) {
@@ -126,6 +127,8 @@ void result_remedies(const struct mo_report *report)
 		say_item("  why:        ", "%s: %s", mo_reason_name(reason), mo_reason_text(reason));
 		say_item("  what to do: ", "%s", mo_reason_remedy(reason));
 	}
+	if (*left.text)
+		say_item("  what to do: ", "'memoffline offline --remedy %s' may free some of it.", left.text);
 }
 
 static void add_block(struct libscols_table *table, const struct mo_block_result *block)
@@ -179,8 +182,10 @@ void result_print(const struct call *call, const struct mo_report *report)
 
 	if (result >= 0)
 		print_done(report, &counts);
-	if (result) {
+	if (result)
 		print_outcomes(report, &counts);
+	remedies_print(report, call->verbose);
+	if (result) {
 		result_remedies(report);
 	}
 	result_notes(call, report);

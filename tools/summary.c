@@ -192,13 +192,15 @@ static void print_remedy(const struct mo_report *report, const struct stays *sta
 {
 	enum mo_reason reason = stays->nr ? stays->all[0].reason : mo_report_reason(report);
 	const char *remedy = outcome_remedy(report, MO_OUTCOME_ROLLBACK_FAILED);
+	struct remedies_text left = remedies_left(report);
 
 	if (!remedy)
 		remedy = outcome_remedy(report, MO_OUTCOME_OTHER_ZONE);
 	if (!remedy)
 		remedy = reason ? mo_reason_remedy(reason) : "";
-	say_item("  what to do: ", "%s%s'memoffline report' shows all.", remedy,
-		 !*remedy ? "" : remedy[strlen(remedy) - 1] == '.' ? " " : "; ");
+	say_item("  what to do: ", "%s%s%s%s%s'memoffline report' shows all.", remedy,
+		 !*remedy ? "" : remedy[strlen(remedy) - 1] == '.' ? " " : "; ", *left.text ? "'--remedy " : "",
+		 left.text, *left.text ? "' may free some of it. " : "");
 }
 
 void summary_print(const struct mo_report *report)
@@ -209,6 +211,7 @@ void summary_print(const struct mo_report *report)
 		print_freed(report);
 	else
 		print_changed(report);
+	remedies_print(report, false);
 	if (stays.nr)
 		print_stays(&stays);
 	else if (outcome_count(report, MO_OUTCOME_NOT_TRIED))

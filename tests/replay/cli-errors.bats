@@ -86,6 +86,19 @@ failure() {
 	usage_error monitor --count x
 }
 
+@test "remedies that are none: the words that exist are named" {
+	for words in "" foo cache, ,cache cache,,slab all,cache "cache slab" Cache; do
+		usage_error offline --remedy "$words" 32
+		[[ $output == *"cache, pageout, slab and cgroup"*"all"*"none"*"'$words'"* ]]
+	done
+	usage_error online --remedy cache 32
+	machine
+	for words in cache,pageout slab,slab all none; do
+		run "$memoffline" offline -s "$tree" --dry-run --remedy "$words" 32
+		[ "$status" -eq 0 ]
+	done
+}
+
 @test "options that exclude each other" {
 	usage_error offline --partial --all-or-nothing 32
 	usage_error offline --resume --undo

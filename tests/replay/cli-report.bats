@@ -29,6 +29,19 @@ report() {
 	[ "$(grep -c "what to do: " <<<"$output")" -eq 2 ]
 }
 
+@test "remedies: the first few, and all with -v; those that may help" {
+	jq '.records[0].reason = "no-target" | .remedies = [range(7) | { remedy: "cgroup", object: "/a/\(.)", asked_bytes: 4096,
+		freed_bytes: 4096, errno: 0, error: "" }]' "$run_dir/reports/memory33.json" > "$run_dir/reports/last.json"
+	report
+	[ "$(grep -c "remedy: *cgroup: /a/[0-4]: 4K freed" <<<"$output")" -eq 5 ]
+	[[ $output == *"and 2 more; 'memoffline report -v' shows all"* ]]
+	[[ $output == *"what to do: 'memoffline offline --remedy pageout' may free some of it."* ]]
+	report -v
+	[ "$(grep -c "remedy: *cgroup: /a/[0-6]: 4K freed" <<<"$output")" -eq 7 ]
+	report 33
+	[[ $output != *remedy:* && $output != *--remedy* ]]
+}
+
 @test "pages grouped by reason and owner, biggest first" {
 	report
 	[[ $output == *"Pages that stayed: 285"* ]]

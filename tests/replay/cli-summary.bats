@@ -35,6 +35,20 @@ summary() {
 	[[ ${lines[2]} == "  what to do: Stop the process that is named, "*"try again. 'memoffline report' shows all." ]]
 }
 
+@test "what remedies freed, of what, and what may still be tried" {
+	change "$partial"' | (.records[0, 1] | .reason) = "no-target" | .records[0].kind = "cache" | .records[1].cgroup = "/a" |
+		.remedies = [{ remedy: "cache", object: "/srv/d\u001bb", asked_bytes: 4096, freed_bytes: 12582912, errno: 0, error: "" },
+			{ remedy: "cache", object: "gone", asked_bytes: 4096, freed_bytes: 0, errno: 2, error: "ENOENT" },
+			{ remedy: "slab", object: "dentry", asked_bytes: 4096, freed_bytes: null, errno: 0, error: "" },
+			{ remedy: "later", object: "x", asked_bytes: 1, freed_bytes: 1, errno: 0, error: "" }]'
+	summary
+	[ "${#lines[@]}" -eq 6 ]
+	[ "${lines[1]}" = '  remedy:     cache: /srv/d\x1bb: 12M freed' ]
+	[[ ${lines[2]} == "  remedy:     cache: gone: nothing freed (no process uses it"*")" ]]
+	[ "${lines[3]}" = "  remedy:     slab: dentry: as much as could be freed" ]
+	[[ ${lines[5]} == *"'--remedy pageout,cgroup' may free some of it. 'memoffline report' shows all." ]]
+}
+
 @test "all rolled back: that is said first" {
 	summary
 	[ "${#lines[@]}" -eq 3 ]

@@ -77,7 +77,10 @@ static struct mo_report *new_report(struct mo_ctx *ctx)
 	struct mo_record *record, facts = {
 		.start_pfn = 0x108000, .nr_pages = 3, .block = 33, .kind = MO_KIND_THP, .reason = MO_REASON_EXTRA_REFS,
 		.kpageflags = 0x5828, .refs = 3, .refs_expected = 2, .mapcount = 1, .pincount = -1,
-		.cgroup_inode = 4242, .cgroup = "/a/b", .file = HOSTILE,
+		.cgroup_inode = 4242, .cgroup = "/a/b", .file = HOSTILE, .slab = "dentry",
+	};
+	const struct mo_remedy remedies[] = {
+		{ MO_REMEDY_CACHE, HOSTILE, 4096, 8192, 0 }, { MO_REMEDY_SLAB, "dentry", 4096, UINT64_MAX, -EAGAIN },
 	};
 	struct mo_owner owner = { 4711, 0x7ffff7a00000, HOSTILE, "[heap]" };
 
@@ -95,6 +98,8 @@ static struct mo_report *new_report(struct mo_ctx *ctx)
 	record = mo_report_add_record(report, &facts);
 	assert_non_null(record);
 	assert_int_equal(mo_record_add_owner(record, &owner), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(remedies); i++)
+		assert_int_equal(mo_report_add_remedy(report, &remedies[i]), 0);
 	assert_int_equal(mo_report_add_note(report, "no %s", "dynamic debug"), 0);
 	mo_report_set_moved(report, 77);
 	mo_report_set_wanted(report, 512ULL << 20);
@@ -161,6 +166,7 @@ static void assert_same_record(const struct mo_report *report)
 	assert_int_equal(record->pincount, -1);
 	assert_int_equal(record->cgroup_inode, 4242);
 	assert_string_equal(record->cgroup, "/a/b");
+	assert_string_equal(record->slab, "dentry");
 	assert_int_equal(record->file_inode, 0);
 	assert_string_equal(record->file, HEALED);
 	assert_int_equal(record->nr_owners, 1);
@@ -171,8 +177,26 @@ static void assert_same_record(const struct mo_report *report)
 	assert_null(mo_record_owner(record, 1));
 }
 
+static void assert_same_remedies(const struct mo_report *report)
+{
+	const struct mo_remedy *remedy = mo_report_remedy(report, 0);
+
+	assert_int_equal(mo_report_nr_remedies(report), 2);
+	assert_null(mo_report_remedy(report, 2));
+	assert_int_equal(remedy->remedy, MO_REMEDY_CACHE);
+	assert_string_equal(remedy->object, HEALED);
+	assert_int_equal(remedy->asked_bytes, 4096);
+	assert_int_equal(remedy->freed_bytes, 8192);
+	assert_int_equal(remedy->error, 0);
+	remedy = mo_report_remedy(report, 1);
+	assert_int_equal(remedy->remedy, MO_REMEDY_SLAB);
+	assert_true(remedy->freed_bytes == UINT64_MAX);
+	assert_int_equal(remedy->error, -EAGAIN);
+}
+
 static void assert_same(const struct mo_report *report)
 {
+	assert_same_remedies(report);
 	assert_string_equal(mo_report_action(report), "offline");
 	assert_string_equal(mo_report_engine(report), "stock");
 	assert_string_equal(mo_report_target(report), "node1");
