@@ -180,6 +180,12 @@ static int run(struct ahead *ahead)
 	return -EINTR;
 }
 
+static void set_left(struct mo_item *item, uint64_t pages)
+{
+	item->pages_ahead = item->pages > pages ? item->pages - pages : 0;
+	item->pages = pages;
+}
+
 static void conclude(const struct ahead *ahead)
 {
 	struct mo_transaction *txn = ahead->txn;
@@ -193,7 +199,7 @@ static void conclude(const struct ahead *ahead)
 	for (i = 0; txn->pages && i < txn->nr_wanted; i++)
 		if (mo_item_is_to_go(&txn->items[i]) &&
 		    !mo_pages_left(txn->pages, txn->items[i].block * block_pages, block_pages, &left, &first_pfn))
-			txn->items[i].pages = left;
+			set_left(&txn->items[i], left);
 	mo_transaction_want(txn, txn->nr_wanted);
 }
 

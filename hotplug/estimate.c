@@ -28,7 +28,7 @@ struct samples {
 /* ---- which attempts tell something ---- */
 
 /* False: it did not go. */
-static bool add_block(struct sample *sample, const struct mo_block_result *result, uint64_t page_bytes)
+static bool add_block(struct sample *sample, const struct mo_block_result *result)
 {
 	if (result->outcome == MO_OUTCOME_WAS_SO)
 		return true;
@@ -36,7 +36,6 @@ static bool add_block(struct sample *sample, const struct mo_block_result *resul
 		return false;
 	if (!sample->nr_blocks++ || (double)result->elapsed_ms < sample->least_ms)
 		sample->least_ms = (double)result->elapsed_ms;
-	sample->bytes += (double)(result->pages_before * page_bytes);
 	return true;
 }
 
@@ -51,17 +50,18 @@ static int add_line(void *data, const struct mo_line *line)
 {
 	struct samples *samples = data;
 	const struct mo_block_result *result;
-	struct sample sample = { .ms = 0 };
+	struct sample sample = { .nr_blocks = 0 };
 	const char *engine;
 
 	if (!is_sample(samples, line))
 		return 0;
 	engine = mo_report_engine(line->report);
 	sample.ms = (double)mo_report_elapsed_ms(line->report);
+	sample.bytes = (double)line->move_bytes;
 	if (samples->engine && strcmp(engine, samples->engine))
 		return 0;
 	for (size_t i = 0; (result = mo_report_block(line->report, i)); i++)
-		if (!add_block(&sample, result, line->page_bytes))
+		if (!add_block(&sample, result))
 			return 0;
 	if (!sample.nr_blocks || mo_engine_parse(engine, &samples->found))
 		return 0;

@@ -502,6 +502,7 @@ static void put_attempt(struct writer *w, struct json_object *object, const stru
 	put_text(w, object, "kernel", line->kernel);
 	put_u64(w, object, "page_bytes", line->page_bytes);
 	put_u64(w, object, "block_bytes", line->block_bytes);
+	put_u64(w, object, "move_bytes", line->move_bytes);
 	put_u64(w, object, "max_mib_s", line->max_mib_s);
 	put(w, object, "blocks", new_tried_blocks(w, line->report, &nr_tried));
 	put_u64(w, object, "nr_blocks", nr_tried);
@@ -974,6 +975,7 @@ static int read_line(struct mo_ctx *ctx, struct json_object *object, struct mo_l
 	snprintf(line->kernel, sizeof(line->kernel), "%s", get_text(&r, object, "kernel"));
 	line->page_bytes = get_u64(&r, object, "page_bytes", UINT32_MAX);
 	line->block_bytes = get_u64(&r, object, "block_bytes", UINT64_MAX);
+	line->move_bytes = get_u64(&r, object, "move_bytes", UINT64_MAX);
 	line->max_mib_s = (uint32_t)get_u64(&r, object, "max_mib_s", UINT32_MAX);
 	return end_report(&r, object, report, &line->report, why, sizeof(why));
 }

@@ -406,11 +406,12 @@ struct mo_line {
 	struct mo_totals totals;	/* of all lines before */
 	uint64_t block_bytes;		/* 0: it is about processes */
 	uint64_t page_bytes;
+	uint64_t move_bytes;		/* in use at its beginning in blocks that went */
 	uint32_t max_mib_s;		/* limit that it was given; 0: none */
 	char kernel[65];		/* release */
 };
 /*
- * Add one, and tell systemd's journal: block_bytes, page_bytes and max_mib_s are the caller's. Never fails: what could not be kept is told in the
+ * Add one, and tell systemd's journal: all but the kernel is the caller's. Never fails: what could not be kept is told in the
  * report's notes, or, where this user may not, in the log. Waits a second at most.
  */
 void mo_history_add(struct mo_ctx *ctx, struct mo_line *line);
@@ -422,7 +423,7 @@ int mo_history_each(struct mo_ctx *ctx, mo_line_fn *fn, void *data, uint64_t *nr
 /* ---- totals.c ---- */
 /* Add a line's. True: it is one of totals, and older lines are in it. Without memory it goes without. */
 bool mo_totals_add(struct mo_totals *totals, const struct mo_line *line);
-/* Made where it is missing, in a fixed order; valid till the next is found. NULL: words that are not known, or no memory. */
+/* Made where it is missing, in a fixed order; valid till the next is found. NULL: words not known, or no memory. */
 struct mo_history_total *mo_totals_find(struct mo_totals *totals, const char *action, const char *engine,
 					const char *status);
 

@@ -470,6 +470,11 @@ static void keep(struct mo_transaction *txn)
 		.block_bytes = mo_memory_block_bytes(txn->memory), .page_bytes = mo_memory_page_bytes(txn->memory),
 	};
 
+	/* Not what was left when its turn came: others may have been emptied with it, before. */
+	for (size_t i = 0; i < txn->nr_items; i++)
+		if (txn->items[i].result->outcome == MO_OUTCOME_DONE)
+			line.move_bytes += (txn->items[i].pages + txn->items[i].pages_ahead) * line.page_bytes;
+
 	mo_history_add(txn->ctx, &line);
 }
 

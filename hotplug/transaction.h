@@ -17,6 +17,7 @@ struct mo_item {
 	enum mo_verdict verdict;
 	bool is_known;			/* what it holds, and so the verdict */
 	uint64_t pages;			/* in use, as far as known */
+	uint64_t pages_ahead;		/* that left before the first block's turn */
 	enum mo_journal_mark mark;
 	bool is_quarantined;		/* by our session */
 	bool is_emptied;		/* it was when nothing was left to move, unless it is stuck */

@@ -57,6 +57,24 @@ teardown() {
 	end_work "$pid"
 }
 
+@test "each attempt is a line of the history, by which a plan tells how long it takes" {
+	state=$BATS_TEST_TMPDIR/state
+	run "$memoffline" plan --state-dir "$state" 38
+	[[ $output == *"time:       not known: no attempt yet on this machine"* ]]
+	for command in offline "online --zone movable" offline "online --zone movable"; do
+		# Words, not one.
+		# shellcheck disable=SC2086
+		"$memoffline" $command --state-dir "$state" 38
+	done
+	[ "$(jq -r .action "$state/history.jsonl" | paste -sd ' ')" = "offline online offline online" ]
+	[ "$(jq -r '.blocks[] | "\(.block) \(.outcome) \(.device)"' "$state/history.jsonl" | uniq)" = "38 done PNP0C80:01" ]
+	run "$memoffline" plan --state-dir "$state" 38
+	echo "$output"
+	[[ $output == *"time:       "*" s, by the last 2 attempts on this machine (engine stock)"* ]]
+	run "$memoffline" report --state-dir "$state" --history -n -r -o BLOCK,DONE,FAILED,ONLINE
+	[ "$output" = "38 2 0 2" ]
+}
+
 # ---- a page that stays ----
 
 @test "a pinned page: --timeout 5 returns within 6 s, names page, process and reason; all is as before" {

@@ -24,7 +24,7 @@ setup() {
 attempt() {
 	jq -nc "{ schema: 1, action: \"offline\", engine: \"core\", target: \"x\", status: \"done\", errno: 0, error: \"\", reason: \"none\",
 		start_time_s: 1795233661, elapsed_ms: 1000, end_time_ms: 1795233662000, moved_pages: 4000, freed_bytes: 33554432,
-		wanted_bytes: 0, nr_pages_kept: 0, kernel: \"6.12\", page_bytes: 4096, block_bytes: 16777216, max_mib_s: 0, nr_blocks: 0,
+		wanted_bytes: 0, nr_pages_kept: 0, kernel: \"6.12\", page_bytes: 4096, block_bytes: 16777216, move_bytes: 16777216, max_mib_s: 0, nr_blocks: 0,
 		nr_processes: 0 } + $1 + { blocks: [$(IFS=,; echo "${*:2}")] | map({ errno: 0, error: \"\", reason: \"none\", zone: \"Movable\",
 		pages_before: 0, pages_left: 0, elapsed_ms: 0, device: \"PNP0C80:00\" } + .) }" >>"$state/history.jsonl"
 }

@@ -76,8 +76,8 @@ history() {
 	jq -nc --argjson ms "$1" --argjson pages "$2" '{ schema: 1, action: "offline", engine: "core", target: "x", status: "done",
 		errno: 0, error: "", reason: "none", start_time_s: 1795233661, elapsed_ms: $ms, end_time_ms: 1795233662000,
 		moved_pages: 1, freed_bytes: 1, wanted_bytes: 1, nr_pages_kept: 0, kernel: "6.12", page_bytes: 4096,
-		block_bytes: 16777216, max_mib_s: 0, nr_blocks: 2, nr_processes: 0, blocks: [range(2) | { block: ., outcome: "done",
-		errno: 0, error: "", reason: "none", zone: "Movable", pages_before: $pages, pages_left: 0, elapsed_ms: 100,
+		block_bytes: 16777216, move_bytes: (2 * 4096 * $pages), max_mib_s: 0, nr_blocks: 2, nr_processes: 0, blocks: [range(2) | { block: ., outcome: "done",
+		errno: 0, error: "", reason: "none", zone: "Movable", pages_before: 0, pages_left: 0, elapsed_ms: 100,
 		device: "" }] }' >>"$tree/var/lib/memoffline/history.jsonl"
 }
 

@@ -3,7 +3,6 @@
 #include "machine.h"
 
 #define BLOCK_BYTES (128u << 20)
-#define MIB_PAGES 256u
 
 struct fixture {
 	char dir[64];
@@ -49,6 +48,7 @@ static void add(struct mo_ctx *ctx, const struct attempt *attempt)
 	};
 	struct mo_line line = {
 		.block_bytes = BLOCK_BYTES, .page_bytes = 4096, .max_mib_s = attempt->max_mib_s,
+		.move_bytes = (uint64_t)attempt->nr_blocks * attempt->mib_each << 20,
 	};
 
 	assert_int_equal(mo_report_new(ctx, attempt->action ? attempt->action : "offline", "x", &line.report), 0);
@@ -56,7 +56,6 @@ static void add(struct mo_ctx *ctx, const struct attempt *attempt)
 		struct mo_block_result *result = mo_report_add_block(line.report, i, MO_ZONE_MOVABLE);
 
 		result->outcome = attempt->outcome ? attempt->outcome : MO_OUTCOME_DONE;
-		result->pages_before = attempt->mib_each * MIB_PAGES;
 		result->elapsed_ms = attempt->block_ms;
 	}
 	assert_int_equal(mo_report_restore(line.report, &totals), 0);

@@ -150,6 +150,7 @@ static int compare(void *data, const struct mo_line *line)
 	assert_int_equal(line->block_bytes, 128 << 20);
 	assert_int_equal(line->page_bytes, 4096);
 	assert_int_equal(line->max_mib_s, 100);
+	assert_int_equal(line->move_bytes, 5 << 20);
 	assert_true(*line->kernel);
 	assert_int_equal(mo_report_nr_blocks(line->report), 2);
 	assert_int_equal(result->block, 33);
@@ -168,7 +169,8 @@ static void a_line_and_back(void **state)
 {
 	struct fixture *f = *state;
 	struct mo_report *report = new_report(f->ctx, HOSTILE, 2);
-	struct mo_line line = { .report = report, .block_bytes = 128 << 20, .page_bytes = 4096, .max_mib_s = 100 };
+	struct mo_line line = { .report = report, .block_bytes = 128 << 20, .page_bytes = 4096, .max_mib_s = 100,
+				.move_bytes = 5 << 20 };
 	struct stat st;
 	int nr = 0;
 
