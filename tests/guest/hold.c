@@ -2,7 +2,7 @@
 /*
  * Memory that can't move, each kind for a reason of its own.
  *
- *   hold promise|secret|secret-ends|dma|dma-thp|gigantic BYTES
+ *   hold promise|secret|secret-ends|dma|dma-thp|gigantic|slab|pgtable BYTES
  *
  * Prints "held pid=PID pfn=0xPFN", pfn 0 where there is none to be seen, and holds it till its input ends.
  *
@@ -11,21 +11,28 @@
  *   secret-ends	the same, of which the first and the last MiB are there
  *   dma	registered with io_uring, which pins it for good; dma-thp: a transparent huge page
  *   gigantic	huge pages of 1 GiB
+ *   slab	objects of the kernel that describe mappings
+ *   pgtable	page tables, each for one page
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #define HUGE_BYTES (2UL << 20)
 #define MAP_HUGE_1G (30 << 26)
+#define PAGE_BYTES 4096UL
+#define SLAB_BYTES 256UL	/* for each mapping, about */
+#define MAX_MAPPINGS 60000UL
 
 static void die(const char *what)
 {
@@ -86,6 +93,48 @@ static char *hold_gigantic(size_t size)
 	return addr;
 }
 
+/* Neighbours differ in what they allow, so that each is a mapping of its own. */
+static char *map_pages(size_t nr)
+{
+	char *addr = map(nr * PAGE_BYTES, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+
+	for (size_t i = 0; i < nr; i += 2)
+		if (mprotect(addr + i * PAGE_BYTES, PAGE_BYTES, PROT_READ))
+			die("mprotect");
+	return addr;
+}
+
+/* A process has only so many; those of children end with this one. */
+static char *hold_slab(size_t size)
+{
+	char *addr = map_pages(1);
+
+	for (size_t nr = size / SLAB_BYTES; nr; nr -= nr < MAX_MAPPINGS ? nr : MAX_MAPPINGS) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			die("fork");
+		if (pid)
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		map_pages(nr < MAX_MAPPINGS ? nr : MAX_MAPPINGS);
+		pause();
+	}
+	return addr;
+}
+
+static char *hold_pgtable(size_t size)
+{
+	size_t span = size / PAGE_BYTES * HUGE_BYTES;
+	char *addr = map(span, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+
+	if (madvise(addr, span, MADV_NOHUGEPAGE))
+		die("madvise");
+	for (size_t at = 0; at < span; at += HUGE_BYTES)
+		addr[at] = 1;
+	return addr;
+}
+
 static char *hold(const char *kind, size_t size)
 {
 	if (!strcmp(kind, "promise"))
@@ -100,6 +149,10 @@ static char *hold(const char *kind, size_t size)
 		return hold_dma(size, MADV_HUGEPAGE);
 	if (!strcmp(kind, "gigantic"))
 		return hold_gigantic(size);
+	if (!strcmp(kind, "slab"))
+		return hold_slab(size);
+	if (!strcmp(kind, "pgtable"))
+		return hold_pgtable(size);
 	errno = EINVAL;
 	die(kind);
 	return NULL;
@@ -122,7 +175,7 @@ int main(int argc, char **argv)
 	char byte;
 
 	if (argc != 3) {
-		fprintf(stderr, "usage: hold promise|secret|secret-ends|dma|dma-thp|gigantic BYTES\n");
+		fprintf(stderr, "usage: hold promise|secret|secret-ends|dma|dma-thp|gigantic|slab|pgtable BYTES\n");
 		return 2;
 	}
 	printf("held pid=%d pfn=%#llx\n", getpid(), (unsigned long long)pfn_of(hold(argv[1], strtoul(argv[2], NULL, 0))));
