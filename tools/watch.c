@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -17,6 +18,7 @@
 
 #define LOOK_MS 1000		/* between two looks at the machine */
 #define LOOK_GOING_MS 200	/* while a block is going offline */
+#define LOOK_PAUSE 9		/* or as many times what a look took: a tenth of a processor, however large it is */
 #define LOOK_LIMIT_MS 100	/* a look takes that long; large machines are seen in several */
 #define LOOK_GOING_LIMIT_MS 20
 
@@ -60,6 +62,7 @@ struct watch {
 	size_t width, height;
 	size_t top;			/* first line of the picture that is shown */
 	size_t nr_lines;		/* that it has */
+	int pause_ms;			/* till the next look */
 	bool has_colours;
 	bool shows_help;
 	bool ends;
@@ -358,9 +361,18 @@ static int read_all(struct watch *watch)
 	return 0;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
 static void look(struct watch *watch)
 {
 	const struct mo_event *event;
+	int64_t begin_ms = now_ms();
 
 	while (watch->monitor && mo_monitor_next(watch->monitor, &event) > 0)
 		;
@@ -368,6 +380,9 @@ static void look(struct watch *watch)
 	if (mo_map_refresh(watch->map, watch->picture->is_going ? LOOK_GOING_LIMIT_MS : LOOK_LIMIT_MS) == 1)
 		read_all(watch);
 	make_picture(watch);
+	watch->pause_ms = watch->picture->is_going ? LOOK_GOING_MS : LOOK_MS;
+	if (LOOK_PAUSE * (now_ms() - begin_ms) > watch->pause_ms)
+		watch->pause_ms = LOOK_PAUSE * (int)(now_ms() - begin_ms);
 }
 
 static void change_by(struct watch *watch)
@@ -453,7 +468,7 @@ static void run(struct watch *watch)
 		int nr;
 
 		draw(watch);
-		nr = poll(fds, 3, watch->picture->is_going ? LOOK_GOING_MS : LOOK_MS);
+		nr = poll(fds, 3, watch->pause_ms);
 		if (nr > 0 && fds[1].revents)
 			hear_signal(watch);
 		else if (nr > 0 && fds[0].revents)
