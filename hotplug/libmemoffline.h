@@ -21,7 +21,7 @@
  *		becomes readable (a signalfd, say).
  * Source.	Everything is read below the context's sysroot: /sys/devices/system/memory and
  *		/node, /sys/bus/acpi and /dax, /sys/fs/cgroup, /proc/iomem, /proc/kpageflags, /proc/kpagecount,
- *		/proc/PID.
+ *		/proc/kpagecgroup, /proc/PID.
  */
 #ifndef LIBMEMOFFLINE_H
 #define LIBMEMOFFLINE_H

@@ -32,11 +32,13 @@ static void print_pages(FILE *file, const struct picture *picture, const char *n
 		100.0 * (double)nr_pages / (double)picture->block_pages);
 }
 
-static void print_content(FILE *file, const struct picture *picture, const struct mo_area *area)
+static void print_content(FILE *file, const struct picture *picture, const struct picture_tile *tile)
 {
+	const struct mo_area *area = tile->area;
+
 	for (enum mo_kind kind = 0; kind < MO_KIND_NR; kind++)
-		if (area->content.nr_pages[kind])
-			print_pages(file, picture, mo_kind_name(kind), area->content.nr_pages[kind]);
+		if (picture_pages(tile, kind))
+			print_pages(file, picture, mo_kind_name(kind), picture_pages(tile, kind));
 	if (area->cgroup_inode) {
 		char *name = text_escape_utf8(picture_owner(picture, area->cgroup_inode).text);
 
@@ -58,7 +60,7 @@ char *picture_tip(const struct picture *picture, const struct picture_tile *tile
 	if (!tile->area->content_known)
 		fputs("\nwhat it holds is not known", file);
 	else if (tile->block->state != MO_STATE_OFFLINE)
-		print_content(file, picture, tile->area);
+		print_content(file, picture, tile);
 	if (fclose(file))
 		out_of_memory();
 	return text;

@@ -239,15 +239,19 @@ static struct shares shares_of(const struct picture *picture, const struct pictu
 	};
 }
 
+uint64_t picture_pages(const struct picture_tile *tile, enum mo_kind kind)
+{
+	uint64_t nr_pages = tile->area->content.nr_pages[kind];
+
+	if (kind == MO_KIND_KERNEL)
+		return nr_pages - listed_pages(tile);
+	return kind == MO_KIND_FREE ? nr_pages + listed_pages(tile) : nr_pages;
+}
+
 static void fill_kinds(struct picture_tile *tile)
 {
-	for (size_t i = 0; i < NR_KINDS; i++) {
-		tile->parts[i] = tile->area->content.nr_pages[kinds[i].kind];
-		if (kinds[i].kind == MO_KIND_KERNEL)
-			tile->parts[i] -= listed_pages(tile);
-		if (kinds[i].kind == MO_KIND_FREE)
-			tile->parts[i] += listed_pages(tile);
-	}
+	for (size_t i = 0; i < NR_KINDS; i++)
+		tile->parts[i] = picture_pages(tile, kinds[i].kind);
 }
 
 static void fill_movability(const struct picture *picture, struct picture_tile *tile, struct shares *shares)

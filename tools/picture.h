@@ -75,6 +75,8 @@ void picture_letters(const struct picture *picture, const struct picture_tile *t
 /* "24G in 192 blocks of 128M: 190 online, 2 offline". */
 struct picture_text { char text[256]; };
 struct picture_text picture_summary(const struct picture *picture);
+/* Pages of a tile that are of that kind, as a picture counts them. */
+uint64_t picture_pages(const struct picture_tile *tile, enum mo_kind kind);
 /* The path of a cgroup, or its number. */
 struct picture_text picture_owner(const struct picture *picture, uint64_t inode);
 /* What is to be said besides, "" when nothing. */
