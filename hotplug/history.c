@@ -18,7 +18,7 @@
 #include "private.h"
 
 #define NAME "history.jsonl"
-#define LOCK_MS 1000
+#define LOCK_MS 5000
 #define READ_MAX ((off_t)8 * MO_HISTORY_BYTES)	/* of a file that is longer than any of ours, its end is read */
 
 static void clear_line(struct mo_line *line)
@@ -46,7 +46,7 @@ static int open_dir(struct mo_ctx *ctx, bool make)
 /* Held for a write or a look at the files: who has it for longer is stopped, and is not waited for. */
 static int lock_dir(int dir_fd, int how)
 {
-	const struct timespec nap = { .tv_nsec = 10000000 };
+	const struct timespec nap = { .tv_nsec = 2000000 };
 	uint64_t until_ms = mo_now_ms() + LOCK_MS;
 
 	while (flock(dir_fd, how | LOCK_NB)) {

@@ -411,8 +411,8 @@ struct mo_line {
 	char kernel[65];		/* release */
 };
 /*
- * Add one, and tell systemd's journal: all but the kernel is the caller's. Never fails: what could not be kept is told in the
- * report's notes, or, where this user may not, in the log. Waits a second at most.
+ * Add one, and tell systemd's journal: all but the kernel is the caller's. Never fails: what could not be kept is told
+ * in the report's notes, or, where this user may not, in the log. Waits five seconds at most.
  */
 void mo_history_add(struct mo_ctx *ctx, struct mo_line *line);
 /* Tells of each line that can be read, the newest first; stops at non-zero and returns it. */

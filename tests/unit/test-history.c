@@ -247,10 +247,11 @@ static void a_gap_is_closed(void **state)
 
 static void a_torn_line_is_skipped_and_healed(void **state)
 {
-	static const char torn[] = "{\"schema\":1,\"action\":\"offline\",\"tar";
+	char torn[3000];	/* longer than the line that comes next */
 	struct fixture *f = *state;
 	struct seen *seen;
 
+	snprintf(torn, sizeof(torn), "{\"schema\":1,\"action\":\"offline\",\"target\":\"%*s", 2900, "x");
 	assert_true(add(f->ctx, "first", 1));
 	append(f, torn, strlen(torn));
 	assert_int_equal(look(f->ctx, 1)->nr, 1);
@@ -416,7 +417,7 @@ static void a_writer_that_hangs_is_not_waited_for(void **state)
 	start_ms = mo_now_ms();
 	assert_false(add(f->ctx, "second", 1));
 	assert_int_equal(look(f->ctx, 0)->nr, 1);
-	assert_in_range(mo_now_ms() - start_ms, 900, 10000);
+	assert_in_range(mo_now_ms() - start_ms, 4900, 60000);
 	close(fd);
 	assert_true(add(f->ctx, "third", 1));
 }
