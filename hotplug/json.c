@@ -1168,5 +1168,7 @@ int mo_manifest_to_json(const struct mo_bundle *bundle, char **text)
 {
 	struct writer w = { false };
 
-	return open_jsonc() ? -ELIBACC : to_text(&w, new_manifest(&w, bundle), JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED, text);
+	if (open_jsonc())
+		return -ELIBACC;
+	return to_text(&w, new_manifest(&w, bundle), JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED, text);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the files of libmemoffline offer each other. Calls go down:
- *	offline, online > ladder > engine, plan, map, evidence, journal, writer > prefer, holder, remedy > memory, pages,
- *	owner, session, report, worker > pagemap, module, isolation, hugetlb, kernel > sysfs > ctx
+ *	offline, online > ladder > engine, plan, map, evidence, journal, writer > prefer, holder, remedy > memory,
+ *	pages, owner, session, report, worker > pagemap, module, isolation, hugetlb, kernel > sysfs > ctx
  */
 #ifndef MEMOFFLINE_PRIVATE_H
 #define MEMOFFLINE_PRIVATE_H

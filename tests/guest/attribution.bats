@@ -40,7 +40,8 @@ pages_of() {	# PID
 	local first last
 	read -r first last < <(sed -n 's/^\([0-9a-f]*\)-\([0-9a-f]*\) rw.*/0x\1 0x\2/p' "/proc/$1/maps" |
 		while read -r first last; do echo $((last - first)) $((first)) $((last)); done | sort -n | tail -1 | cut -d ' ' -f 2-)
-	od -v -A n -t u4 -w8 -j $((first / 512)) -N $(((last - first) / 512)) "/proc/$1/pagemap" |
+	dd if="/proc/$1/pagemap" bs=64K iflag=skip_bytes,count_bytes skip=$((first / 512)) count=$(((last - first) / 512)) \
+		status=none | od -v -A n -t u4 -w8 |
 		awk '$2 >= 2147483648 { pages[int($1 / 32768)]++ } END { for (block in pages) print block, pages[block] }'
 }
 
