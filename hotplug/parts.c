@@ -33,6 +33,7 @@ static const struct part {
 	{ "/sys/bus/dax/devices/dax*", "driver resource size target_node align", MO_TEXT_KERNEL },
 	{ "/sys/bus/dax/devices/dax*/mapping*", "start end page_offset", MO_TEXT_KERNEL },
 	{ "/sys/bus/virtio/devices", "virtio*", MO_TEXT_KERNEL },
+	{ "/sys/bus/virtio/drivers/virtio_balloon", "module", MO_TEXT_KERNEL },	/* is there one? */
 	{ "/sys/firmware/acpi/hotplug/memory", "enabled", MO_TEXT_KERNEL },
 	{ "/sys/kernel", "kexec_crash_loaded", MO_TEXT_KERNEL },
 	{ "/sys/kernel/mm/hugepages/hugepages-*", "*_hugepages", MO_TEXT_KERNEL },
@@ -41,6 +42,7 @@ static const struct part {
 	{ "/sys/kernel/mm/numa", "demotion_enabled", MO_TEXT_KERNEL },
 	{ "/sys/kernel/security", "lockdown", MO_TEXT_KERNEL },
 	{ "/sys/module/memory_hotplug/parameters", "*", MO_TEXT_KERNEL },
+	{ "/sys/module/vmw_balloon", "refcnt", MO_TEXT_KERNEL },
 	{ "/sys/module/memoffline", "version srcversion", MO_TEXT_KERNEL },
 	{ "/sys/module/memoffline/parameters", "*", MO_TEXT_KERNEL },
 	{ "/proc", "meminfo zoneinfo vmstat buddyinfo pagetypeinfo", MO_TEXT_KERNEL },
@@ -48,7 +50,7 @@ static const struct part {
 	{ "/proc", "cmdline version modules swaps", MO_TEXT_FREE },
 	{ "/proc/pressure", "memory", MO_TEXT_KERNEL },
 	{ "/proc/sys/kernel", "osrelease", MO_TEXT_FREE },
-	{ "/proc/sys/kernel", "modules_disabled numa_balancing", MO_TEXT_KERNEL },
+	{ "/proc/sys/kernel", "arch modules_disabled numa_balancing", MO_TEXT_KERNEL },
 	{ "/proc/sys/vm", "nr_hugepages nr_overcommit_hugepages hugetlb_optimize_vmemmap swappiness min_free_kbytes "
 			  "overcommit_memory zone_reclaim_mode", MO_TEXT_KERNEL },
 	{ "/etc", "os-release", MO_TEXT_KNOWN },

@@ -34,6 +34,10 @@ whole_machine() {
 	put proc/cmdline "root=/dev/vda1 movable_node memhp_default_state=online\n"
 	put proc/meminfo "MemTotal: 100 kB\nSwapTotal: 0 kB\nHugePages_Total: 3\n"
 	put proc/sys/kernel/osrelease "6.1.0-18-amd64\n"
+	put proc/sys/kernel/arch "x86_64\n"
+	mkdir -p "$tree/sys/bus/virtio/drivers/virtio_balloon"
+	ln -s ../../../../module/virtio_balloon "$tree/sys/bus/virtio/drivers/virtio_balloon/module"
+	pages $((0x22000)) 8 $((1 << 23))	# a balloon's
 	put boot/config-6.1.0-18-amd64 "CONFIG_MEMORY_HOTPLUG=y\nCONFIG_MEMORY_HOTREMOVE=y\n"
 	put sys/devices/system/memory/auto_online_blocks "online\n"
 	put usr/lib/udev/rules.d/40-hot.rules 'SUBSYSTEM=="memory", ACTION=="add", ATTR{state}="online"\n'
@@ -86,9 +90,17 @@ written() {
 	same_on "$files/second.tar.gz"
 }
 
+@test "what the plan's rules ask for is in it" {
+	whole_machine
+	written "$bundle"
+	tar -xzf "$bundle" -C "$files"
+	[ "$(cat "$files/proc/sys/kernel/arch")" = x86_64 ]
+	[ -d "$files/sys/bus/virtio/drivers/virtio_balloon" ]
+}
+
 @test "the manifest tells what is in it and what could not be read" {
 	whole_machine
-	"$make_tree" "$tree" fifo=proc/zoneinfo
+	"$make_tree" "$tree" fifo=proc/pagetypeinfo
 	put proc/self-made "not asked for\n"
 	written "$bundle" --json
 	json=$output
@@ -131,7 +143,7 @@ written() {
 }
 
 @test "a pipe in place of a file does not hang it" {
-	"$make_tree" "$tree" fifo=dev/kmsg fifo=proc/zoneinfo fifo=sys/devices/system/node/node0/vmstat fifo=run/memoffline/x
+	"$make_tree" "$tree" fifo=dev/kmsg fifo=proc/pagetypeinfo fifo=sys/devices/system/node/node0/vmstat fifo=run/memoffline/x
 	run timeout 20 "$memoffline" -s "$tree" bundle "$bundle"
 	[ "$status" -eq 0 ]
 }
