@@ -74,7 +74,7 @@ are_named() {	# CONDITION [JQ-ARG...]
 
 @test "memory that the kernel itself can't read: the process" {
 	grep -q secretmem /proc/kallsyms || skip "this kernel has no secretmem"
-	start_hold secret $((64 << 20))
+	start_hold secret $((32 << 20))
 	for block in 1 2 3 4 5 6 7 8 9 10 11; do
 		"$memoffline" why --json $block | jq -c --argjson pid "$pid" --argjson block $block \
 			'.records[] | select(.file | test("secretmem")) | { block: $block, pages: .nr_pages, named: (if .owners[0].pid == $pid then .nr_pages else 0 end) }'
@@ -87,8 +87,9 @@ are_named() {	# CONDITION [JQ-ARG...]
 	mount -t ramfs ramfs /mnt
 	head -c 96m /dev/urandom > /mnt/stuck
 	exec 9< /mnt/stuck
+	pid=$BASHPID
 	for block in 1 2 3 4 5 6 7 8 9 10 11; do
-		"$memoffline" why --json $block | jq -c --argjson inode "$(stat -c %i /mnt/stuck)" --argjson pid $BASHPID \
+		"$memoffline" why --json $block | jq -c --argjson inode "$(stat -c %i /mnt/stuck)" --argjson pid "$pid" \
 			'.records[] | select(.file_inode == $inode) | { pages: .nr_pages, named: (if .file == "/mnt/stuck" and
 				.holds[0].pid == $pid and .holds[0].kind == "open" and .holds[0].fd == 9 then .nr_pages else 0 end) }'
 	done > "$named"
