@@ -108,11 +108,12 @@ int mo_bundle_add_sparse(struct mo_bundle *bundle, const char *path, uint64_t le
 
 /* ---- JSON: what a text means, its key says ---- */
 
-/* What stands there are words of memoffline's own, of which some are in no vocabulary: "EBUSY". */
+/* What stands there are words of memoffline's own or the kernel's, of which some are in no vocabulary: "EBUSY". */
 static bool is_own_word(const char *key)
 {
 	static const char *const keys[] = {
 		"action", "engine", "status", "error", "reason", "kind", "outcome", "zone", "health", "key",
+		"slab_cache", "stack", "file_dev",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)

@@ -32,14 +32,15 @@ static void clear_line(struct mo_line *line)
 static int open_dir(struct mo_ctx *ctx, bool make)
 {
 	const char *dir = mo_state_dir(ctx);
-	int root = *dir == '/' || mo_ctx_get_sysroot(ctx) ? mo_root_fd(ctx) : AT_FDCWD, fd;
+	int fd;
 
 	if (!*dir)
 		return -ENOENT;
-	dir += strspn(dir, "/");
-	if (make && mkdirat(root, dir, 0700) && errno != EEXIST)
+	if (mo_ctx_get_sysroot(ctx))	/* where no link may lead out */
+		return mo_open(ctx, O_RDONLY | O_DIRECTORY, "%s", dir);
+	if (make && mkdir(dir, 0700) && errno != EEXIST)
 		return -errno;
-	fd = openat(root, *dir ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
