@@ -84,10 +84,16 @@ void mo_run_add(struct mo_report *report, struct mo_record *run, const struct mo
 	*run = *page;
 }
 
-static void sort_page(struct sorter *sorter, const struct mo_page *page)
+static const struct mo_dump *dump_of(const struct sorter *sorter, const struct mo_page *page)
 {
 	const struct mo_evidence *evidence = sorter->attempt->evidence;
-	const struct mo_dump *dump = evidence ? mo_evidence_dump(evidence, page->pfn) : NULL;
+
+	return evidence ? mo_evidence_dump(evidence, page->pfn) : NULL;
+}
+
+static void sort_page(struct sorter *sorter, const struct mo_page *page)
+{
+	const struct mo_dump *dump = dump_of(sorter, page);
 	struct mo_record record = mo_record_of_page(page, dump, sorter->before);
 
 	if (is_unexplained(record.reason))
@@ -129,18 +135,31 @@ static bool is_vague(const struct mo_attempt *attempt, enum mo_reason reason)
 	return reason == attempt->ended_by || reason == MO_REASON_ISOLATION || is_unexplained(reason);
 }
 
+/* Where there are more pages than records, those come first of which the kernel told something. */
+static void sort_pages(struct sorter *sorter)
+{
+	const struct mo_kept_pages *kept = &sorter->attempt->kept;
+	bool are_many = kept->nr_pages > MO_RECORDS_MAX;
+
+	for (size_t i = 0; i < kept->nr_pages; i++)
+		if (!are_many || dump_of(sorter, &kept->pages[i]))
+			sort_page(sorter, &kept->pages[i]);
+	for (size_t i = 0; are_many && i < kept->nr_pages; i++)
+		if (!dump_of(sorter, &kept->pages[i]))
+			sort_page(sorter, &kept->pages[i]);
+	mo_run_end(sorter->report, &sorter->run);
+}
+
 void mo_kept_report(struct mo_report *report, struct mo_block_result *result, const struct mo_block *before,
 		    const struct mo_attempt *attempt)
 {
 	struct sorter sorter = { .report = report, .before = before, .attempt = attempt };
 	const char *said = attempt->evidence ? mo_evidence_said(attempt->evidence) : "";
 	enum mo_reason page_reason;
-	size_t i;
 
 	result->reason = answered(attempt, before, said);
-	for (i = 0; i < attempt->kept.nr_pages && is_of_pages(result->reason); i++)
-		sort_page(&sorter, &attempt->kept.pages[i]);
-	mo_run_end(report, &sorter.run);
+	if (is_of_pages(result->reason))
+		sort_pages(&sorter);
 	page_reason = main_reason(&sorter);
 	if (page_reason != MO_REASON_NONE && is_vague(attempt, result->reason))
 		result->reason = page_reason;

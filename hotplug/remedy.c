@@ -64,7 +64,7 @@ int mo_remedies_parse(const char *list, uint32_t *out)
 
 /*
  * Who pins a page, or writes it just now, keeps it whatever is tried. What was not explained may well go: the stock
- * engine tells of most pages no more than what ended the attempt.
+ * engine tells of most pages no more than what ended the attempt, and locks pages itself while it fails to move them.
  */
 static bool is_curable(enum mo_reason reason)
 {
@@ -72,6 +72,7 @@ static bool is_curable(enum mo_reason reason)
 	case MO_REASON_NO_TARGET:
 	case MO_REASON_NO_MIGRATE:
 	case MO_REASON_SLAB:
+	case MO_REASON_LOCKED:
 	case MO_REASON_DEADLINE:
 	case MO_REASON_STALL:
 	case MO_REASON_UNKNOWN:

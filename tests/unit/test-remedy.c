@@ -129,7 +129,7 @@ static void ranges_are_in_order_and_do_not_touch(void **state)
 		struct mo_record record = cache_record(pages[i].pfn, "", 0);
 
 		record.kind = pages[i].kind;
-		record.reason = MO_REASON_STALL;
+		record.reason = i % 2 ? MO_REASON_STALL : MO_REASON_LOCKED;
 		add(f, record);
 	}
 	assert_int_equal(mo_remedy_choose(f->report, 0, MO_REMEDY_PAGEOUT, &choice), 0);
