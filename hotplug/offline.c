@@ -14,6 +14,20 @@ static bool keeps_part(const struct mo_transaction *txn)
 	return mo_transaction_takes_part(txn);
 }
 
+/* What the module sees in the block, which it tells by name. False: nothing, or there is none. */
+static bool explain_by_scan(struct mo_transaction *txn, struct mo_item *item)
+{
+	uint64_t nr_pages = mo_memory_block_pages(txn->memory);
+	struct mo_core_scan scan;
+
+	if (!txn->session || item->before.zone == MO_ZONE_NONE ||
+	    mo_session_scan(txn->session, item->block * nr_pages, nr_pages, &scan) || scan.reason == MO_REASON_NONE)
+		return false;
+	item->result->reason = scan.reason;
+	item->result->pages_left = mo_session_add_scan(txn->session, &scan, item->block, txn->report);
+	return true;
+}
+
 /* The kernel would refuse it: say which pages are why, and leave the kernel alone. */
 static int refuse(struct mo_transaction *txn, size_t i)
 {
@@ -27,7 +41,8 @@ static int refuse(struct mo_transaction *txn, size_t i)
 	item->result->outcome = MO_OUTCOME_FAILED;
 	item->result->error = attempt.error;
 	item->result->pages_before = attempt.pages_before;
-	mo_kept_report(txn->report, item->result, &item->before, &attempt);
+	if (!explain_by_scan(txn, item))
+		mo_kept_report(txn->report, item->result, &item->before, &attempt);
 	mo_attempt_clear(&attempt);
 	mo_transaction_mark(txn, i, MO_MARK_FAILED);
 	return item->result->error;
