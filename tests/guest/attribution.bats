@@ -72,17 +72,6 @@ are_named() {	# CONDITION [JQ-ARG...]
 	are_named '.owners[0].pid == $pid and .holds[0].kind == "io-uring" and .holds[0].sure' --argjson pid "$pid"
 }
 
-@test "memory that the kernel itself can't read: the process" {
-	grep -q secretmem /proc/kallsyms || skip "this kernel has no secretmem"
-	start_hold secret $((32 << 20))
-	for block in 1 2 3 4 5 6 7 8 9 10 11; do
-		"$memoffline" why --json $block | jq -c --argjson pid "$pid" --argjson block $block \
-			'.records[] | select(.file | test("secretmem")) | { block: $block, pages: .nr_pages, named: (if .owners[0].pid == $pid then .nr_pages else 0 end) }'
-	done > "$named"
-	jq -sc 'map(.pages) | add' "$named"
-	jq -se '(map(.pages) | add) as $asked | (map(.named) | add) as $named | $asked > 0 and $named * 100 >= $asked * 99' "$named"
-}
-
 @test "files on a file system that can't migrate: the path, and who has it open" {
 	mount -t ramfs ramfs /mnt
 	head -c 96m /dev/urandom > /mnt/stuck
