@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # lab: --topology two-dimms --memory 1G --disk 1g --swap 512m
-# kernels: 6.12
-# soak-kernels: 6.1
+# kernels: 6.12 6.1
+# soak: takes minutes, for each remedy waits till a block stands still
 # Remedies: what keeps block 32 is freed by each, and nothing else. Blocks 32 and 33 alone of node 1 are used.
 load common
 load core
