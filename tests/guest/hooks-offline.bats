@@ -51,7 +51,8 @@ report_says() {	# REFUSED
 	jq -e --argjson pid $hooked_pid --argjson first $addr --argjson last $((addr + nr_pages * 4096 - 1)) \
 		'[.records[] | select(.reason == "vma-refused") | .owners[0]] |
 			all(.pid == $pid and .comm == "hooked" and .addr >= $first and .addr <= $last)' "$said"
-	[ "$(jq '[.records[] | select(.reason == "vma-refused") | .owners[0].addr] | unique | length' "$said")" = "$1" ]
+	[ "$(jq '[.records[] | select(.reason == "vma-refused") | range(.nr_pages) as $i | .owners[0].addr + $i * 4096] |
+		unique | length' "$said")" = "$1" ]
 }
 
 # ---- a driver that moves its own pages ----
