@@ -77,7 +77,7 @@ field() { jq -r "$1" <<< "$output"; }
 	[ "$status" -eq 1 ]
 	[[ $output == *"node 7: it does not exist"* ]]
 	run "$memoffline" offline --to x 32
-	[ "$status" -eq 1 ]
+	[ "$status" -eq 2 ]
 	[[ $output == *"no list of nodes"* ]]
 	[ "$(states $blocks)" = online=8 ]
 }
