@@ -17,14 +17,15 @@ static bool keeps_part(const struct mo_transaction *txn)
 /* What the module sees in the block, which it tells by name. False: nothing, or there is none. */
 static bool explain_by_scan(struct mo_transaction *txn, struct mo_item *item)
 {
-	uint64_t nr_pages = mo_memory_block_pages(txn->memory);
-	struct mo_core_scan scan;
+	enum mo_reason reason;
+	uint64_t pages;
 
 	if (!txn->session || item->before.zone == MO_ZONE_NONE ||
-	    mo_session_scan(txn->session, item->block * nr_pages, nr_pages, &scan) || scan.reason == MO_REASON_NONE)
+	    mo_session_scan_block(txn->session, item->block, mo_memory_block_pages(txn->memory), txn->report, &reason,
+				  &pages) || reason == MO_REASON_NONE)
 		return false;
-	item->result->reason = scan.reason;
-	item->result->pages_left = mo_session_add_scan(txn->session, &scan, item->block, txn->report);
+	item->result->reason = reason;
+	item->result->pages_left = pages;
 	return true;
 }
 

@@ -588,9 +588,12 @@ struct mo_core_scan {
 	size_t nr_records;
 };
 int mo_session_scan(struct mo_session *session, uint64_t start_pfn, uint64_t nr_pages, struct mo_core_scan *scan);
-/* What it found, but for what passes; nothing else was asked of the session since. Returns how many pages. */
-uint64_t mo_session_add_scan(struct mo_session *session, const struct mo_core_scan *scan, uint32_t block,
-			     struct mo_report *report);
+/*
+ * The same for a block, of which all that was found, but for what passes, goes into REPORT. Fills what holds most, and
+ * how many pages there are.
+ */
+int mo_session_scan_block(struct mo_session *session, uint32_t block, uint64_t nr_pages, struct mo_report *report,
+			  enum mo_reason *reason, uint64_t *pages);
 
 /* Sessions: an open device owns what it has quarantined. Closing it, or the end of the process, gives all back. */
 struct mo_core_room {

@@ -165,6 +165,7 @@ static void list_missing(uint64_t features, char *text, size_t size)
 		{ MEMOFFLINE_FEATURE_LRU_CACHES, "per-cpu lists while pages move" },
 		{ MEMOFFLINE_FEATURE_QUARANTINE, "several blocks at once" },
 		{ MEMOFFLINE_FEATURE_PROCESS, "moving the memory of processes" },
+		{ MEMOFFLINE_FEATURE_SLAB_NAMES, "names of slab caches" },
 	};
 	size_t len = 0;
 
@@ -415,8 +416,8 @@ int mo_session_scan(struct mo_session *session, uint64_t start_pfn, uint64_t nr_
 	return 0;
 }
 
-uint64_t mo_session_add_scan(struct mo_session *session, const struct mo_core_scan *scan, uint32_t block,
-			     struct mo_report *report)
+static uint64_t add_scan(struct mo_session *session, const struct mo_core_scan *scan, uint32_t block,
+			 struct mo_report *report)
 {
 	uint64_t nr_told;
 	size_t nr = 0;
@@ -429,6 +430,40 @@ uint64_t mo_session_add_scan(struct mo_session *session, const struct mo_core_sc
 		return nr_told;
 	mo_report_count_kept(report, scan->kept_pages - scan->told_pages);	/* whatever they are */
 	return nr_told + scan->kept_pages - scan->told_pages;
+}
+
+/* There are more records than one answer has room for, and no more in each part than it has pages. */
+static int scan_in_parts(struct mo_session *session, uint32_t block, uint64_t nr_pages, struct mo_report *report,
+			 uint64_t *pages)
+{
+	struct mo_core_scan scan;
+
+	*pages = 0;
+	for (uint64_t done = 0, nr; done < nr_pages; done += nr) {
+		int err;
+
+		nr = nr_pages - done < MO_RECORDS_MAX ? nr_pages - done : MO_RECORDS_MAX;
+		err = mo_session_scan(session, block * nr_pages + done, nr, &scan);
+		if (err)
+			return err;
+		*pages += add_scan(session, &scan, block, report);
+	}
+	return 0;
+}
+
+int mo_session_scan_block(struct mo_session *session, uint32_t block, uint64_t nr_pages, struct mo_report *report,
+			  enum mo_reason *reason, uint64_t *pages)
+{
+	struct mo_core_scan scan;
+	int err = mo_session_scan(session, block * nr_pages, nr_pages, &scan);
+
+	if (err)
+		return err;
+	*reason = scan.reason;
+	if (scan.kept_pages > scan.told_pages)
+		return scan_in_parts(session, block, nr_pages, report, pages);
+	*pages = add_scan(session, &scan, block, report);
+	return 0;
 }
 
 /* ---- sessions ---- */

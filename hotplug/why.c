@@ -20,37 +20,15 @@ struct look {
 
 /* ---- one block, by the module ---- */
 
-/* There are more records than one answer has room for, and no more in each part than it has pages. */
-static int ask_core_in_parts(struct look *look, struct mo_block_result *result, uint64_t start_pfn, uint64_t nr_pages)
-{
-	struct mo_core_scan scan;
-
-	for (uint64_t done = 0, nr; done < nr_pages; done += nr) {
-		int err;
-
-		nr = nr_pages - done < MO_RECORDS_MAX ? nr_pages - done : MO_RECORDS_MAX;
-		err = mo_session_scan(look->session, start_pfn + done, nr, &scan);
-		if (err)
-			return err;
-		result->pages_left += mo_session_add_scan(look->session, &scan, result->block, look->report);
-	}
-	return 0;
-}
-
 static int ask_core(struct look *look, struct mo_block_result *result)
 {
-	uint64_t nr_pages = mo_memory_block_pages(look->plan->memory), start_pfn = result->block * nr_pages;
-	struct mo_core_scan scan;
-	int err = mo_session_scan(look->session, start_pfn, nr_pages, &scan);
+	enum mo_reason reason;
+	int err = mo_session_scan_block(look->session, result->block, mo_memory_block_pages(look->plan->memory),
+					look->report, &reason, &result->pages_left);
 
-	if (err)
-		return err;
-	if (result->reason == MO_REASON_NONE)
-		result->reason = scan.reason;
-	if (scan.kept_pages > scan.told_pages)
-		return ask_core_in_parts(look, result, start_pfn, nr_pages);
-	result->pages_left = mo_session_add_scan(look->session, &scan, result->block, look->report);
-	return 0;
+	if (!err && result->reason == MO_REASON_NONE)
+		result->reason = reason;
+	return err;
 }
 
 /* ---- one block, by flags ---- */

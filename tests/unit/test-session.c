@@ -172,6 +172,11 @@ static void test_features(void **state)
 	assert_int_equal(mo_session_info(session, &info), 0);
 	assert_string_equal(info.missing, "eviction to swap, reports of failed isolation");
 	assert_false(info.sees_isolation);
+	for (unsigned int i = 0; i < MEMOFFLINE_FEATURE_NR; i++) {
+		device.features = ((1ULL << MEMOFFLINE_FEATURE_NR) - 1) & ~(1ULL << i);
+		assert_int_equal(mo_session_info(session, &info), 0);
+		assert_string_not_equal(info.missing, "");	/* each has a name */
+	}
 	device.features = 0;
 	assert_int_equal(mo_session_info(session, &info), 0);
 	assert_true(strlen(info.missing) < sizeof(info.missing) - 1);	/* all of them fit */
