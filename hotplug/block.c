@@ -157,25 +157,6 @@ int mo_block_refresh(struct mo_memory *memory, struct mo_block *block)
 	return err;
 }
 
-bool mo_name_number(const char *name, const char *prefix, uint32_t *number)
-{
-	size_t len = strlen(prefix);
-	uint64_t value = 0;
-	const char *digit;
-
-	if (strncmp(name, prefix, len) || !name[len] || (name[len] == '0' && name[len + 1]))
-		return false;
-	for (digit = name + len; *digit; digit++) {
-		if (*digit < '0' || *digit > '9')
-			return false;
-		value = value * 10 + (uint64_t)(*digit - '0');
-		if (value >= UINT32_MAX)
-			return false;
-	}
-	*number = (uint32_t)value;
-	return true;
-}
-
 static int compare_numbers(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* A node drained: the memory of all processes that have some there, the largest first. */
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include "migration.h"
 
 #define FOLDER "/sys/devices/system/node"
+#define ENOUGH 1	/* ends a walk over processes, and is no error */
 
 /* ---- who is there, and who is bound to it ---- */
 
@@ -71,17 +71,29 @@ static bool is_over(const struct look *look)
 	return look->migration && mo_migration_is_over(look->migration);
 }
 
+struct policy_search {
+	const struct look *look;
+	int32_t pid;
+	struct mo_numa_use *use;
+};
+
+static int look_at_thread(void *data, uint32_t tid)
+{
+	const struct policy_search *search = data;
+
+	if (*search->use->policy || is_over(search->look))
+		return ENOUGH;
+	mo_numa_maps_thread(search->look->ctx, search->pid, (int32_t)tid, search->look->nodes, search->use);
+	return 0;
+}
+
 /* Each thread has a policy of its own. */
 static void find_policy(const struct look *look, const struct mo_victim *victim, struct mo_numa_use *use)
 {
-	DIR *dir = *use->policy ? NULL : mo_opendir(look->ctx, "/proc/%d/task", victim->pid);
-	struct dirent *entry;
+	struct policy_search search = { look, victim->pid, use };
 
-	while (dir && !*use->policy && !is_over(look) && (entry = readdir(dir)))
-		if (isdigit((unsigned char)entry->d_name[0]))
-			mo_numa_maps_thread(look->ctx, victim->pid, atoi(entry->d_name), look->nodes, use);
-	if (dir)
-		closedir(dir);
+	if (!*use->policy)
+		mo_numbers_each(look->ctx, look_at_thread, &search, "/proc/%d/task", victim->pid);
 }
 
 /* What is gone is left out; what can't be seen is counted. */
@@ -113,19 +125,16 @@ static int by_size(const void *a, const void *b)
 	return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
+static int look_at_pid(void *data, uint32_t pid)
+{
+	return is_over(data) ? ENOUGH : look_at_process(data, (int32_t)pid);
+}
+
 static int look_at_all(struct look *look)
 {
-	DIR *dir = mo_opendir(look->ctx, "/proc");
-	struct dirent *entry;
-	int err = 0;
+	int err = mo_pid_each(look->ctx, look_at_pid, look);
 
-	if (!dir)
-		return -errno;
-	while (!err && !is_over(look) && (entry = readdir(dir)))
-		if (isdigit((unsigned char)entry->d_name[0]))
-			err = look_at_process(look, atoi(entry->d_name));
-	closedir(dir);
-	return err;
+	return err == ENOUGH ? 0 : err;
 }
 
 int mo_bound_each(struct mo_ctx *ctx, const struct mo_nodeset *nodes, const struct mo_nodeset *targets, mo_bound_fn *fn,

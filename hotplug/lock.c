@@ -17,6 +17,8 @@
 
 #include "private.h"
 
+#define FOUND 1
+
 int mo_run_dir_make(struct mo_ctx *ctx)
 {
 	const char *dir = mo_run_dir(ctx);
@@ -54,49 +56,56 @@ struct mo_lock {
 };
 
 /* Who only waits for the lock has the file open as well. */
-static bool is_locked(struct mo_ctx *ctx, pid_t pid, const char *fd)
+static bool is_locked(struct mo_ctx *ctx, pid_t pid, uint32_t fd)
 {
 	char *text;
 	bool locked;
 
-	if (mo_read_file(ctx, &text, NULL, "/proc/%d/fdinfo/%s", pid, fd))
+	if (mo_read_file(ctx, &text, NULL, "/proc/%d/fdinfo/%u", pid, fd))
 		return false;
 	locked = strstr(text, "FLOCK");
 	free(text);
 	return locked;
 }
 
-static bool has_lock(struct mo_ctx *ctx, pid_t pid, const struct stat *file)
-{
-	DIR *dir = mo_opendir(ctx, "/proc/%d/fd", pid);
-	struct dirent *entry;
-	struct stat st;
-	bool found = false;
+struct heir_search {
+	struct mo_ctx *ctx;
+	struct stat file;
+	pid_t pid;	/* who is looked at; in the end, who was found */
+};
 
-	while (dir && !found && (entry = readdir(dir)))
-		found = !fstatat(dirfd(dir), entry->d_name, &st, 0) && st.st_dev == file->st_dev &&
-			st.st_ino == file->st_ino && is_locked(ctx, pid, entry->d_name);
-	if (dir)
-		closedir(dir);
-	return found;
+static int look_at_descriptor(void *data, uint32_t number)
+{
+	const struct heir_search *search = data;
+	int fd = mo_open(search->ctx, O_PATH, "/proc/%d/fd/%u", search->pid, number);
+	struct stat st;
+	bool same;
+
+	if (fd < 0)
+		return 0;
+	same = !fstat(fd, &st) && st.st_dev == search->file.st_dev && st.st_ino == search->file.st_ino;
+	close(fd);
+	return same && is_locked(search->ctx, search->pid, number) ? FOUND : 0;
+}
+
+static int look_at_pid(void *data, uint32_t pid)
+{
+	struct heir_search *search = data;
+
+	search->pid = (pid_t)pid;
+	if (search->pid == getpid())
+		return 0;
+	return mo_numbers_each(search->ctx, look_at_descriptor, search, "/proc/%u/fd", pid) == FOUND ? FOUND : 0;
 }
 
 /* The process that shares the open file with the one that took the lock: 0 when there is none. */
 static pid_t find_heir(struct mo_ctx *ctx, int fd)
 {
-	struct dirent *entry;
-	struct stat file;
-	DIR *dir = fstat(fd, &file) ? NULL : mo_opendir(ctx, "/proc");
-	pid_t pid, heir = 0;
+	struct heir_search search = { .ctx = ctx };
 
-	while (dir && !heir && (entry = readdir(dir))) {
-		pid = atoi(entry->d_name);
-		if (pid > 0 && pid != getpid() && has_lock(ctx, pid, &file))
-			heir = pid;
-	}
-	if (dir)
-		closedir(dir);
-	return heir;
+	if (fstat(fd, &search.file) || mo_pid_each(ctx, look_at_pid, &search) != FOUND)
+		return 0;
+	return search.pid;
 }
 
 /* A command that was killed leaves its lock to the worker, of which the kernel may not let go. */

@@ -29,7 +29,7 @@ struct walk {
 struct process {
 	struct walk *walk;
 	int32_t pid;
-	char folder[48];	/* /proc/PID, or the folder of a thread where the first one has ended */
+	char folder[MO_THREAD_FOLDER_SIZE];	/* /proc/PID, or the folder of a thread where the first one has ended */
 	char comm[64];
 	int pagemap_fd;
 	int err;		/* no need to look on: gone (-ESRCH), hidden (-EACCES), or what the visitor said */
@@ -220,28 +220,34 @@ static bool has_memory(struct mo_ctx *ctx, const char *folder)
 	return mo_read_text(ctx, text, sizeof(text), "%s/statm", folder) < 0 || strtoull(text, NULL, 10);
 }
 
-/* The first thread may have ended first: then its folder shows no memory. Kernel threads have one thread. */
-int32_t mo_thread_with_memory(struct mo_ctx *ctx, int32_t pid, char folder[48])
-{
-	int32_t found = 0, tid;
-	struct dirent *entry;
-	DIR *dir;
+struct thread {
+	struct mo_ctx *ctx;
+	int32_t pid;
+	char *folder;	/* has MO_THREAD_FOLDER_SIZE bytes */
+};
 
-	snprintf(folder, 48, "/proc/%d", pid);
+/* Ends the search with the number of the thread. */
+static int look_at_thread(void *data, uint32_t tid)
+{
+	const struct thread *thread = data;
+
+	if ((int32_t)tid == thread->pid)
+		return 0;
+	snprintf(thread->folder, MO_THREAD_FOLDER_SIZE, "/proc/%d/task/%u", thread->pid, tid);
+	return has_memory(thread->ctx, thread->folder) ? (int)tid : 0;
+}
+
+/* The first thread may have ended first: then its folder shows no memory. Kernel threads have one thread. */
+int32_t mo_thread_with_memory(struct mo_ctx *ctx, int32_t pid, char folder[MO_THREAD_FOLDER_SIZE])
+{
+	struct thread thread = { ctx, pid, folder };
+	int found;
+
+	snprintf(folder, MO_THREAD_FOLDER_SIZE, "/proc/%d", pid);
 	if (has_memory(ctx, folder))
 		return pid;
-	dir = mo_opendir(ctx, "/proc/%d/task", pid);
-	while (dir && !found && (entry = readdir(dir))) {
-		tid = atoi(entry->d_name);
-		if (!isdigit((unsigned char)entry->d_name[0]) || tid == pid)
-			continue;
-		snprintf(folder, 48, "/proc/%d/task/%d", pid, tid);
-		if (has_memory(ctx, folder))
-			found = tid;
-	}
-	if (dir)
-		closedir(dir);
-	return found;
+	found = mo_numbers_each(ctx, look_at_thread, &thread, "/proc/%d/task", pid);
+	return found > 0 ? found : 0;
 }
 
 /* Only the visitor ends the walk, and a lack of memory. */
@@ -259,19 +265,9 @@ static int look_at_process(struct walk *walk, int32_t pid)
 	return 0;
 }
 
-static int look_at_all(struct walk *walk)
+static int look_at_pid(void *data, uint32_t pid)
 {
-	DIR *dir = mo_opendir(walk->ctx, "/proc");
-	struct dirent *entry;
-	int err = 0;
-
-	if (!dir)
-		return -errno;
-	while (!err && (entry = readdir(dir)))
-		if (isdigit((unsigned char)entry->d_name[0]))
-			err = look_at_process(walk, atoi(entry->d_name));
-	closedir(dir);
-	return err;
+	return look_at_process(data, (int32_t)pid);
 }
 
 static struct walk *new_walk(struct mo_ctx *ctx, const struct mo_pagemap_visitor *visitor)
@@ -293,7 +289,7 @@ int mo_pagemap_each(struct mo_ctx *ctx, const struct mo_pagemap_visitor *visitor
 
 	if (!walk)
 		return -ENOMEM;
-	err = look_at_all(walk);
+	err = mo_pid_each(ctx, look_at_pid, walk);
 	*nr_hidden = walk->nr_hidden;
 	free(walk);
 	return err;

@@ -40,6 +40,12 @@ uint64_t mo_wall_ms(void);	/* since the epoch */
  */
 int mo_open(struct mo_ctx *ctx, int flags, const char *fmt, ...) PRINTF(3, 4);
 DIR *mo_opendir(struct mo_ctx *ctx, const char *fmt, ...) PRINTF(2, 3);	/* NULL and errno */
+/* NAME is PREFIX and a decimal number as the kernel writes it ("memory32"). */
+bool mo_name_number(const char *name, const char *prefix, uint32_t *number);
+/* Each number that is a name in a folder. Stops at non-zero and returns it; an error also where there is no folder. */
+typedef int mo_number_fn(void *data, uint32_t number);
+int mo_numbers_each(struct mo_ctx *ctx, mo_number_fn *fn, void *data, const char *fmt, ...) PRINTF(4, 5);
+int mo_pid_each(struct mo_ctx *ctx, mo_number_fn *fn, void *data);	/* the same for all processes */
 bool mo_exists(struct mo_ctx *ctx, const char *fmt, ...) PRINTF(2, 3);
 /* Length of the text, cut to SIZE - 1, white space at its end removed. */
 ssize_t mo_read_text(struct mo_ctx *ctx, char *text, size_t size, const char *fmt, ...) PRINTF(4, 5);
@@ -169,8 +175,6 @@ size_t mo_memory_lower_bound(const struct mo_memory *memory, uint64_t number);
 int mo_blocks_read(struct mo_memory *memory);	/* block.c: numbers, states, zones */
 int mo_blocks_count(struct mo_ctx *ctx, size_t *nr);	/* that there are now; sets no error text */
 int mo_block_refresh(struct mo_memory *memory, struct mo_block *block);	/* sets no error text; -ENOENT: gone */
-/* NAME is PREFIX and a decimal number as the kernel writes it ("memory32"). */
-bool mo_name_number(const char *name, const char *prefix, uint32_t *number);
 int mo_nodes_read(struct mo_memory *memory);	/* node.c: nodes, and blocks[].node from nodeN/memoryM links */
 void mo_nodes_free(struct mo_memory *memory);
 /*
@@ -469,8 +473,9 @@ struct mo_pagemap_visitor {
 int mo_pagemap_each(struct mo_ctx *ctx, const struct mo_pagemap_visitor *visitor, uint64_t *nr_hidden);
 /* The same for one process. -EACCES: it can't be seen. 0 when it has exited. */
 int mo_pagemap_process(struct mo_ctx *ctx, int32_t pid, const struct mo_pagemap_visitor *visitor);
+#define MO_THREAD_FOLDER_SIZE 48	/* "/proc/PID/task/TID" */
 /* A thread of the process by which its memory can be reached, and its folder below /proc; 0: it has none. */
-int32_t mo_thread_with_memory(struct mo_ctx *ctx, int32_t pid, char folder[48]);
+int32_t mo_thread_with_memory(struct mo_ctx *ctx, int32_t pid, char folder[MO_THREAD_FOLDER_SIZE]);
 
 /* ---- owner.c: which processes map a page ---- */
 struct mo_owner_sink {

@@ -60,15 +60,11 @@ int mo_open(struct mo_ctx *ctx, int flags, const char *fmt, ...)
 	return fd;
 }
 
-DIR *mo_opendir(struct mo_ctx *ctx, const char *fmt, ...)
+static DIR *open_folder(struct mo_ctx *ctx, const char *fmt, va_list args)
 {
-	va_list args;
+	int fd = open_path(ctx, O_RDONLY | O_DIRECTORY, fmt, args);
 	DIR *dir;
-	int fd;
 
-	va_start(args, fmt);
-	fd = open_path(ctx, O_RDONLY | O_DIRECTORY, fmt, args);
-	va_end(args);
 	if (fd < 0) {
 		errno = -fd;
 		return NULL;
@@ -77,6 +73,61 @@ DIR *mo_opendir(struct mo_ctx *ctx, const char *fmt, ...)
 	if (!dir)
 		close(fd);
 	return dir;
+}
+
+DIR *mo_opendir(struct mo_ctx *ctx, const char *fmt, ...)
+{
+	va_list args;
+	DIR *dir;
+
+	va_start(args, fmt);
+	dir = open_folder(ctx, fmt, args);
+	va_end(args);
+	return dir;
+}
+
+bool mo_name_number(const char *name, const char *prefix, uint32_t *number)
+{
+	size_t len = strlen(prefix);
+	uint64_t value = 0;
+	const char *digit;
+
+	if (strncmp(name, prefix, len) || !name[len] || (name[len] == '0' && name[len + 1]))
+		return false;
+	for (digit = name + len; *digit; digit++) {
+		if (*digit < '0' || *digit > '9')
+			return false;
+		value = value * 10 + (uint64_t)(*digit - '0');
+		if (value >= UINT32_MAX)
+			return false;
+	}
+	*number = (uint32_t)value;
+	return true;
+}
+
+int mo_numbers_each(struct mo_ctx *ctx, mo_number_fn *fn, void *data, const char *fmt, ...)
+{
+	struct dirent *entry;
+	uint32_t number;
+	va_list args;
+	int err = 0;
+	DIR *dir;
+
+	va_start(args, fmt);
+	dir = open_folder(ctx, fmt, args);
+	va_end(args);
+	if (!dir)
+		return -errno;
+	while (!err && (entry = readdir(dir)))
+		if (mo_name_number(entry->d_name, "", &number))
+			err = fn(data, number);
+	closedir(dir);
+	return err;
+}
+
+int mo_pid_each(struct mo_ctx *ctx, mo_number_fn *fn, void *data)
+{
+	return mo_numbers_each(ctx, fn, data, "/proc");
 }
 
 bool mo_exists(struct mo_ctx *ctx, const char *fmt, ...)

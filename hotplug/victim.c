@@ -40,7 +40,7 @@ static int read_stat(struct mo_ctx *ctx, int32_t pid, struct mo_victim *victim, 
 int mo_victim_look(struct mo_ctx *ctx, int32_t pid, struct mo_victim *victim)
 {
 	unsigned long flags;
-	char folder[48];
+	char folder[MO_THREAD_FOLDER_SIZE];
 	int err = read_stat(ctx, pid, victim, &flags);
 
 	if (err)
