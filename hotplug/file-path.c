@@ -25,13 +25,12 @@ static bool lacks_path(const struct mo_record *record)
 	return record->file_inode && *record->file != '/';
 }
 
-/* "/a/b" and "b", also when it was deleted, and when the record cuts it; what the kernel does not name matches all. */
-static bool is_path_of(const char *path, const struct mo_record *record)
+bool mo_path_has_name(const char *path, const char *name)
 {
-	size_t len = strlen(record->file);
+	size_t len = strlen(name);
 	const char *last = strrchr(path, '/');
 
-	if (*path != '/' || strncmp(++last, record->file, len))
+	if (*path != '/' || strncmp(++last, name, len))
 		return false;
 	return !len || len == NAME_CUT || !last[len] || !strcmp(last + len, " (deleted)");
 }
@@ -41,7 +40,7 @@ static int take_from_owners(struct mo_record *record)
 	const struct mo_owner *owner;
 
 	for (size_t i = 0; (owner = mo_record_owner(record, i)); i++)
-		if (*record->file && is_path_of(owner->vma, record))
+		if (*record->file && mo_path_has_name(owner->vma, record->file))
 			return mo_record_set_file(record, owner->vma);
 	return 0;
 }
@@ -102,7 +101,7 @@ static int name_records(struct search *search, const struct mo_descriptor *descr
 		record = search->wanted[i];
 		if (record->file_inode != inode)
 			break;
-		if (*record->file == '/' || !is_path_of(descriptor->target, record) ||
+		if (*record->file == '/' || !mo_path_has_name(descriptor->target, record->file) ||
 		    !is_on_device(search, record, descriptor->pid, mount))
 			continue;
 		if (mo_record_set_file(record, descriptor->target) || mo_record_add_hold(record, &hold))

@@ -5,7 +5,6 @@
  * wherever it is mounted, or deleted; then in file systems of the ext family, which find a file by its number. Nothing
  * is opened for reading here: a FIFO or a device that has the number by chance is not touched.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,7 +17,6 @@
 
 #include "remedy.h"
 
-#define NAME_CUT 31	/* the module's records keep so much of a name */
 #define FILEID_INO32_GEN 1	/* of linux/exportfs.h */
 
 struct search {
@@ -29,19 +27,11 @@ struct search {
 
 /* ---- is it one of them? ---- */
 
-static bool is_of_name(const char *path, const char *name)
+static bool is_of_name(const char *path, const struct mo_wanted_file *file)
 {
-	static const char deleted[] = " (deleted)";
-	const char *slash = strrchr(path, '/'), *wanted = strrchr(name, '/');
-	const char *last = slash ? slash + 1 : path;
-	size_t len = strlen(last);
+	const char *slash = strrchr(file->name, '/'), *last = slash ? slash + 1 : file->name;
 
-	wanted = wanted ? wanted + 1 : name;
-	if (len > strlen(deleted) && !strcmp(last + len - strlen(deleted), deleted) && strcmp(last, wanted))
-		len -= strlen(deleted);
-	if (strlen(wanted) == NAME_CUT && len > NAME_CUT)
-		len = NAME_CUT;
-	return strlen(wanted) == len && !strncmp(last, wanted, len);
+	return *last && mo_path_has_name(path, last);
 }
 
 static bool is_same_file(int fd, const struct stat *stat)
@@ -64,7 +54,7 @@ static void judge(struct search *search, int fd)
 
 		if (fstat(fd, &stat) || stat.st_ino != file->inode || !S_ISREG(stat.st_mode) ||
 		    mo_read_link(search->ctx, path, sizeof(path), "/proc/self/fd/%d", fd) < 0 ||
-		    !is_of_name(path, file->name))
+		    !is_of_name(path, file))
 			continue;
 		if (file->fd >= 0) {
 			file->is_ambiguous |= !is_same_file(file->fd, &stat);
@@ -86,47 +76,45 @@ static bool is_wanted(const struct search *search, uint64_t inode)
 
 /* ---- what processes use ---- */
 
-static void look_at_maps(struct search *search, const char *pid)
+static void look_at_maps(struct search *search, uint32_t pid)
 {
 	unsigned long long start, end;
 	char *text, *line, *save;
 	uint64_t inode;
 
-	if (mo_read_file(search->ctx, &text, NULL, "/proc/%s/maps", pid))
+	if (mo_read_file(search->ctx, &text, NULL, "/proc/%u/maps", pid))
 		return;
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 		if (sscanf(line, "%llx-%llx %*s %*s %*s %" SCNu64, &start, &end, &inode) == 3 && is_wanted(search, inode))
-			judge(search, mo_open(search->ctx, O_PATH, "/proc/%s/map_files/%llx-%llx", pid, start, end));
+			judge(search, mo_open(search->ctx, O_PATH, "/proc/%u/map_files/%llx-%llx", pid, start, end));
 	free(text);
 }
 
-static void look_at_open_files(struct search *search, const char *pid)
+static int look_at_process(void *data, uint32_t pid)
 {
-	DIR *dir = mo_opendir(search->ctx, "/proc/%s/fd", pid);
-	struct dirent *entry;
-	struct stat stat;
+	look_at_maps(data, pid);
+	return 0;
+}
 
-	while (dir && (entry = readdir(dir)))
-		if (isdigit((unsigned char)entry->d_name[0]) && !fstatat(dirfd(dir), entry->d_name, &stat, 0) &&
-		    S_ISREG(stat.st_mode) && is_wanted(search, stat.st_ino))
-			judge(search, openat(dirfd(dir), entry->d_name, O_PATH | O_CLOEXEC));
-	if (dir)
-		closedir(dir);
+static int look_at_open_file(void *data, const struct mo_descriptor *descriptor)
+{
+	struct search *search = data;
+
+	for (size_t i = 0; i < search->nr; i++) {
+		if (!is_of_name(descriptor->target, &search->files[i]))
+			continue;
+		judge(search, mo_open(search->ctx, O_PATH, "/proc/%d/fd/%d", descriptor->pid, descriptor->fd));
+		break;
+	}
+	return 0;
 }
 
 static void look_at_processes(struct search *search)
 {
-	DIR *dir = mo_opendir(search->ctx, "/proc");
-	struct dirent *entry;
+	uint64_t nr_hidden;
 
-	while (dir && (entry = readdir(dir))) {
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		look_at_maps(search, entry->d_name);
-		look_at_open_files(search, entry->d_name);
-	}
-	if (dir)
-		closedir(dir);
+	mo_pid_each(search->ctx, look_at_process, search);
+	mo_descriptors_each(search->ctx, UINT32_MAX, look_at_open_file, search, &nr_hidden);
 }
 
 /* ---- what nobody uses ---- */

@@ -524,6 +524,8 @@ int mo_descriptor_info(struct mo_ctx *ctx, const struct mo_descriptor *descripto
 /* ---- hold.c, file-path.c: what holds pages of REPORT; the paths of their files. Both complete its records ---- */
 int mo_holds_search(struct mo_ctx *ctx, struct mo_report *report, uint32_t limit_ms);
 int mo_files_name(struct mo_ctx *ctx, struct mo_report *report, uint32_t limit_ms);
+/* "/a/b" and "b", also when it was deleted, and when NAME is cut, as the module cuts it; "" is the name of all. */
+bool mo_path_has_name(const char *path, const char *name);
 
 /* ---- page-owner.c: what allocated the kernel's pages of REPORT, where the kernel was booted with page_owner=on ---- */
 int mo_stacks_read(struct mo_ctx *ctx, struct mo_report *report);

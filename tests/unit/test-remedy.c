@@ -234,6 +234,29 @@ static void an_open_file_is_found_by_number_and_name(void **state)
 	close(fd_b);
 }
 
+static void a_deleted_file_is_found(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+	struct stat stat;
+	int fd = make_file(f, "deleted", &stat);
+	struct mo_wanted_file files[] = {
+		{ .name = "/elsewhere/deleted", .inode = stat.st_ino },
+		{ .name = "delete", .inode = stat.st_ino },
+		{ .name = "", .inode = stat.st_ino },
+	};
+
+	snprintf(path, sizeof(path), "%s/deleted", f->dir);
+	assert_int_equal(unlink(path), 0);
+	mo_files_find(f->ctx, files, ARRAY_SIZE(files));
+	assert_true(files[0].fd >= 0);
+	assert_string_equal(strrchr(files[0].path, '/'), "/deleted (deleted)");
+	assert_int_equal(files[1].fd, -1);
+	assert_int_equal(files[2].fd, -1);
+	close(files[0].fd);
+	close(fd);
+}
+
 static void no_fifo_is_found(void **state)
 {
 	struct fixture *f = *state;
@@ -473,6 +496,7 @@ int main(void)
 		TEST(caches_and_cgroups_by_name),
 		TEST(what_may_help_is_known_of_each_record),
 		TEST(an_open_file_is_found_by_number_and_name),
+		TEST(a_deleted_file_is_found),
 		TEST(no_fifo_is_found),
 		TEST(what_is_dropped_is_told),
 		TEST(a_slab_cache_is_no_path),
