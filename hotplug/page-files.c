@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The state of each page, as the kernel tells it, of the memory that is in blocks: the rest is a hole. */
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,24 +19,6 @@ struct page_file {
 	int err;		/* of the first part that could not be read */
 };
 
-static ssize_t read_at(int fd, void *bytes, size_t len, uint64_t at)
-{
-	size_t done = 0;
-	ssize_t n;
-
-	while (done < len) {
-		n = pread(fd, (char *)bytes + done, len - done, (off_t)(at + done));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (!n)
-			break;
-		done += (size_t)n;
-	}
-	return (ssize_t)done;
-}
-
 /* The kernel does not say how long they are: the last entry that can be read, up to END. */
 static int find_length(int fd, uint64_t end, uint64_t *len_bytes)
 {
@@ -46,7 +27,7 @@ static int find_length(int fd, uint64_t end, uint64_t *len_bytes)
 
 	while (low < high) {
 		middle = low + (high - low) / 2;
-		n = read_at(fd, &entry, sizeof(entry), middle * ENTRY_BYTES);
+		n = mo_read_at(fd, &entry, sizeof(entry), middle * ENTRY_BYTES);
 		if (n < 0)
 			return (int)n;
 		if (n == ENTRY_BYTES)
@@ -61,7 +42,7 @@ static int find_length(int fd, uint64_t end, uint64_t *len_bytes)
 static int read_extent(void *data, uint64_t start, void *bytes, size_t len)
 {
 	struct page_file *file = data;
-	ssize_t n = read_at(file->fd, bytes, len, start);
+	ssize_t n = mo_read_at(file->fd, bytes, len, start);
 
 	if (n < 0 && !file->err)
 		file->err = (int)n;

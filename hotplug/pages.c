@@ -158,20 +158,9 @@ void mo_pages_close(struct mo_pages *pages)
 /* Entries read, fewer than NR only at the end of the file. */
 static ssize_t read_entries(int fd, uint64_t *entries, uint64_t pfn, size_t nr)
 {
-	size_t done = 0, size = nr * sizeof(*entries);
-	ssize_t n;
+	ssize_t n = mo_read_at(fd, entries, nr * sizeof(*entries), pfn * sizeof(*entries));
 
-	while (done < size) {
-		n = pread(fd, (char *)entries + done, size - done, (off_t)(pfn * sizeof(*entries) + done));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (!n)
-			break;
-		done += (size_t)n;
-	}
-	return (ssize_t)(done / sizeof(*entries));
+	return n < 0 ? n : n / (ssize_t)sizeof(*entries);
 }
 
 /* What 6.1 tells of the head only, 6.12 of each page: the state of a folio as a whole. */

@@ -53,6 +53,8 @@ int mo_read_u64(struct mo_ctx *ctx, int base, uint64_t *value, const char *fmt, 
 /* Whole file of any length, NUL-terminated; freed by the caller. */
 int mo_read_file(struct mo_ctx *ctx, char **text, size_t *len_bytes, const char *fmt, ...) PRINTF(4, 5);
 int mo_read_open(int fd, char **text, size_t *len_bytes);	/* the same for what is open */
+/* Bytes read, fewer than LEN only at the end of the file. */
+ssize_t mo_read_at(int fd, void *bytes, size_t len, uint64_t at);
 /* The number in the line of a file such as /proc/meminfo that begins with KEY. -ENODATA: there is none. */
 int mo_read_field(struct mo_ctx *ctx, const char *path, const char *key, uint64_t *value);
 ssize_t mo_read_link(struct mo_ctx *ctx, char *text, size_t size, const char *fmt, ...) PRINTF(4, 5);

@@ -209,6 +209,24 @@ int mo_read_u64(struct mo_ctx *ctx, int base, uint64_t *value, const char *fmt, 
 	return 0;
 }
 
+ssize_t mo_read_at(int fd, void *bytes, size_t len, uint64_t at)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < len) {
+		n = pread(fd, (char *)bytes + done, len - done, (off_t)(at + done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
 /* proc files have no size: grow until the end is seen. */
 int mo_read_open(int fd, char **text, size_t *len_bytes)
 {
