@@ -2,9 +2,7 @@
 /* memoffline monitor: events of memory, nodes and their devices, as lines. */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -102,23 +100,12 @@ static void set_end(struct monitor *monitor)
 	monitor->end.tv_nsec += monitor->timeout_ms % 1000 * 1000000L;
 }
 
-static int block_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC);
-}
-
 static int run(struct call *call)
 {
 	struct monitor monitor = { .call = call };
 	struct mo_monitor *source;
 	int id, err, signal_fd;
+	sigset_t old;
 
 	while ((id = call_option(call)) != -1) {
 		if (id == 'c')
@@ -130,11 +117,11 @@ static int run(struct call *call)
 	err = mo_monitor_new(call->ctx, &source);
 	if (err)
 		return tell_error(call, err);
-	signal_fd = block_signals();
+	signal_fd = signals_catch(0, &old);
 	set_end(&monitor);
 	err = watch(&monitor, source, signal_fd);
 	mo_monitor_unref(source);
-	close(signal_fd);
+	signals_release(signal_fd, &old);
 	return err < 0 ? tell_error(call, err) : EXIT_SUCCESS;
 }
 

@@ -4,6 +4,7 @@
 #define TOOLS_COMMAND_H
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>	/* EXIT_SUCCESS, EXIT_FAILURE */
@@ -126,6 +127,13 @@ bool migration_option(const struct call *call, struct mo_migrate_request *reques
 typedef int migration_fn(void *data, const struct mo_migrate_request *request, struct mo_report **report);
 /* As transaction_run(). */
 int migration_run(struct call *call, struct mo_migrate_request *request, migration_fn *fn, void *data);
+
+/* ---- signals.c ---- */
+/* From here on a signal that would kill the command waits in the descriptor, and the signal ALSO, unless it is 0. */
+int signals_catch(int also, sigset_t *old);
+int signals_next(int fd);	/* 0: there is none */
+/* Those that wait were obeyed: they are taken out, so that they do not kill the command before its result is told. */
+void signals_release(int fd, const sigset_t *old);
 
 /* ---- transaction.c ---- */
 typedef int stoppable_fn(void *data, int stop_fd, struct mo_report **report);

@@ -1,37 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What all commands have in common that change something: signals, progress, the result. */
-#include <signal.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
-
 #include "command.h"
 #include "out.h"
-
-/* From here on a signal waits in the descriptor, which stops the transaction instead of killing the command. */
-static int catch_signals(sigset_t *old)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
-	sigprocmask(SIG_BLOCK, &set, old);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-static void release_signals(int fd, const sigset_t *old)
-{
-	struct signalfd_siginfo info;
-
-	/* They were obeyed: taken out, so that they do not kill the command before its result is told. */
-	while (fd >= 0 && read(fd, &info, sizeof(info)) == sizeof(info))
-		;
-	if (fd >= 0)
-		close(fd);
-	sigprocmask(SIG_SETMASK, old, NULL);
-}
 
 static int tell_result(const struct call *call, int result, const struct mo_report *report)
 {
@@ -56,12 +26,12 @@ int stoppable_run(struct call *call, stoppable_fn *fn, void *data, uint64_t page
 	int result, status, stop_fd;
 	sigset_t old;
 
-	stop_fd = catch_signals(&old);
+	stop_fd = signals_catch(0, &old);
 	progress_begin(call, stop_fd, page_bytes);
 	result = fn(data, stop_fd, &report);
 	progress_end();
 	status = tell_result(call, result, report);
-	release_signals(stop_fd, &old);
+	signals_release(stop_fd, &old);
 	mo_report_unref(report);
 	return status;
 }

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -447,13 +446,11 @@ static void hear_keys(struct watch *watch)
 
 static void hear_signal(struct watch *watch)
 {
-	struct signalfd_siginfo info;
+	int signal = signals_next(watch->signal_fd);
 
-	if (read(watch->signal_fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo == SIGWINCH)
+	if (signal == SIGWINCH)
 		resize(watch);
-	else
+	else if (signal)
 		watch->ends = true;
 }
 
@@ -480,30 +477,17 @@ static void run(struct watch *watch)
 	}
 }
 
-static int catch_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
-	sigaddset(&set, SIGWINCH);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 int watch_run(struct call *call, enum picture_by by, enum out_depth depth)
 {
 	struct watch watch = { .call = call, .by = by, .depth = depth };
 	int err = read_all(&watch);
+	sigset_t old;
 
 	if (err)
 		return tell_error(call, err);
 	if (mo_monitor_new(call->ctx, &watch.monitor))
 		watch.monitor = NULL;	/* of a recorded machine there are no events */
-	watch.signal_fd = catch_signals();
+	watch.signal_fd = signals_catch(SIGWINCH, &old);
 	err = open_terminal(&watch);
 	if (!err) {
 		mo_ctx_set_log(call->ctx, NULL, NULL, MO_LOG_ERR);	/* lines would stand in the picture */
@@ -515,6 +499,6 @@ int watch_run(struct call *call, enum picture_by by, enum out_depth depth)
 	picture_free(watch.picture);
 	mo_map_unref(watch.map);
 	mo_monitor_unref(watch.monitor);
-	close(watch.signal_fd);
+	signals_release(watch.signal_fd, &old);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
