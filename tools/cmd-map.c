@@ -101,9 +101,9 @@ static int draw(const struct map *map, const struct picture *picture)
 	int status = EXIT_SUCCESS;
 
 	if (map->svg)
-		status = file_write(map->svg, picture_svg, picture);
+		status = file_write(map->svg, 0, picture_svg, picture);
 	if (map->html && status == EXIT_SUCCESS)
-		status = file_write(map->html, picture_html, picture);
+		status = file_write(map->html, 0, picture_html, picture);
 	if (map->call->json)
 		picture_json(picture);
 	else if (!map->svg && !map->html)

@@ -67,28 +67,28 @@ static int replace(const char *path, mode_t mode, file_fn *fn, const void *data)
 	return err;
 }
 
-/* What is no file (a pipe, a terminal) can't be replaced. */
-static int write_path(const char *path, file_fn *fn, const void *data)
+/* What is no file (a pipe, a terminal) can't be replaced; what a link in /proc leads to may have no path at all. */
+static int write_path(const char *path, mode_t mode, file_fn *fn, const void *data)
 {
-	char *target = realpath(path, NULL);
-	struct stat stat;
+	struct stat old;
+	char *target;
 	int fd, err;
 
-	if (!target)
-		return errno == ENOENT ? replace(path, usual_mode(), fn, data) : -errno;
-	if (lstat(target, &stat)) {
-		err = -errno;
-	} else if (S_ISREG(stat.st_mode)) {
-		err = replace(target, stat.st_mode & 07777, fn, data);
-	} else {
-		fd = open(target, O_WRONLY | O_CLOEXEC);
-		err = fd < 0 ? -errno : fill(fd, false, fn, data);
+	if (stat(path, &old))
+		return errno == ENOENT ? replace(path, mode ? mode : usual_mode(), fn, data) : -errno;
+	if (!S_ISREG(old.st_mode)) {
+		fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		return fd < 0 ? -errno : fill(fd, false, fn, data);
 	}
+	target = realpath(path, NULL);
+	if (!target)
+		return -errno;
+	err = replace(target, mode ? mode : old.st_mode & 07777, fn, data);
 	free(target);
 	return err;
 }
 
-int file_write(const char *path, file_fn *fn, const void *data)
+int file_write(const char *path, mode_t mode, file_fn *fn, const void *data)
 {
 	int err;
 
@@ -96,7 +96,7 @@ int file_write(const char *path, file_fn *fn, const void *data)
 		fn(stdout, data);
 		return EXIT_SUCCESS;
 	}
-	err = write_path(path, fn, data);
+	err = write_path(path, mode, fn, data);
 	if (!err)
 		return EXIT_SUCCESS;
 	tell("can't write %s: %s; nothing there was changed", path, strerror(-err));

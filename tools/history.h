@@ -27,7 +27,7 @@ void history_print(const struct call *call, const struct mo_history *history, co
 void history_json(const struct mo_history *history);
 
 /* ---- prometheus.c ---- */
-/* To standard output, or at once into the file PATH. Returns the exit status. */
+/* To standard output, or into PATH as file_write() has it. Returns the exit status. */
 int prometheus_print(const struct call *call, const struct mo_history *history, const char *path);
 
 #endif

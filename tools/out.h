@@ -125,9 +125,10 @@ void json_print(struct json_object *object, bool one_line);
 typedef void file_fn(FILE *file, const void *data);
 /*
  * What FN writes becomes the file PATH, all of it or, where it can't be written, none: then PATH is as it was. "-" is
- * standard output. Returns the exit status, after the error was told.
+ * standard output. MODE 0: as it was, or as a file made by others would have it. What is no regular file, as a pipe, is
+ * written as it stands. Returns the exit status, after the error was told.
  */
-int file_write(const char *path, file_fn *fn, const void *data);
+int file_write(const char *path, mode_t mode, file_fn *fn, const void *data);
 
 /* ---- progress.c ---- */
 /* One line redrawn on a terminal; a line for each step elsewhere; nothing when quiet. */

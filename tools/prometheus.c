@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The history in Prometheus's text format, as node_exporter's textfile collector reads it. */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "command.h"
 #include "history.h"
@@ -238,64 +234,22 @@ static void print_all(FILE *to, struct mo_ctx *ctx, const struct mo_history *his
 	fprintf(to, "memoffline_history_skipped_lines %" PRIu64 "\n", mo_history_nr_skipped(history));
 }
 
-static int write_file(const char *path, const char *text, size_t len)
-{
-	/* Who reads it is another user. */
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644), err = 0;
-	FILE *file;
+struct metrics {
+	struct mo_ctx *ctx;
+	const struct mo_history *history;
+};
 
-	if (fd < 0)
-		return -errno;
-	file = fchmod(fd, 0644) ? NULL : fdopen(fd, "w");
-	if (!file) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
-	if (fwrite(text, 1, len, file) != len)
-		err = -errno;
-	if (fclose(file) && !err)
-		err = -errno;
-	return err;
+static void print_metrics(FILE *to, const void *data)
+{
+	const struct metrics *metrics = data;
+
+	print_all(to, metrics->ctx, metrics->history);
 }
 
-/* The collector reads each *.prom when it likes: it sees the old file or the new one, never half of one. */
-static int replace_file(const char *path, const char *text, size_t len)
-{
-	char *new;
-	int err;
-
-	if (asprintf(&new, "%s.%d", path, getpid()) < 0)
-		out_of_memory();
-	unlink(new);	/* of a process of that number that was killed */
-	err = write_file(new, text, len);
-	if (!err && rename(new, path))
-		err = -errno;
-	if (err)
-		unlink(new);
-	free(new);
-	return err;
-}
-
+/* The collector reads each *.prom when it likes, as another user: it sees the old file or the new one. */
 int prometheus_print(const struct call *call, const struct mo_history *history, const char *path)
 {
-	char *text = NULL;
-	size_t len;
-	FILE *to = open_memstream(&text, &len);
-	int err = 0;
+	const struct metrics metrics = { call->ctx, history };
 
-	if (!to)
-		out_of_memory();
-	print_all(to, call->ctx, history);
-	if (fclose(to))
-		out_of_memory();
-	if (path)
-		err = replace_file(path, text, len);
-	else
-		fwrite(text, 1, len, stdout);
-	free(text);
-	if (!err)
-		return EXIT_SUCCESS;
-	tell("can't write %s: %s; what was there stays as it was", path, text_error(err));
-	return EXIT_FAILURE;
+	return file_write(path ? path : "-", 0644, print_metrics, &metrics);
 }

@@ -187,9 +187,32 @@ metric() { sed -nE "s/^memoffline_$1 //p" <<<"$output"; }
 	run bash -c "trap '' XFSZ; ulimit -f 1; '$memoffline' report -s '$tree' --prometheus='$file'"
 	echo "$output"
 	[ "$status" -eq 1 ]
-	[[ $output == "memoffline: can't write $file: "*"; what was there stays as it was" ]]
+	[[ $output == "memoffline: can't write $file: "*"; nothing there was changed" ]]
 	[ "$sum" = "$(sha256sum "$file")" ]
 	[ "$(ls "$BATS_TEST_TMPDIR/out")" = memoffline.prom ]
+}
+
+@test "metrics into what is no file: a link leads to the file, a pipe and a device stay what they are" {
+	mkdir "$BATS_TEST_TMPDIR/there"
+	file=$BATS_TEST_TMPDIR/there/memoffline.prom
+	echo old >"$file"
+	chmod 600 "$file"
+	ln -s there/memoffline.prom "$BATS_TEST_TMPDIR/link.prom"
+	"$memoffline" report -s "$tree" --prometheus="$BATS_TEST_TMPDIR/link.prom"
+	[ -L "$BATS_TEST_TMPDIR/link.prom" ]
+	check_metrics "$file"
+	[ "$(stat -c %a "$file")" = 644 ]
+	# As /dev/stdout leads to what is open.
+	ln -s /dev/fd/1 "$BATS_TEST_TMPDIR/stdout"
+	"$memoffline" report -s "$tree" --prometheus="$BATS_TEST_TMPDIR/stdout" | cat >"$BATS_TEST_TMPDIR/printed"
+	[ -L "$BATS_TEST_TMPDIR/stdout" ]
+	cmp "$BATS_TEST_TMPDIR/printed" <("$memoffline" report -s "$tree" --prometheus)
+	mkfifo "$BATS_TEST_TMPDIR/pipe"
+	cat "$BATS_TEST_TMPDIR/pipe" >"$BATS_TEST_TMPDIR/read" &
+	"$memoffline" report -s "$tree" --prometheus="$BATS_TEST_TMPDIR/pipe"
+	wait $!
+	[ -p "$BATS_TEST_TMPDIR/pipe" ]
+	cmp "$BATS_TEST_TMPDIR/read" "$BATS_TEST_TMPDIR/printed"
 }
 
 @test "options that do not go together" {
