@@ -19,18 +19,6 @@ setup() {
 	cp "$BATS_TEST_DIRNAME/reports/pinned.json" "$tree/run/memoffline/reports/memory33.json"
 }
 
-put() {
-	mkdir -p "$(dirname "$tree/$1")"
-	printf "%b" "$2" >"$tree/$1"
-}
-
-# process PID COMM MAPPING PFN: maps the page at 0x10000
-process() {
-	put "proc/$1/comm" "$2\n"
-	put "proc/$1/maps" "10000-20000 rw-p 00000000 00:00 0      $3\n"
-	words $(((1 << 63) | $4)) 1 | dd of="$tree/proc/$1/pagemap" bs=128 seek=1 status=none
-}
-
 # each_way COMMAND...: with each of the commands, as text and as JSON
 each_way() {
 	local command

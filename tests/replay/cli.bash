@@ -46,6 +46,19 @@ pages() {
 	words "${4:-0}" "$2" | dd of="$tree/proc/kpagecount" bs=64K oflag=seek_bytes seek=$(($1 * 8)) conv=notrunc status=none
 }
 
+# put PATH TEXT: a file of $tree; TEXT has escapes as printf
+put() {
+	mkdir -p "$(dirname "$tree/$1")"
+	printf "%b" "$2" >"$tree/$1"
+}
+
+# process PID COMM MAPPING PFN: maps the page at 0x10000
+process() {
+	put "proc/$1/comm" "$2\n"
+	put "proc/$1/maps" "10000-20000 rw-p 00000000 00:00 0      $3\n"
+	words $(((1 << 63) | $4)) 1 | dd of="$tree/proc/$1/pagemap" bs=128 seek=1 status=none
+}
+
 flag_uptodate=$((1 << 3)) flag_lru=$((1 << 5)) flag_slab=$((1 << 7)) flag_buddy=$((1 << 10))
 flag_mmap=$((1 << 11)) flag_anon=$((1 << 12))
 anon=$((flag_uptodate | flag_lru | flag_mmap | flag_anon))

@@ -1,35 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Rates from a history whose times are known. */
-#include "machine.h"
+#include "state-dir.h"
 
 #define BLOCK_BYTES (128u << 20)
-
-struct fixture {
-	char dir[64];
-	struct mo_ctx *ctx;
-};
-
-static int set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	strcpy(f->dir, "/tmp/test-estimate.XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
-	assert_int_equal(mo_ctx_new(&f->ctx), 0);
-	assert_int_equal(mo_ctx_set_state_dir(f->ctx, f->dir), 0);
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	mo_ctx_unref(f->ctx);
-	assert_int_equal(tree_remove(f->dir), 0);
-	free(f);
-	return 0;
-}
 
 struct attempt {
 	const char *action, *engine;	/* NULL: offline, core */
@@ -158,8 +131,6 @@ static void the_last_ones_count(void **state)
 	assert_int_equal(rates.nr_attempts, 32);
 	assert_in_range(rates.bytes_s, 99 << 20, 101 << 20);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

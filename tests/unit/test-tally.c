@@ -2,34 +2,7 @@
 /* Statistics of a history whose lines are known. */
 #include <sys/stat.h>
 
-#include "machine.h"
-
-struct fixture {
-	char dir[64];
-	struct mo_ctx *ctx;
-};
-
-static int set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	strcpy(f->dir, "/tmp/test-tally.XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
-	assert_int_equal(mo_ctx_new(&f->ctx), 0);
-	assert_int_equal(mo_ctx_set_state_dir(f->ctx, f->dir), 0);
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	mo_ctx_unref(f->ctx);
-	assert_int_equal(tree_remove(f->dir), 0);
-	free(f);
-	return 0;
-}
+#include "state-dir.h"
 
 struct attempt {
 	const char *action;
@@ -263,8 +236,6 @@ static void targets(void **state)
 	assert_int_equal(mo_history_read(f->ctx, "nonsense", &history), -EINVAL);
 	machine_close(&machine);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
