@@ -56,8 +56,9 @@ void mo_bundle_miss(struct mo_bundle *bundle, const char *path, int err);
 void mo_bundle_note(struct mo_bundle *bundle, const char *fmt, ...) PRINTF(2, 3);
 int mo_bundle_no_memory(struct mo_bundle *bundle);
 
-/* json.c */
+/* json-manifest.c */
 int mo_manifest_to_json(const struct mo_bundle *bundle, char **text);
+/* json.c */
 /* FN makes a new text of each; NULL: no memory. KEY is that of the object, or list, that it stands in. */
 typedef char *mo_string_fn(void *data, const char *key, const char *string);
 /* -EBADMSG: TEXT is no JSON. Sets no error text. */

@@ -394,7 +394,7 @@ int mo_report_restore(struct mo_report *report, const struct mo_report_totals *t
 /* What was saved, as mo_report_load(). */
 int mo_report_load_saved(struct mo_ctx *ctx, uint32_t block, struct mo_report **report);
 
-/* ---- json.c: the report as JSON and back ---- */
+/* ---- json-report.c: the report as JSON and back ---- */
 /* -EBADMSG: WHY is the rest of a sentence ("it ends too early"). Sets no error text then. */
 int mo_report_parse(struct mo_ctx *ctx, const char *text, struct mo_report **report, char *why, size_t size);
 
@@ -437,7 +437,8 @@ struct mo_history_total *mo_totals_find(struct mo_totals *totals, const char *ac
 /* The same in systemd's journal. Nothing where there is none, or no libsystemd. */
 void mo_journald_tell(struct mo_ctx *ctx, const struct mo_report *report);
 
-/* json.c: a line without its newline, and back. -EBADMSG: it is none, or of a later version. Sets no error text. */
+/* ---- json-line.c: a line without its newline, and back. -EBADMSG: it is none, or of a later version ---- */
+/* These set no error text. */
 int mo_line_to_json(const struct mo_line *line, char **text);
 int mo_line_parse(struct mo_ctx *ctx, const char *text, struct mo_line *line);
 
