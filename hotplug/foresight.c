@@ -160,70 +160,6 @@ static int note_pools(struct mo_plan *plan, const struct mo_request *request)
 				"elsewhere, use --keep-hugetlb", mib(lost), mib(pool));
 }
 
-/* ---- who is bound to nodes that go ---- */
-
-#define BOUND_NAMED 4
-
-struct bound_list {
-	size_t nr;
-	char names[512];	/* of the first ones */
-};
-
-/* All of its memory that is online is in the plan. */
-static bool node_goes(const struct mo_plan *plan, int32_t node)
-{
-	size_t nr_online = 0, nr_going = 0;
-
-	for (size_t i = 0; i < plan->memory->nr_blocks; i++)
-		nr_online += plan->memory->blocks[i].node == node && plan->memory->blocks[i].state == MO_STATE_ONLINE;
-	for (size_t i = 0; i < plan->nr_steps; i++)
-		nr_going += plan->steps[i].verdict != MO_VERDICT_DONE &&
-			    mo_memory_find(plan->memory, plan->steps[i].block)->node == node;
-	return nr_online && nr_online == nr_going;
-}
-
-static void list_bound(void *data, const struct mo_bound *bound)
-{
-	struct bound_list *list = data;
-	size_t len = strlen(list->names);
-	char comm[32];
-
-	if (list->nr++ >= BOUND_NAMED)
-		return;
-	snprintf(comm, sizeof(comm), "%s", bound->comm);
-	for (char *at = comm; *at; at++)
-		if ((unsigned char)*at < ' ' || (unsigned char)*at >= 0x7f)
-			*at = '?';
-	snprintf(list->names + len, sizeof(list->names) - len, "%s%d (%s, %s %.64s)", len ? ", " : "", bound->pid, comm,
-		 bound->binding == MO_BINDING_CPUSET ? "cpuset" : "policy", bound->nodes);
-}
-
-/* Right before the blocks go nobody waits for this: a process that hangs would hold it up. */
-static int note_bound(struct mo_plan *plan, const struct mo_request *request)
-{
-	struct mo_nodeset going = { 0 }, staying = { 0 };
-	struct bound_list list = { 0 };
-	size_t nr_hidden;
-
-	if (request->flags & (MO_REQUEST_AT_ONCE | MO_REQUEST_ONLINE | MO_REQUEST_NO_CONTENT))
-		return 0;
-	for (size_t i = 0; i < plan->memory->nr_nodes; i++) {
-		const struct mo_node *node = &plan->memory->nodes[i];
-
-		if (node_goes(plan, node->number))
-			mo_nodeset_add(&going, (unsigned int)node->number);
-		else if (node->has_memory)
-			mo_nodeset_add(&staying, (unsigned int)node->number);
-	}
-	if (mo_nodeset_weight(&going))
-		mo_bound_each(plan->memory->ctx, &going, &staying, list_bound, &list, &nr_hidden);
-	if (!list.nr)
-		return 0;
-	return mo_plan_add_note(plan, "node %s goes as a whole, and processes are bound to it, %zu in all: %s%s; what they take then comes "
-				"from other nodes, or they are refused", mo_nodeset_text(&going).text, list.nr, list.names,
-				list.nr > BOUND_NAMED ? " and others" : "");
-}
-
 /* ---- the rest ---- */
 
 static int note_cpuset(struct mo_plan *plan)
@@ -270,7 +206,7 @@ int mo_plan_foresee(struct mo_plan *plan, const struct mo_request *request, int 
 	if (!err)
 		err = note_pools(plan, request);
 	if (!err)
-		err = note_bound(plan, request);
+		err = mo_plan_note_bound(plan, request);
 	if (!err)
 		err = note_poison(plan);
 	if (!err)

@@ -746,8 +746,8 @@ int mo_worker_run_thread(mo_worker_fn *fn, void (*stop)(void *data), void *data,
 /* Readable when it ended. Belongs to the worker. */
 int mo_worker_fd(const struct mo_worker *worker);
 /*
- * Till it ends (NONE), or why it has to be ended: a stop was asked for, or UNTIL_MS (0: never) passed. Calls TICK five
- * times a second.
+ * Till it ends (NONE), or why it has to be ended: a stop was asked for, or UNTIL_MS (0: never) passed. Calls TICK,
+ * unless it is NULL, five times a second.
  */
 enum mo_reason mo_worker_watch(const struct mo_worker *worker, int stop_fd, uint64_t until_ms, void (*tick)(void *data),
 			       void *data);
@@ -852,7 +852,7 @@ struct mo_ruling {
 };
 struct mo_ruling mo_isolation_judge(const struct mo_isolation *facts);
 
-/* ---- verdict.c, foresight.c, prefer.c, plan.c ---- */
+/* ---- verdict.c, foresight.c, bound.c, prefer.c, plan.c ---- */
 struct mo_plan {
 	struct mo_memory *memory;
 	struct mo_step *steps;
@@ -894,6 +894,8 @@ int mo_plan_prefer(struct mo_plan *plan, enum mo_prefer prefer, uint64_t nr_want
 int mo_plan_open_session(const struct mo_plan *plan, const struct mo_request *request, struct mo_session **session);
 /* A full sentence for mo_plan_note(). -ENOMEM. */
 int mo_plan_add_note(struct mo_plan *plan, const char *fmt, ...) PRINTF(2, 3);
+/* A note of processes that are bound to nodes that go as a whole. Waits for them a second at most, or ten. */
+int mo_plan_note_bound(struct mo_plan *plan, const struct mo_request *request);
 int mo_request_check(struct mo_ctx *ctx, const struct mo_request *request);
 /* The steps wanted, and behind them those to try instead of one that fails. */
 size_t mo_plan_nr_candidates(const struct mo_plan *plan);

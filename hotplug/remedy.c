@@ -258,11 +258,6 @@ static int run_remedy(void *data)
 
 /* ---- its parent ---- */
 
-static void nothing_to_tell(void *data)
-{
-	(void)data;
-}
-
 static uint64_t take_results(const struct mo_remedy_results *results, uint32_t remedy, struct mo_report *report)
 {
 	size_t nr = __atomic_load_n(&results->nr, __ATOMIC_ACQUIRE);
@@ -286,7 +281,7 @@ static enum mo_reason await(struct attempt *attempt, int stop_fd, uint64_t until
 
 	if (mo_worker_run(run_remedy, attempt, &worker))
 		return MO_REASON_NONE;	/* as if it had done nothing */
-	reason = mo_worker_watch(worker, stop_fd, until_ms, nothing_to_tell, NULL);
+	reason = mo_worker_watch(worker, stop_fd, until_ms, NULL, NULL);
 	if (reason == MO_REASON_NONE)
 		mo_worker_finish(worker);
 	else

@@ -253,7 +253,8 @@ enum mo_reason mo_worker_watch(const struct mo_worker *worker, int stop_fd, uint
 			return MO_REASON_INTERRUPTED;
 		if (until_ms && mo_now_ms() > until_ms)
 			return MO_REASON_DEADLINE;
-		tick(data);
+		if (tick)
+			tick(data);
 	}
 }
 

@@ -246,3 +246,16 @@ history() {
 	run "$memoffline" plan -s "$tree" 64m --prefer whole-devices
 	[ "$status" -eq 0 ]
 }
+
+@test "who is bound to a node that goes is named, also right before it goes" {
+	put proc/77/stat "77 (bound) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 1000 0\n"
+	put proc/77/status "Name: bound\nMems_allowed_list: 0-1\n"
+	put proc/77/numa_maps "7f0000000000 bind:1 anon=3 dirty=3 N1=3\n"
+	plan node1
+	[[ $(tr -s ' \n' ' ' <<<"$output") == *"node 1 goes as a whole"*"77 (bound, policy bind:1)"* ]]
+	run "$memoffline" offline -s "$tree" node1
+	echo "$output"
+	[ "$(grep -c "^memoffline: note: node 1 goes as a whole, .*77 (bound, policy bind:1)" <<<"$output")" -eq 1 ]
+	run "$memoffline" offline -s "$tree" node1 --quiet
+	[[ $output != *bound* ]]
+}

@@ -663,9 +663,38 @@ static void bound_processes_are_named_when_their_node_goes(void **state)
 	assert_true(has_note(result, "node 1 goes as a whole"));
 	assert_true(has_note(result, "77 (we ird, policy bind:1)"));
 	mo_plan_unref(result);
+	request.flags = MO_REQUEST_AT_ONCE;
+	result = plan(&machine, &request);
+	assert_true(has_note(result, "77 (we ird, policy bind:1); what they take"));
+	mo_plan_unref(result);
 	request.target = "32-34";
 	result = plan(&machine, &request);
 	assert_false(has_note(result, "as a whole"));
+	mo_plan_unref(result);
+	close(fd);
+	machine_close(&machine);
+}
+
+/* Right before the blocks go. Opening a FIFO that nobody writes to is as good as a process that hangs. */
+static void a_process_that_hangs_holds_nothing_up(void **state)
+{
+	struct mo_request request = target("node1");
+	uint64_t begin_ms = mo_now_ms();
+	struct machine machine;
+	struct mo_plan *result;
+	char path[128];
+	int fd;
+
+	(void)state;
+	OPEN(&machine, DIMM_MACHINE, "file=proc/76/stat,76 (hangs) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 1000 0",
+	     "file=proc/76/status,Name: hangs\\+Mems_allowed_list: 0-1");
+	snprintf(path, sizeof(path), "%s/proc/76/numa_maps", machine.dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	fd = make_pages(&machine, 36);
+	request.flags = MO_REQUEST_AT_ONCE;
+	result = plan(&machine, &request);
+	assert_true(has_note(result, "whether processes are bound to it could not be found out"));
+	assert_in_range(mo_now_ms() - begin_ms, 900, 8000);
 	mo_plan_unref(result);
 	close(fd);
 	machine_close(&machine);
@@ -792,6 +821,7 @@ int main(void)
 		cmocka_unit_test(promised_huge_pages_keep_a_block),
 		cmocka_unit_test(gigantic_pages_are_judged_by_kernel),
 		cmocka_unit_test(bound_processes_are_named_when_their_node_goes),
+		cmocka_unit_test(a_process_that_hangs_holds_nothing_up),
 		cmocka_unit_test(poison_is_told_of_where_it_matters),
 		cmocka_unit_test(without_page_flags_it_is_a_guess_and_says_so),
 		cmocka_unit_test(the_memmap_of_a_block_is_not_in_its_way),
