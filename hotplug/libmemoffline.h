@@ -896,6 +896,53 @@ int mo_monitor_fd(const struct mo_monitor *monitor);
 /* 1 and an event that lives till the next call; 0: none waits. */
 int mo_monitor_next(struct mo_monitor *monitor, const struct mo_event **event);
 
+/* ---- policy: what /etc/memoffline.conf says of removal and of memory that is added ---------- */
+
+enum mo_policy_source {
+	MO_POLICY_DEFAULTS,	/* nothing is configured, or only wrongly: what it says is in memoffline.conf(5) */
+	MO_POLICY_FILES,	/* /etc/memoffline.conf and /etc/memoffline.conf.d, files that end with .conf */
+	MO_POLICY_KEPT,		/* there are problems: the last policy that had none */
+};
+
+/* Keys are named as in memoffline.conf(5). */
+struct mo_policy {
+	enum mo_policy_source source;
+	/* [remove] */
+	bool remove_by_udev;		/* "udev": requests by events are carried out; false unless configured */
+	uint32_t timeout_ms;		/* as of struct mo_request */
+	uint32_t stall_ms;		/* likewise; MO_STALL_USUAL unless configured */
+	enum mo_swap swap;		/* likewise; MO_SWAP_AUTO unless configured */
+	uint32_t remedies;		/* MO_REMEDY_ */
+	const char *to_nodes;		/* "nodes": as of struct mo_request; NULL: any */
+	uint32_t max_mib_s;		/* "max-rate", rounded up; 0: no limit */
+	uint32_t gone_timeout_ms;	/* from the eject until the device must be gone */
+	uint32_t requests_per_hour;	/* "requests": by events, for one device; 0: no limit */
+	bool wall;			/* tell all users before it begins */
+	bool inhibit;			/* hold off shutdown and sleep meanwhile */
+	/* [hooks] */
+	uint32_t hook_timeout_ms;	/* for each of them */
+	const char *hooks_dir;
+	/* [online] */
+	bool online_by_udev;
+	enum mo_zone online_zone;	/* MO_ZONE_MOVABLE, MO_ZONE_NORMAL ("kernel"), MO_ZONE_UNKNOWN ("auto") */
+	uint32_t movable_ratio;		/* "ratio": times the kernel's memory that movable memory may be; 0: no limit */
+	/* [errors]; 0: never */
+	uint32_t error_page;		/* corrected errors after which a page is retired */
+	uint32_t error_block;		/* pages retired after which their block goes */
+	uint32_t error_device;		/* blocks gone after which their device goes */
+};
+
+/*
+ * Read it. What is wrong, all of it, is told by mo_policy_problem(), and is no failure: what holds then is the last
+ * policy that was right, which is kept in the state directory (by root, and not with a sysroot), or else the defaults,
+ * which remove nothing by events. A file that is not there is fine. -ELIBACC: there are files, and libinih is not
+ * installed; -ENOMEM.
+ */
+int mo_policy_read(struct mo_ctx *ctx, struct mo_policy **policy);
+struct mo_policy *mo_policy_unref(struct mo_policy *policy);
+/* "/etc/memoffline.conf:12: ...", a full sentence each, in the order in which they were found. NULL past the end. */
+const char *mo_policy_problem(const struct mo_policy *policy, size_t i);
+
 /* ---- doctor: what will get in the way --------------------------------------------------------- */
 
 struct mo_doctor;

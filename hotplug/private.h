@@ -788,6 +788,46 @@ int mo_writer_finish(struct mo_writer *writer);
 /* As mo_worker_end(). */
 int mo_writer_end(struct mo_writer *writer, bool *abandoned);
 
+/* ---- hooks.c: programs of the policy's directory, asked and told of a removal ---- */
+enum mo_hook_phase {
+	MO_HOOK_CHECK,	/* before anything changes: may veto */
+	MO_HOOK_PRE,	/* it begins: let go of it */
+	MO_HOOK_POST,	/* it is gone */
+	MO_HOOK_UNDO,	/* it stays after all: take back what PRE did */
+};
+/* "check", "pre", "post", "undo". Never NULL. */
+const char *mo_hook_phase_name(enum mo_hook_phase phase);
+/* What hooks are told (memoffline-hooks(7)). All is lent; names may hold any byte. */
+struct mo_hook_facts {
+	const char *target;		/* as it was asked for */
+	const char *origin;		/* "command", "udev" or "firmware" */
+	const char *const *devices;
+	size_t nr_devices;
+	const char *const *slots;	/* as people know them: "DIMM_A2" */
+	size_t nr_slots;
+	const uint32_t *blocks;		/* numbers, ascending */
+	size_t nr_blocks;
+	const int32_t *nodes;
+	size_t nr_nodes;
+	uint64_t len_bytes;
+	const struct mo_report *against;/* check, pre: what stands against it, of mo_why(); NULL: not known */
+	int result;			/* post, undo: 0, 1 or negative errno, and why: */
+	enum mo_reason reason;
+};
+/* The hooks of one removal: a later process goes on where this one ended, as to whose PRE was run. */
+struct mo_hooks;
+/* POLICY is lent till the end. Never fails for what is in the directory. -ENOMEM. */
+int mo_hooks_new(struct mo_ctx *ctx, const struct mo_policy *policy, struct mo_hooks **hooks);
+void mo_hooks_free(struct mo_hooks *hooks);	/* accepts NULL */
+/*
+ * Run them one after the other, in order of name; for UNDO only those whose PRE was begun, in reverse order. What they
+ * print goes to REPORT's notes and to the log, and so does what went wrong with one. CHECK: -ECANCELED where one vetoes,
+ * or can't be asked; the error has its reason, and none is asked after it. In other phases all are run, and nothing
+ * stops it but STOP_FD (-1: none), which ends the one that runs: -EINTR. -EROFS with a sysroot.
+ */
+int mo_hooks_run(struct mo_hooks *hooks, enum mo_hook_phase phase, const struct mo_hook_facts *facts, int stop_fd,
+		 struct mo_report *report);
+
 /* ---- lock.c: the run directory, one memoffline at a time ---- */
 int mo_run_dir_make(struct mo_ctx *ctx);
 int mo_run_path(struct mo_ctx *ctx, char *path, size_t size, const char *name);
