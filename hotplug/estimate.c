@@ -42,7 +42,7 @@ static bool add_block(struct sample *sample, const struct mo_block_result *resul
 /* Whole, without a limit on its rate, and of blocks as they are now. */
 static bool is_sample(const struct samples *samples, const struct mo_line *line)
 {
-	return line->report && !strcmp(mo_report_action(line->report), "offline") && !mo_report_result(line->report) &&
+	return line->report && mo_report_takes_offline(line->report) && !mo_report_result(line->report) &&
 	       !line->max_mib_s && line->block_bytes == samples->block_bytes;
 }
 

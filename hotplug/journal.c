@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The journal of a transaction, in the run directory.
+ * The journal of a transaction: in the run directory, or, of a removal, in the state directory, since that is to be
+ * finished or taken back after the machine was restarted as well.
  *
  * It is text: a header line, the target, then one line of fixed width for each block. It appears whole, by
  * rename, before the first block is touched, so that a full file system is found out in time; afterwards only
@@ -20,10 +21,13 @@
 #include "private.h"
 
 #define MAGIC "memoffline-journal "
-#define JOURNAL_VERSION 2	/* 1 did not know what would do: it has no flags and no len_bytes */
+/* 1 did not know what would do: it has no flags and no len_bytes; 2 knew no removals: it has no stage and no boot */
+#define JOURNAL_VERSION 3
+#define STAGE_OFFSET 21		/* in the header line */
 #define LINE_FORMAT "%10" PRIu32 " %-8s %5" PRId32 " %c\n"
 #define LINE_BYTES 28
 #define MARK_OFFSET 26
+#define BOOT_BYTES 40		/* a UUID */
 
 struct mo_journal {
 	struct mo_ctx *ctx;
@@ -32,10 +36,20 @@ struct mo_journal {
 	struct mo_journal_entry *entries;
 	size_t nr_entries;
 	struct mo_journal_terms terms;
+	enum mo_journal_stage stage;
 	int32_t pid;
 	uint64_t start_time_s;
+	char boot[BOOT_BYTES];
 	char target[512];
+	char path[512];
 };
+
+/* Of the running kernel; "-" where it is not told. */
+static void read_boot(struct mo_ctx *ctx, char boot[BOOT_BYTES])
+{
+	if (mo_read_text(ctx, boot, BOOT_BYTES, "/proc/sys/kernel/random/boot_id") <= 0 || strchr(boot, ' '))
+		strcpy(boot, "-");
+}
 
 static int journal_alloc(struct mo_ctx *ctx, size_t nr, struct mo_journal **out)
 {
@@ -69,9 +83,9 @@ static int write_entries(struct mo_journal *journal, FILE *file)
 	const struct mo_journal_entry *entry;
 	size_t i;
 
-	fprintf(file, MAGIC "%d %d %" PRIu64 " %zu %zu %" PRIu32 " %" PRIu64 "\n%s\n", JOURNAL_VERSION, journal->pid,
-		journal->start_time_s, journal->nr_entries, journal->terms.nr_wanted, journal->terms.flags,
-		journal->terms.len_bytes, journal->target);
+	fprintf(file, MAGIC "%d %c %d %" PRIu64 " %zu %zu %" PRIu32 " %" PRIu64 " %s\n%s\n", JOURNAL_VERSION,
+		journal->stage, journal->pid, journal->start_time_s, journal->nr_entries, journal->terms.nr_wanted,
+		journal->terms.flags, journal->terms.len_bytes, journal->boot, journal->target);
 	journal->first_line = ftello(file);
 	for (i = 0; i < journal->nr_entries; i++) {
 		entry = &journal->entries[i];
@@ -82,49 +96,112 @@ static int write_entries(struct mo_journal *journal, FILE *file)
 	return 0;
 }
 
-static int write_journal(struct mo_journal *journal, const char *path, const char *temp_path)
+static int write_journal(struct mo_journal *journal)
 {
-	FILE *file = fopen(temp_path, "wxe");
+	char temp_path[sizeof(journal->path) + 4];
+	FILE *file;
 	int err;
 
+	snprintf(temp_path, sizeof(temp_path), "%s.new", journal->path);
+	unlink(temp_path);	/* of a command that was killed; we hold the lock */
+	file = fopen(temp_path, "wxe");
 	if (!file)
 		return -errno;
 	err = write_entries(journal, file);
 	if (fclose(file) && !err)
 		err = -errno;
-	if (!err && rename(temp_path, path))
+	if (!err && rename(temp_path, journal->path))
 		err = -errno;
 	if (err) {
 		unlink(temp_path);
 		return err;
 	}
-	journal->fd = open(path, O_RDWR | O_CLOEXEC);
+	journal->fd = open(journal->path, O_RDWR | O_CLOEXEC);
 	return journal->fd < 0 ? -errno : 0;
 }
 
-int mo_journal_create(struct mo_ctx *ctx, const char *target, const struct mo_journal_entry *entries, size_t nr,
-		      const struct mo_journal_terms *terms, struct mo_journal **out)
+/* A new name must be on disk, too: the machine may lose its power while a device goes. */
+static int sync_dir(const char *dir)
 {
-	char path[512], temp_path[512];
-	struct mo_journal *journal;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return -errno;
+	err = fsync(fd) ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+static int run_path(struct mo_ctx *ctx, char *path, size_t size)
+{
+	if (!mo_run_path(ctx, path, size, "journal"))
+		return 0;
+	return mo_error(ctx, -ENAMETOOLONG, "the run directory's name is too long: %s", mo_run_dir(ctx));
+}
+
+/* False: no state directory is wanted, or its name is too long. */
+static bool state_path(struct mo_ctx *ctx, char *path, size_t size)
+{
+	const char *dir = mo_state_dir(ctx);
+
+	return *dir && !mo_ctx_get_sysroot(ctx) && snprintf(path, size, "%s/removal", dir) < (int)size;
+}
+
+static int explain_write(struct mo_journal *journal, int err)
+{
+	return mo_error(journal->ctx, err, "can't write the journal %s: %s; nothing was changed; make room there and try again",
+			journal->path, strerror(-err));
+}
+
+static int write_to_run_dir(struct mo_journal *journal)
+{
+	int err = run_path(journal->ctx, journal->path, sizeof(journal->path));
+
+	if (err)
+		return err;
+	err = write_journal(journal);
+	return err ? explain_write(journal, err) : 0;
+}
+
+/* Where it lasts if that can be had, else where it lasts till the machine is restarted. */
+static int write_to_state_dir(struct mo_journal *journal)
+{
+	const char *dir = mo_state_dir(journal->ctx);
 	int err;
 
-	if (mo_run_path(ctx, path, sizeof(path), "journal") || mo_run_path(ctx, temp_path, sizeof(temp_path), "journal.new"))
-		return mo_error(ctx, -ENAMETOOLONG, "the run directory's name is too long: %s", mo_run_dir(ctx));
-	err = journal_alloc(ctx, nr, &journal);
+	if (!state_path(journal->ctx, journal->path, sizeof(journal->path)))
+		return write_to_run_dir(journal);
+	err = mkdir(dir, 0700) && errno != EEXIST ? -errno : write_journal(journal);
+	if (!err)
+		err = sync_dir(dir);
+	if (err == -ENOSPC || err == -EDQUOT)
+		return explain_write(journal, err);
+	if (!err)
+		return 0;
+	mo_log(journal->ctx, MO_LOG_WARNING, "%s can't be written (%s): if the machine is restarted in the middle of this removal, "
+	       "nothing will finish it or take it back", journal->path, strerror(-err));
+	return write_to_run_dir(journal);
+}
+
+int mo_journal_create(struct mo_ctx *ctx, const char *target, const struct mo_journal_entry *entries, size_t nr,
+		      const struct mo_journal_terms *terms, enum mo_journal_stage stage, struct mo_journal **out)
+{
+	struct mo_journal *journal;
+	int err = journal_alloc(ctx, nr, &journal);
+
 	if (err)
 		return err;
 	memcpy(journal->entries, entries, nr * sizeof(*entries));
 	copy_printable(journal->target, sizeof(journal->target), target);
 	journal->terms = *terms;
+	journal->stage = stage;
 	journal->pid = getpid();
 	journal->start_time_s = (uint64_t)time(NULL);
-	unlink(temp_path);	/* of a command that was killed; we hold the lock */
-	err = write_journal(journal, path, temp_path);
+	read_boot(ctx, journal->boot);
+	err = stage == MO_STAGE_OFFLINE ? write_to_run_dir(journal) : write_to_state_dir(journal);
 	if (err) {
 		mo_journal_close(journal);
-		return mo_error(ctx, err, "can't write the journal %s: %s; nothing was changed; make room in %s and try again",
-				path, strerror(-err), mo_run_dir(ctx));
+		return err;
 	}
 	*out = journal;
 	return 0;
@@ -145,7 +222,7 @@ static bool parse_entry(const char *line, struct mo_journal_entry *entry)
 	char zone[16], mark;
 
 	if (sscanf(line, "%" SCNu32 " %15s %" SCNd32 " %c", &entry->block, zone, &entry->node, &mark) != 4 ||
-	    !strchr(".bdfu", mark))
+	    !strchr(".bdfu-", mark))
 		return false;
 	entry->zone = zone_from_name(zone);
 	entry->mark = (enum mo_journal_mark)mark;
@@ -157,33 +234,49 @@ struct header {
 	uint64_t start_time_s;
 	size_t nr_entries;
 	struct mo_journal_terms terms;
+	enum mo_journal_stage stage;
+	char boot[BOOT_BYTES];
 	int len_bytes;		/* of its line */
 };
 
 static int parse_header(const char *text, struct header *header)
 {
 	struct mo_journal_terms *terms = &header->terms;
-	int version, used = 0, n;
+	int version, used = 0;
+	const char *at;
+	char stage;
 
 	memset(header, 0, sizeof(*header));
+	strcpy(header->boot, "-");
+	header->stage = MO_STAGE_OFFLINE;
 	if (sscanf(text, MAGIC "%d%n", &version, &used) != 1 || !used || version < 1)
 		return -EBADMSG;
 	if (version > JOURNAL_VERSION)
 		return -EPROTONOSUPPORT;
-	text += used;
-	n = sscanf(text, "%" SCNd32 " %" SCNu64 " %zu %zu%n", &header->pid, &header->start_time_s, &header->nr_entries,
-		   &terms->nr_wanted, &header->len_bytes);
-	if (n != 4)
-		return -EBADMSG;
-	if (version > 1) {
-		text += header->len_bytes;
-		used += header->len_bytes;
-		if (sscanf(text, " %" SCNu32 " %" SCNu64 "%n", &terms->flags, &terms->len_bytes, &header->len_bytes) != 2)
+	at = text + used;
+	if (version > 2) {
+		if (sscanf(at, " %c%n", &stage, &used) != 1 || !strchr("-reg", stage))
 			return -EBADMSG;
+		header->stage = (enum mo_journal_stage)stage;
+		at += used;
 	}
-	if (text[header->len_bytes] != '\n')
+	if (sscanf(at, "%" SCNd32 " %" SCNu64 " %zu %zu%n", &header->pid, &header->start_time_s, &header->nr_entries,
+		   &terms->nr_wanted, &used) != 4)
 		return -EBADMSG;
-	header->len_bytes += used + 1;
+	at += used;
+	if (version > 1) {
+		if (sscanf(at, " %" SCNu32 " %" SCNu64 "%n", &terms->flags, &terms->len_bytes, &used) != 2)
+			return -EBADMSG;
+		at += used;
+	}
+	if (version > 2) {
+		if (sscanf(at, " %39s%n", header->boot, &used) != 1)
+			return -EBADMSG;
+		at += used;
+	}
+	if (*at != '\n')
+		return -EBADMSG;
+	header->len_bytes = (int)(at - text) + 1;
 	return 0;
 }
 
@@ -201,8 +294,10 @@ static int parse_journal(struct mo_ctx *ctx, const char *text, size_t len, struc
 	    journal_alloc(ctx, header.nr_entries, &journal))
 		return -EBADMSG;
 	journal->terms = header.terms;
+	journal->stage = header.stage;
 	journal->pid = header.pid;
 	journal->start_time_s = header.start_time_s;
+	memcpy(journal->boot, header.boot, sizeof(journal->boot));
 	i = strcspn(text + header.len_bytes, "\n");
 	copy_printable(journal->target, sizeof(journal->target), text + header.len_bytes);
 	journal->target[i < sizeof(journal->target) ? i : sizeof(journal->target) - 1] = '\0';
@@ -242,19 +337,31 @@ static char *read_fd(int fd, size_t *len)
 	return text;
 }
 
+/* What began last comes first: there is a removal of before only where that was cut short. */
+static int open_journal(struct mo_ctx *ctx, char *path, size_t size)
+{
+	int err = run_path(ctx, path, size), fd;
+
+	if (err)
+		return err;
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT && state_path(ctx, path, size))
+		fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	if (errno == ENOENT)
+		return mo_error(ctx, -ENOENT, "there is no unfinished journal in %s: nothing to resume or to undo", mo_run_dir(ctx));
+	return mo_error(ctx, -errno, "can't open the journal %s: %s; run it as root", path, strerror(errno));
+}
+
 int mo_journal_load(struct mo_ctx *ctx, struct mo_journal **out)
 {
 	char path[512], *text;
 	size_t len;
-	int fd, err;
+	int fd = open_journal(ctx, path, sizeof(path)), err;
 
-	if (mo_run_path(ctx, path, sizeof(path), "journal"))
-		return mo_error(ctx, -ENAMETOOLONG, "the run directory's name is too long: %s", mo_run_dir(ctx));
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
-		return mo_error(ctx, -ENOENT, "there is no unfinished journal in %s: nothing to resume or to undo", mo_run_dir(ctx));
 	if (fd < 0)
-		return mo_error(ctx, -errno, "can't open the journal %s: %s; run it as root", path, strerror(errno));
+		return fd;
 	text = read_fd(fd, &len);
 	err = text ? parse_journal(ctx, text, len, out) : -errno;
 	free(text);
@@ -267,6 +374,8 @@ int mo_journal_load(struct mo_ctx *ctx, struct mo_journal **out)
 		return mo_error(ctx, err, "the journal %s is damaged; look at 'memoffline list', bring blocks back with "
 				"'memoffline online', then remove the file", path);
 	(*out)->fd = fd;
+	(*out)->ctx = ctx;
+	memcpy((*out)->path, path, sizeof(path));
 	return 0;
 }
 
@@ -290,24 +399,51 @@ const char *mo_journal_target(const struct mo_journal *journal)
 	return journal->target;
 }
 
+enum mo_journal_stage mo_journal_stage(const struct mo_journal *journal)
+{
+	return journal->stage;
+}
+
+bool mo_journal_is_of_this_boot(const struct mo_journal *journal)
+{
+	char boot[BOOT_BYTES];
+
+	read_boot(journal->ctx, boot);
+	return !strcmp(boot, journal->boot) || !strcmp(journal->boot, "-");
+}
+
+static int write_byte(struct mo_journal *journal, char byte, off_t at)
+{
+	if (pwrite(journal->fd, &byte, 1, at) == 1)
+		return 0;
+	return mo_error(journal->ctx, -errno, "can't write to the journal %s: %s", journal->path, strerror(errno));
+}
+
+/* Unlike marks, which mean nothing once the machine was restarted, it must be on disk. */
+int mo_journal_enter(struct mo_journal *journal, enum mo_journal_stage stage)
+{
+	int err = write_byte(journal, (char)stage, STAGE_OFFSET);
+
+	journal->stage = stage;
+	if (!err && fdatasync(journal->fd))
+		err = mo_error(journal->ctx, -errno, "can't write to the journal %s: %s", journal->path,
+			       strerror(errno));
+	return err;
+}
+
 int mo_journal_set(struct mo_journal *journal, size_t i, enum mo_journal_mark mark)
 {
-	char byte = (char)mark;
-
 	journal->entries[i].mark = mark;
-	if (pwrite(journal->fd, &byte, 1, journal->first_line + (off_t)i * LINE_BYTES + MARK_OFFSET) == 1)
-		return 0;
-	return mo_error(journal->ctx, -errno, "can't write to the journal in %s: %s", mo_run_dir(journal->ctx),
-			strerror(errno));
+	return write_byte(journal, (char)mark, journal->first_line + (off_t)i * LINE_BYTES + MARK_OFFSET);
 }
 
 int mo_journal_end(struct mo_journal *journal)
 {
-	char path[512];
-	int err = mo_run_path(journal->ctx, path, sizeof(path), "journal");
+	int err = 0;
 
-	if (!err && unlink(path) && errno != ENOENT)
-		err = mo_error(journal->ctx, -errno, "can't remove the journal %s: %s; remove it by hand", path, strerror(errno));
+	if (unlink(journal->path) && errno != ENOENT)
+		err = mo_error(journal->ctx, -errno, "can't remove the journal %s: %s; remove it by hand", journal->path,
+			       strerror(errno));
 	mo_journal_close(journal);
 	return err;
 }
@@ -334,6 +470,8 @@ int mo_journal_read(struct mo_ctx *ctx, struct mo_journal_info *info)
 	info->pid = journal->pid;
 	info->start_time_s = journal->start_time_s;
 	info->running = mo_lock_is_held(ctx);
+	info->removes = journal->stage != MO_STAGE_OFFLINE;
+	info->is_of_this_boot = mo_journal_is_of_this_boot(journal);
 	info->nr_blocks = (uint32_t)journal->nr_entries;
 	for (i = 0; i < journal->nr_entries; i++)
 		if (journal->entries[i].mark == MO_MARK_DONE)

@@ -95,11 +95,13 @@ static size_t count_blocks(const struct mo_report *report, enum mo_outcome outco
 
 static void add_message(struct entry *entry, const struct mo_report *report)
 {
-	bool is_undo = !strcmp(mo_report_action(report), "undo");
+	bool is_undo = mo_report_brings_back(report);
 	int result = mo_report_result(report);
 	char what[96];
 
-	if (mo_report_moves(report))
+	if (mo_report_nr_removed(report) && mo_report_removed(report, 0)->is_gone)
+		snprintf(what, sizeof(what), "safe to remove");
+	else if (mo_report_moves(report))
 		snprintf(what, sizeof(what), "%" PRIu64 " pages moved, %" PRIu64 " stayed",
 			 mo_report_moved_pages(report), mo_report_nr_pages_kept(report));
 	else
@@ -125,6 +127,17 @@ static void add_blocks(struct entry *entry, const struct mo_report *report)
 	}
 }
 
+static void add_removed(struct entry *entry, const struct mo_report *report)
+{
+	const struct mo_removed *removed;
+
+	for (size_t i = 0; i < 2 && (removed = mo_report_removed(report, i)); i++) {
+		add(entry, "MEMOFFLINE_DEVICE=%s", removed->device);
+		add(entry, "MEMOFFLINE_SLOTS=%s", removed->slots);
+		add(entry, "MEMOFFLINE_GONE=%d", removed->is_gone);
+	}
+}
+
 static void tell_attempt(const struct mo_report *report)
 {
 	int result = mo_report_result(report);
@@ -138,6 +151,7 @@ static void tell_attempt(const struct mo_report *report)
 	add(&entry, "MEMOFFLINE_KEPT_PAGES=%" PRIu64, mo_report_nr_pages_kept(report));
 	add(&entry, "MEMOFFLINE_FREED_BYTES=%" PRIu64, mo_report_freed_bytes(report));
 	add_blocks(&entry, report);
+	add_removed(&entry, report);
 	submit(&entry);
 }
 

@@ -136,6 +136,21 @@ static struct json_object *new_remedies(struct mo_json_writer *w, const struct m
 	return array;
 }
 
+static struct json_object *new_removed(struct mo_json_writer *w, const struct mo_report *report)
+{
+	struct json_object *array = mo_json_array(), *object;
+	const struct mo_removed *removed;
+
+	for (size_t i = 0; (removed = mo_report_removed(report, i)); i++) {
+		object = mo_json_object();
+		mo_json_put_text(w, object, "device", removed->device);
+		mo_json_put_text(w, object, "slots", removed->slots);
+		mo_json_put_flag(w, object, "gone", removed->is_gone);
+		mo_json_append(w, array, object);
+	}
+	return array;
+}
+
 static struct json_object *new_notes(struct mo_json_writer *w, const struct mo_report *report)
 {
 	struct json_object *array = mo_json_array();
@@ -215,6 +230,8 @@ static struct json_object *new_report(struct mo_json_writer *w, const struct mo_
 	mo_json_put(w, object, "reasons", new_reasons(w, report));
 	if (!mo_report_moves(report))
 		mo_json_put(w, object, "remedies", new_remedies(w, report));
+	if (mo_report_nr_removed(report))
+		mo_json_put(w, object, "removed", new_removed(w, report));
 	mo_json_put(w, object, "notes", new_notes(w, report));
 	return object;
 }
@@ -279,6 +296,20 @@ static void read_remedy(struct mo_json_reader *r, struct json_object *object, st
 	if (!mo_remedies_parse(mo_json_get_text(r, object, "remedy"), &remedy.remedy) && mo_remedy_name(remedy.remedy) &&
 	    mo_report_add_remedy(report, &remedy))
 		r->err = -ENOMEM;
+}
+
+static void read_removed(struct mo_json_reader *r, struct json_object *object, struct mo_report *report)
+{
+	const char *device = mo_json_get_text(r, object, "device"), *slots = mo_json_get_text(r, object, "slots");
+	bool is_gone = mo_json_get_flag(r, object, "gone");
+	size_t i = mo_report_nr_removed(report);
+
+	if (r->bad)
+		return;
+	if (!mo_report_add_removed(report, device, slots))
+		r->err = -ENOMEM;
+	else if (is_gone)
+		mo_report_set_gone(report, i);
 }
 
 static void read_note(struct mo_json_reader *r, struct json_object *value, struct mo_report *report)
@@ -398,6 +429,8 @@ static int read_report(struct mo_ctx *ctx, struct json_object *object, struct mo
 	read_array(&r, object, "records", MO_RECORDS_MAX, mo_json_read_record, report);
 	if (mo_json_has(object, "remedies"))	/* reports of old have none */
 		read_array(&r, object, "remedies", SIZE_MAX, read_remedy, report);
+	if (mo_json_has(object, "removed"))	/* of a removal */
+		read_array(&r, object, "removed", SIZE_MAX, read_removed, report);
 	read_array(&r, object, "notes", SIZE_MAX, read_note, report);
 	return mo_json_end_report(&r, object, report, out, why, size);
 }

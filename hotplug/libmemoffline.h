@@ -163,6 +163,12 @@ int mo_memory_refresh(struct mo_memory *memory, uint32_t number);
 size_t mo_memory_nr_devices(const struct mo_memory *memory);
 const struct mo_device *mo_memory_device(const struct mo_memory *memory, size_t i);
 
+/*
+ * What people call the memory modules of a device, by SMBIOS and EDAC: "DIMM_A2 (serial 20471147)", with commas
+ * between several; "" when the firmware does not tell, or to others than root. TEXT is the caller's; may hold any byte.
+ */
+void mo_device_slots(struct mo_memory *memory, uint32_t device, char *text, size_t size);
+
 /* In ascending order of their numbers, those without memory too; NULL past the end. */
 size_t mo_memory_nr_nodes(const struct mo_memory *memory);
 const struct mo_node *mo_memory_node(const struct mo_memory *memory, size_t i);
@@ -614,6 +620,8 @@ struct mo_journal_info {
 	uint32_t nr_done;	/* blocks that it took offline */
 	uint64_t start_time_s;	/* seconds since the epoch */
 	char target[256];
+	bool removes;		/* devices of it were to go: see mo_recover() */
+	bool is_of_this_boot;	/* the machine was not restarted since */
 };
 /* INFO is the caller's. -ENOENT: there is none. -EBADMSG: it is damaged. -EPROTONOSUPPORT: of a newer version. */
 int mo_journal_read(struct mo_ctx *ctx, struct mo_journal_info *info);
@@ -624,6 +632,40 @@ int mo_journal_read(struct mo_ctx *ctx, struct mo_journal_info *info);
  */
 int mo_resume(struct mo_ctx *ctx, const struct mo_request *request, struct mo_report **report);
 int mo_undo(struct mo_ctx *ctx, const struct mo_request *request, struct mo_report **report);
+
+/* ---- removal: whole devices -------------------------------------------------------------------- */
+
+struct mo_policy;
+
+/*
+ * Remove the devices whose blocks PLAN has, all of them: hooks are asked (policy->hooks_dir), the blocks go offline as
+ * by mo_offline(), each device is ejected (ACPI), unbound from kmem (dax), or left to its driver, which gives it back
+ * when the hypervisor asks for it (virtio-mem), and must be gone within policy->gone_timeout_ms. One transaction:
+ * whatever fails, the blocks come back into their zones. Of POLICY else nothing counts: REQUEST has its own deadline,
+ * nodes and remedies. ORIGIN: "command", "udev" or "firmware"; hooks are told. The journal is in the state directory, so
+ * that mo_recover() works after a restart, too.
+ *
+ * -EINVAL: a size, or MO_REQUEST_PARTIAL, or the plan has boot memory, or a part of a device; -EOPNOTSUPP: the firmware
+ * offers no eject; -EPERM: it is switched off; -EDEADLK: a udev rule brings memory online that goes offline;
+ * -ECANCELED: a hook vetoed; -ETIMEDOUT: it did not go in time; -EIO: its memory is gone, but the firmware keeps the
+ * device. Else as mo_offline(). mo_report_removed() has the devices.
+ */
+int mo_remove(struct mo_plan *plan, const struct mo_request *request, const struct mo_policy *policy,
+	      const char *origin, struct mo_report **report);
+/* Would mo_remove() begin? Of its errors, those that the plan and the machine's configuration give; writes nothing. */
+int mo_remove_check(struct mo_plan *plan);
+/*
+ * May an event ask for the removal of TARGET now? -EPERM: the policy does not allow events to; -EDQUOT: they asked for
+ * it policy->requests_per_hour times in the last hour, as far as the history tells.
+ */
+int mo_policy_allows_udev(struct mo_ctx *ctx, const struct mo_policy *policy, const char *target);
+/*
+ * A removal that was cut short, by a signal or a restart, is finished where the device is gone, and taken back else:
+ * blocks that are offline by it come back into their zones. 0: either was done; mo_report_removed() tells which.
+ * -ENOENT: there is none. Errors as mo_undo(); then it can be tried again.
+ */
+int mo_recover(struct mo_ctx *ctx, const struct mo_request *request, const struct mo_policy *policy,
+	       struct mo_report **report);
 
 /* ---- report: what was done, and each page that stayed -------------------------------------- */
 
@@ -656,7 +698,7 @@ struct mo_block_result {
 
 /* Accepts NULL, returns NULL. */
 struct mo_report *mo_report_unref(struct mo_report *report);
-/* "offline", "online", "why", "migrate" or "drain"; the engine: "stock" or "core"; the request's target. */
+/* "offline", "online", "undo", "remove", "recover", "why", "migrate" or "drain"; "stock" or "core"; the target. */
 const char *mo_report_action(const struct mo_report *report);
 const char *mo_report_engine(const struct mo_report *report);
 const char *mo_report_target(const struct mo_report *report);
@@ -697,6 +739,15 @@ struct mo_remedy {
 /* In the order in which they were tried. NULL past the end. */
 size_t mo_report_nr_remedies(const struct mo_report *report);
 const struct mo_remedy *mo_report_remedy(const struct mo_report *report, size_t i);
+/* A device that was to be removed. */
+struct mo_removed {
+	const char *device;	/* "PNP0C80:00" */
+	const char *slots;	/* as mo_device_slots() */
+	bool is_gone;		/* it can be pulled, or its memory belongs to the hypervisor again */
+};
+/* NULL past the end. */
+size_t mo_report_nr_removed(const struct mo_report *report);
+const struct mo_removed *mo_report_removed(const struct mo_report *report, size_t i);
 /* Sentences on what could not be done or seen (no dynamic debug, a limited cpuset). NULL past the end. */
 const char *mo_report_note(const struct mo_report *report, size_t i);
 

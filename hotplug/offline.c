@@ -273,6 +273,12 @@ static unsigned long long mib(const struct mo_transaction *txn, uint64_t nr_page
 /* The sentence for a transaction that did not do all that was asked. AFTER: how the blocks are now. */
 static int explain(const struct mo_transaction *txn, int err, const char *after)
 {
+	char why[1024];
+
+	if (txn->errand_failed) {
+		snprintf(why, sizeof(why), "%s", mo_ctx_error(txn->ctx));
+		return mo_error(txn->ctx, err, "%s; %s", why, after);
+	}
 	if (txn->abandoned)
 		return mo_error(txn->ctx, err, "the kernel waits on memory%u where no signal reaches it (a hung file system?); "
 				"when it lets go, run 'memoffline offline --undo' or '--resume'", first_failed(txn));
@@ -306,9 +312,12 @@ static int open_journal(struct mo_transaction *txn)
 	if (!entries)
 		return mo_error(txn->ctx, -ENOMEM, "no memory for the journal");
 	for (i = 0; i < txn->nr_items; i++)
-		entries[i] = (struct mo_journal_entry){ txn->items[i].block, txn->items[i].before.zone,
-							txn->items[i].before.node, MO_MARK_TODO };
-	err = mo_journal_create(txn->ctx, mo_report_target(txn->report), entries, txn->nr_items, &terms, &txn->journal);
+		entries[i] = (struct mo_journal_entry){
+			txn->items[i].block, txn->items[i].before.zone, txn->items[i].before.node,
+			txn->items[i].verdict == MO_VERDICT_DONE ? MO_MARK_WAS_OFFLINE : MO_MARK_TODO,
+		};
+	err = mo_journal_create(txn->ctx, mo_report_target(txn->report), entries, txn->nr_items, &terms,
+				txn->errand ? MO_STAGE_REMOVAL : MO_STAGE_OFFLINE, &txn->journal);
 	free(entries);
 	return err;
 }
@@ -325,16 +334,51 @@ static void close_journal(struct mo_transaction *txn, bool complete)
 	txn->journal = NULL;
 }
 
+static int begin_errand(struct mo_transaction *txn)
+{
+	int err = txn->errand ? txn->errand->begin(txn->errand->data, txn) : 0;
+
+	txn->errand_failed = err;
+	return err;
+}
+
+static int finish_errand(struct mo_transaction *txn)
+{
+	int err = txn->errand ? txn->errand->finish(txn->errand->data, txn) : 0;
+
+	txn->errand_failed = err;
+	return err;
+}
+
+/* What ended it keeps its sentence. */
+static void end_errand(struct mo_transaction *txn, int result, int back)
+{
+	char *error;
+
+	if (!txn->errand)
+		return;
+	error = strdup(mo_ctx_error(txn->ctx));
+	txn->errand->end(txn->errand->data, txn, result, back);
+	if (error && result < 0)
+		mo_error(txn->ctx, result, "%s", error);
+	free(error);
+}
+
 static int run(struct mo_transaction *txn, struct mo_report **report)
 {
 	const char *after = "see 'memoffline report' for what was kept and 'memoffline list' for the blocks";
 	enum mo_reason ended_by;
 	bool complete = true;
-	int err, result, back;
+	int err, result, back = 0;
 
 	mo_transaction_tell_wanted(txn);
-	result = err = take_blocks(txn);
+	err = begin_errand(txn);
+	if (!err)
+		err = take_blocks(txn);
 	mo_evacuate_end(txn);
+	if (!err)
+		err = finish_errand(txn);
+	result = err;
 	if (err && keeps_part(txn) && freed_bytes(txn))
 		result = 1;
 	if (result >= 0)
@@ -349,10 +393,22 @@ static int run(struct mo_transaction *txn, struct mo_report **report)
 			complete ? "every block is online again, but not each in its zone; see 'memoffline report'" :
 			"not every block came back; try 'memoffline offline --undo'";
 	}
-	close_journal(txn, complete && !txn->abandoned);
 	if (err)
 		explain(txn, err, after);
+	end_errand(txn, result, back);
+	close_journal(txn, complete && !txn->abandoned);
 	return mo_transaction_end(txn, result, freed_bytes(txn), report);
+}
+
+/* Hooks of it have to be told, too. */
+static int removal_is_left(struct mo_ctx *ctx)
+{
+	struct mo_journal_info info;
+	int err = mo_journal_read(ctx, &info);
+
+	return err ? err : mo_error(ctx, -EUCLEAN, "%s while it removed %s: finish that, or take it back, with "
+				    "'memoffline recover'", info.is_of_this_boot ? "a process was killed" :
+				    "the machine was restarted", info.target);
 }
 
 /* What a killed command left behind comes first: its blocks are offline without anybody's wish. */
@@ -367,6 +423,10 @@ static int check_leftover(struct mo_transaction *txn)
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
+	if (mo_journal_stage(journal) != MO_STAGE_OFFLINE) {
+		mo_journal_close(journal);
+		return removal_is_left(txn->ctx);
+	}
 	for (i = 0; (entry = mo_journal_entry(journal, i)); i++) {
 		block = mo_memory_find(txn->memory, entry->block);
 		if (block && !mo_memory_refresh(txn->memory, entry->block) && block->state != MO_STATE_ONLINE &&
@@ -408,14 +468,16 @@ static int fill_from_plan(struct mo_transaction *txn, const struct mo_plan *plan
 	return err;
 }
 
-int mo_offline(struct mo_plan *plan, const struct mo_request *request, struct mo_report **report)
+int mo_offline_on_errand(struct mo_plan *plan, const struct mo_request *request, const char *action,
+			 const struct mo_errand *errand, struct mo_report **report)
 {
 	struct mo_transaction txn;
 	char size[32];
-	int err = mo_transaction_begin(&txn, mo_plan_memory(plan), request, "offline", target_name(request, size));
+	int err = mo_transaction_begin(&txn, mo_plan_memory(plan), request, action, target_name(request, size));
 
 	if (err)
 		return err;
+	txn.errand = errand;
 	err = check_leftover(&txn);
 	if (!err)
 		err = mo_engine_begin(&txn);
@@ -424,6 +486,17 @@ int mo_offline(struct mo_plan *plan, const struct mo_request *request, struct mo
 	if (!err)
 		err = open_journal(&txn);
 	return err ? mo_transaction_abort(&txn, err) : run(&txn, report);
+}
+
+int mo_offline(struct mo_plan *plan, const struct mo_request *request, struct mo_report **report)
+{
+	return mo_offline_on_errand(plan, request, "offline", NULL, report);
+}
+
+/* It went by what the journal tells of; after a restart the machine's own policy may have left it so. */
+static bool is_ours(const struct mo_journal *journal, const struct mo_journal_entry *entry)
+{
+	return strchr("bd", entry->mark) || (!mo_journal_is_of_this_boot(journal) && entry->mark != MO_MARK_WAS_OFFLINE);
 }
 
 /* Items of a journal, with what is known of them now; where they were is what the journal says. */
@@ -449,7 +522,9 @@ static int fill_from_journal(struct mo_transaction *txn)
 			break;
 		txn->items[i].before.zone = entry->zone;
 		txn->items[i].result->zone = entry->zone;
-		if (block && block->state == MO_STATE_OFFLINE && strchr("bd", entry->mark)) {
+		if (!block && mo_journal_stage(txn->journal) != MO_STAGE_OFFLINE)
+			txn->items[i].result->outcome = MO_OUTCOME_VANISHED;
+		if (block && block->state == MO_STATE_OFFLINE && is_ours(txn->journal, entry)) {
 			mo_transaction_mark(txn, i, MO_MARK_DONE);
 			txn->items[i].result->outcome = MO_OUTCOME_DONE;
 			txn->nr_done++;
@@ -461,12 +536,14 @@ static int fill_from_journal(struct mo_transaction *txn)
 }
 
 static int begin_from_journal(struct mo_transaction *txn, struct mo_ctx *ctx, const struct mo_request *request,
-			      const char *action)
+			      const char *action, bool removes)
 {
 	struct mo_journal_info info;
 	struct mo_memory *memory;
 	int err = mo_journal_read(ctx, &info);
 
+	if (!err && info.removes != removes)
+		err = removes ? mo_error(ctx, -ENOENT, "no removal was cut short: nothing to recover") : removal_is_left(ctx);
 	if (!err)
 		err = mo_memory_read(ctx, &memory);
 	if (err)
@@ -484,7 +561,7 @@ static int begin_from_journal(struct mo_transaction *txn, struct mo_ctx *ctx, co
 int mo_resume(struct mo_ctx *ctx, const struct mo_request *request, struct mo_report **report)
 {
 	struct mo_transaction txn;
-	int err = begin_from_journal(&txn, ctx, request, "offline");
+	int err = begin_from_journal(&txn, ctx, request, "offline", false);
 
 	if (err)
 		return err;
@@ -515,20 +592,46 @@ static int explain_undo(const struct mo_transaction *txn, int err)
 			strerror(-err));
 }
 
-int mo_undo(struct mo_ctx *ctx, const struct mo_request *request, struct mo_report **report)
+/* On the way back nobody is to blame: this only switches off what the killed command had switched on. */
+static int undo(struct mo_transaction *txn)
+{
+	struct mo_evidence *evidence;
+
+	if (!mo_evidence_start(txn->ctx, &evidence))
+		mo_evidence_stop(evidence);
+	mo_engine_tidy(txn->ctx);
+	undo_going(txn);
+	return roll_back(txn);
+}
+
+int mo_recover_on_errand(struct mo_ctx *ctx, const struct mo_request *request, const struct mo_errand *errand,
+			 struct mo_report **report)
 {
 	struct mo_transaction txn;
-	struct mo_evidence *evidence;
-	int err = begin_from_journal(&txn, ctx, request, "undo");
+	int err = begin_from_journal(&txn, ctx, request, "recover", true), back = 0, gone = -ECANCELED;
 
 	if (err)
 		return err;
-	/* On the way back nobody is to blame: this only switches off what the killed command had switched on. */
-	if (!mo_evidence_start(ctx, &evidence))
-		mo_evidence_stop(evidence);
-	mo_engine_tidy(ctx);
-	undo_going(&txn);
-	err = roll_back(&txn);
+	txn.errand = errand;
+	if (mo_journal_stage(txn.journal) != MO_STAGE_REMOVAL)
+		gone = finish_errand(&txn);
+	if (gone)
+		err = back = undo(&txn);
+	end_errand(&txn, gone, back);
+	close_journal(&txn, !err || err == -EXDEV);
+	if (err)
+		explain_undo(&txn, err);
+	return mo_transaction_end(&txn, err, 0, report);
+}
+
+int mo_undo(struct mo_ctx *ctx, const struct mo_request *request, struct mo_report **report)
+{
+	struct mo_transaction txn;
+	int err = begin_from_journal(&txn, ctx, request, "undo", false);
+
+	if (err)
+		return err;
+	err = undo(&txn);
 	close_journal(&txn, !err || err == -EXDEV);
 	if (err)
 		explain_undo(&txn, err);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the files of libmemoffline offer each other. Calls go down:
- *	offline, online > ladder > engine, plan, map, evidence, journal, writer > prefer, holder, remedy > memory,
+ *	removal > offline, online, why, eject, hooks > policy, slot, inhibit >
+ *	ladder > engine, plan, map, evidence, journal, writer > prefer, holder, remedy > memory,
  *	pages, owner, session, report, worker > pagemap, module, isolation, hugetlb, kernel > sysfs > ctx
  */
 #ifndef MEMOFFLINE_PRIVATE_H
@@ -283,6 +284,14 @@ void mo_usage_free(struct mo_usage *usage);	/* accepts NULL */
 const struct mo_zones *mo_memory_zones(const struct mo_memory *memory);
 const struct mo_pools *mo_memory_pools(const struct mo_memory *memory);
 
+/* ---- inhibit.c: while a device goes ---- */
+/* Shutdown and sleep wait till it is dropped. NULL: nobody can be asked; the log says why. */
+struct mo_inhibit;
+struct mo_inhibit *mo_inhibit_take(struct mo_ctx *ctx, const char *target);
+void mo_inhibit_drop(struct mo_inhibit *inhibit);	/* accepts NULL */
+/* All users who are logged in read it. */
+void mo_wall(struct mo_ctx *ctx, const char *message);
+
 /* ---- kconfig.c: the option CONFIG_NAME of the kernel: "y", "m", "n" (not set), another first letter, or 0 when not known ---- */
 char mo_kernel_option(struct mo_ctx *ctx, const char *name);
 /* All of it, as text; freed by the caller. Sets no error text. */
@@ -365,6 +374,11 @@ int mo_record_set_stack(struct mo_record *record, const char *stack);		/* copies
 void mo_report_name_cgroups(struct mo_report *report);	/* fills the paths of those whose number is known */
 struct mo_record *mo_report_record_mutable(struct mo_report *report, size_t i);
 int mo_report_add_note(struct mo_report *report, const char *fmt, ...) PRINTF(2, 3);
+/* Copies. NULL: no memory. */
+struct mo_removed *mo_report_add_removed(struct mo_report *report, const char *device, const char *slots);
+bool mo_report_takes_offline(const struct mo_report *report);	/* for itself, or to remove a device */
+bool mo_report_brings_back(const struct mo_report *report);	/* what another attempt left behind */
+void mo_report_set_gone(struct mo_report *report, size_t i);	/* the device of that number */
 int mo_report_add_remedy(struct mo_report *report, const struct mo_remedy *remedy);	/* copies */
 /* Forget the records that came since the mark: the same pages are looked at anew. */
 struct mo_report_mark {
@@ -841,7 +855,10 @@ void mo_lock_drop(struct mo_lock *lock);
 
 /* ---- journal.c ---- */
 struct mo_journal;
-enum mo_journal_mark { MO_MARK_TODO = '.', MO_MARK_BEGUN = 'b', MO_MARK_DONE = 'd', MO_MARK_FAILED = 'f', MO_MARK_UNDONE = 'u' };
+enum mo_journal_mark {
+	MO_MARK_TODO = '.', MO_MARK_BEGUN = 'b', MO_MARK_DONE = 'd', MO_MARK_FAILED = 'f', MO_MARK_UNDONE = 'u',
+	MO_MARK_WAS_OFFLINE = '-',	/* and will be */
+};
 struct mo_journal_entry { uint32_t block; enum mo_zone zone; int32_t node; enum mo_journal_mark mark; };
 /* What has to come of it. */
 struct mo_journal_terms {
@@ -849,15 +866,27 @@ struct mo_journal_terms {
 	uint32_t flags;		/* of the request */
 	uint64_t len_bytes;	/* of the request */
 };
+/* How far it is, beside its blocks. */
+enum mo_journal_stage {
+	MO_STAGE_OFFLINE = '-',	/* Blocks go offline, and no more. */
+	MO_STAGE_REMOVAL = 'r',	/* Hooks are told that a device will go, then its blocks go offline. */
+	MO_STAGE_EJECT = 'e',	/* All blocks are offline, and the device was asked to go. */
+	MO_STAGE_GONE = 'g',	/* It is gone, and hooks are told. */
+};
+/* Unless STAGE is MO_STAGE_OFFLINE it will be there when the machine was restarted. */
 int mo_journal_create(struct mo_ctx *ctx, const char *target, const struct mo_journal_entry *entries, size_t nr,
-		      const struct mo_journal_terms *terms, struct mo_journal **journal);
+		      const struct mo_journal_terms *terms, enum mo_journal_stage stage, struct mo_journal **journal);
 /* -EBADMSG: damaged. -EPROTONOSUPPORT: of a newer version. An older one reads as all or nothing. */
 int mo_journal_load(struct mo_ctx *ctx, struct mo_journal **journal);
 size_t mo_journal_nr(const struct mo_journal *journal);
 const struct mo_journal_terms *mo_journal_terms(const struct mo_journal *journal);
 const struct mo_journal_entry *mo_journal_entry(const struct mo_journal *journal, size_t i);
 const char *mo_journal_target(const struct mo_journal *journal);
+enum mo_journal_stage mo_journal_stage(const struct mo_journal *journal);
+/* Else the marks say nothing about the blocks as they are now. */
+bool mo_journal_is_of_this_boot(const struct mo_journal *journal);
 int mo_journal_set(struct mo_journal *journal, size_t i, enum mo_journal_mark mark);
+int mo_journal_enter(struct mo_journal *journal, enum mo_journal_stage stage);
 /* The transaction is complete: remove the journal. */
 int mo_journal_end(struct mo_journal *journal);
 /* Free memory, leave the file. */

@@ -49,6 +49,8 @@ struct mo_report {
 	size_t nr_records;
 	struct mo_remedy **remedies;
 	size_t nr_remedies;
+	struct mo_removed **removed;
+	size_t nr_removed;
 	char **notes;
 	size_t nr_notes;
 	bool has_moves;			/* it is one on processes */
@@ -120,6 +122,13 @@ static void free_record(struct kept_record *kept)
 	free(kept);
 }
 
+static void free_removed(struct mo_removed *removed)
+{
+	free((char *)removed->device);
+	free((char *)removed->slots);
+	free(removed);
+}
+
 static void free_remedy(struct mo_remedy *remedy)
 {
 	free((char *)remedy->object);
@@ -138,6 +147,9 @@ struct mo_report *mo_report_unref(struct mo_report *report)
 		free_record(report->records[i]);
 	for (i = 0; i < report->nr_remedies; i++)
 		free_remedy(report->remedies[i]);
+	for (i = 0; i < report->nr_removed; i++)
+		free_removed(report->removed[i]);
+	free(report->removed);
 	for (i = 0; i < report->nr_notes; i++)
 		free(report->notes[i]);
 	for (i = 0; i < report->nr_processes; i++)
@@ -309,6 +321,39 @@ int mo_report_add_remedy(struct mo_report *report, const struct mo_remedy *src)
 	}
 	report->remedies[report->nr_remedies++] = remedy;
 	return 0;
+}
+
+struct mo_removed *mo_report_add_removed(struct mo_report *report, const char *device, const char *slots)
+{
+	struct mo_removed *removed = calloc(1, sizeof(*removed));
+
+	if (!removed || !make_room(&report->removed, report->nr_removed)) {
+		free(removed);
+		return NULL;
+	}
+	removed->device = strdup(device);
+	removed->slots = strdup(slots);
+	if (!removed->device || !removed->slots) {
+		free_removed(removed);
+		return NULL;
+	}
+	report->removed[report->nr_removed++] = removed;
+	return removed;
+}
+
+bool mo_report_takes_offline(const struct mo_report *report)
+{
+	return !strcmp(report->action, "offline") || !strcmp(report->action, "remove");
+}
+
+bool mo_report_brings_back(const struct mo_report *report)
+{
+	return !strcmp(report->action, "undo") || !strcmp(report->action, "recover");
+}
+
+void mo_report_set_gone(struct mo_report *report, size_t i)
+{
+	report->removed[i]->is_gone = true;
 }
 
 /* Without memory it goes without. */
@@ -590,6 +635,16 @@ size_t mo_report_nr_remedies(const struct mo_report *report)
 const struct mo_remedy *mo_report_remedy(const struct mo_report *report, size_t i)
 {
 	return i < report->nr_remedies ? report->remedies[i] : NULL;
+}
+
+size_t mo_report_nr_removed(const struct mo_report *report)
+{
+	return report->nr_removed;
+}
+
+const struct mo_removed *mo_report_removed(const struct mo_report *report, size_t i)
+{
+	return i < report->nr_removed ? report->removed[i] : NULL;
 }
 
 const char *mo_report_note(const struct mo_report *report, size_t i)

@@ -138,7 +138,7 @@ static bool was_tried(enum mo_outcome outcome)
 
 static int add_blocks(struct mo_history *history, const struct mo_report *report)
 {
-	bool is_offline = !strcmp(mo_report_action(report), "offline");
+	bool is_offline = mo_report_takes_offline(report);
 	struct shared shared = find_shared(report);
 	const struct mo_block_result *result;
 	struct tally *tally;

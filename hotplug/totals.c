@@ -6,7 +6,7 @@
 
 #include "private.h"
 
-static const char *const actions[] = { "offline", "online", "undo", "migrate", "drain" };
+static const char *const actions[] = { "offline", "online", "undo", "migrate", "drain", "remove", "recover" };
 static const int results[] = { 0, 1, -1 };
 #define NR_RESULTS ARRAY_SIZE(results)
 

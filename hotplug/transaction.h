@@ -25,8 +25,22 @@ struct mo_item {
 	struct mo_block_result *result;	/* belongs to the report */
 };
 
+struct mo_transaction;
+
+/* What else belongs to taking blocks offline, below the same lock: removal.c. Errors have a text. */
+struct mo_errand {
+	void *data;
+	/* The journal is there, and nothing has changed. */
+	int (*begin)(void *data, struct mo_transaction *txn);
+	/* All blocks are offline. An error brings them back. */
+	int (*finish)(void *data, struct mo_transaction *txn);
+	/* RESULT came of it. BACK, if that is negative: 0, all blocks are as they were. The journal is still there. */
+	void (*end)(void *data, struct mo_transaction *txn, int result, int back);
+};
+
 struct mo_transaction {
 	struct mo_ctx *ctx;
+	const struct mo_errand *errand;	/* NULL: none */
 	struct mo_memory *memory;
 	const struct mo_request *request;
 	uint32_t flags;			/* the request's, or those of the command that is being finished */
@@ -63,6 +77,7 @@ struct mo_transaction {
 	uint32_t blind_remedies;	/* MO_REMEDY_ that did not find out whose all the pages are */
 	enum mo_reason ended_by;	/* a limit or a stop ended it as a whole */
 	bool abandoned;			/* the kernel holds a worker: no other block can change now */
+	bool errand_failed;		/* and said why */
 };
 
 /* Checks request and rights, takes the lock. After a failure there is nothing to end. WHAT: for others who wait. */
@@ -114,6 +129,14 @@ int mo_transaction_abort(struct mo_transaction *txn, int err);
 /* Finish the report with RESULT, save it, hand it out, release everything. Returns RESULT. */
 int mo_transaction_end(struct mo_transaction *txn, int result, uint64_t freed_bytes, struct mo_report **report);
 
+/* ---- offline.c ---- */
+/* As mo_offline(), with what else belongs to it, and ACTION for the report. */
+int mo_offline_on_errand(struct mo_plan *plan, const struct mo_request *request, const char *action,
+			 const struct mo_errand *errand, struct mo_report **report);
+/* What the journal tells of: where a device was asked to go already, finish() decides, else all is taken back. */
+int mo_recover_on_errand(struct mo_ctx *ctx, const struct mo_request *request, const struct mo_errand *errand,
+			 struct mo_report **report);
+
 /* ---- engine.c ---- */
 /* As the request says: open the core, or start to collect evidence. The lock is held. What fails says so. */
 int mo_engine_begin(struct mo_transaction *txn);
@@ -140,6 +163,16 @@ void mo_evacuate_forget(struct mo_transaction *txn);
 void mo_evacuate_release(struct mo_transaction *txn, size_t i);
 /* All that are still held are. */
 void mo_evacuate_end(struct mo_transaction *txn);
+
+/* ---- eject.c ---- */
+/*
+ * A device of the transaction's memory, by its index, all of whose blocks are offline, goes. It is gone within GONE_MS,
+ * and before the deadline; -ETIMEDOUT: it is not; -EINTR; -EBUSY: a block is online again; -EOPNOTSUPP, and others: it
+ * could not be asked; -EIO: its memory is gone, and the firmware did not let go of it.
+ */
+int mo_eject(struct mo_transaction *txn, uint32_t device, uint32_t gone_ms);
+/* All blocks of the transaction are gone within GONE_MS: somebody else asked their device to go. */
+int mo_eject_await(struct mo_transaction *txn, uint32_t gone_ms);
 
 /* ---- ladder.c ---- */
 /*

@@ -9,8 +9,6 @@
 
 #define TIMEOUT_MS 300000
 
-enum { OPTION_TO = OPTION_FIRST };
-
 static const struct option_text options[] = {
 	{ OPTION_TO, "to", "NODES", "to these nodes alone: 0,2-3; the usual: to the nearest that has room" },
 	MIGRATION_OPTIONS,

@@ -7,7 +7,8 @@
 #include "command.h"
 #include "out.h"
 
-enum { COL_RANGE, COL_SIZE, COL_STATE, COL_BLOCK, COL_NODE, COL_ZONES, COL_DEVICE, COL_KIND, NR_COLUMNS };
+enum { COL_RANGE, COL_SIZE, COL_STATE, COL_BLOCK, COL_NODE, COL_ZONES, COL_DEVICE, COL_KIND, COL_SLOTS,
+       NR_COLUMNS };
 
 static const struct column columns[NR_COLUMNS] = {
 	[COL_RANGE]	= { "RANGE", "first and last physical address", 0 },
@@ -18,6 +19,7 @@ static const struct column columns[NR_COLUMNS] = {
 	[COL_ZONES]	= { "ZONES", "the zone it is in; offline: zones where it may go, the default first", COLUMN_RIGHT },
 	[COL_DEVICE]	= { "DEVICE", "device that the memory belongs to", 0 },
 	[COL_KIND]	= { "KIND", "kind of the device: boot, acpi, dax or virtio-mem", 0 },
+	[COL_SLOTS]	= { "SLOTS", "slots of its memory modules and their serial numbers, by SMBIOS", 0 },
 };
 
 #define BIT(id) (1u << (id))
@@ -27,7 +29,7 @@ enum summary { SUMMARY_DEFAULT, SUMMARY_NEVER, SUMMARY_ALWAYS, SUMMARY_ONLY };
 
 struct list {
 	struct call *call;
-	const struct mo_memory *memory;
+	struct mo_memory *memory;
 	size_t ids[NR_COLUMNS];
 	size_t nr_ids;
 	unsigned int split;	/* columns that divide ranges, BIT()s */
@@ -81,6 +83,14 @@ static void cell_node(const struct list *list, struct libscols_line *line, size_
 		table_cell(line, i, "%" PRId32 "%s", block->node, mixed ? "+" : "");
 }
 
+static void cell_slots(const struct list *list, struct libscols_line *line, size_t i, uint32_t device)
+{
+	char slots[512];
+
+	mo_device_slots(list->memory, device, slots, sizeof(slots));
+	table_cell(line, i, "%s", slots);
+}
+
 static void cell_zones(struct libscols_line *line, size_t i, const struct mo_block *block)
 {
 	char text[128];
@@ -127,6 +137,9 @@ static void add_cell(const struct list *list, struct libscols_line *line, size_t
 		break;
 	case COL_KIND:
 		table_cell(line, i, "%s", mo_device_kind_name(device->kind));
+		break;
+	case COL_SLOTS:
+		cell_slots(list, line, i, block->device);
 		break;
 	}
 }

@@ -8,8 +8,7 @@
 #define TIMEOUT_MS 300000
 
 enum {
-	OPTION_STALL = OPTION_FIRST, OPTION_PARTIAL, OPTION_ALL_OR_NOTHING, OPTION_WAIT,
-	OPTION_FORCE, OPTION_KEEP_ORDER, OPTION_TO, OPTION_MAX_RATE, OPTION_REMEDY,
+	OPTION_PARTIAL = OPTION_FIRST, OPTION_ALL_OR_NOTHING, OPTION_FORCE, OPTION_KEEP_ORDER,
 	OPTION_DRY_RUN, OPTION_RESUME, OPTION_UNDO,
 };
 
@@ -19,18 +18,11 @@ static const struct option_text options[] = {
 	HUGETLB_OPTION,
 	ENGINE_OPTION,
 	{ 't', "timeout", "SECONDS", "give up after that long, rollback not counted; 0: never; the usual: 300" },
-	{ OPTION_STALL, "stall", "SECONDS", "give up when no page moved for that long; 0: never; the usual: 10, with the core 0.3" },
+	LEAVE_OPTIONS,
 	{ OPTION_PARTIAL, "partial", NULL, "keep what went when a block fails; the usual with a size" },
 	{ OPTION_ALL_OR_NOTHING, "all-or-nothing", NULL, "roll back when a block fails; the usual without a size" },
-	{ OPTION_WAIT, "wait", NULL, "wait for another memoffline till the timeout, rather than fail" },
 	{ OPTION_FORCE, "force", NULL, "try blocks, too, that can never go" },
 	{ OPTION_KEEP_ORDER, "keep-order", NULL, "in the order given, not the cheapest" },
-	{ OPTION_TO, "to", "NODES", "what leaves goes to these NUMA nodes alone: 0,2-3; takes the core" },
-	{ OPTION_SWAP, "swap", "MODE", "never: what finds no room stays; fallback, the usual: it goes to swap; evict: all does; takes "
-	  "the core" },
-	{ OPTION_MAX_RATE, "max-rate", "SIZE", "move SIZE (200m) in a second at most; takes the core" },
-	{ OPTION_REMEDY, "remedy", "LIST", "what may be tried on what keeps a block, and on that alone: cache, pageout, slab, cgroup; "
-	  "all; none, the usual" },
 	{ OPTION_DRY_RUN, "dry-run", NULL, "say what would be done, and write nothing: memoffline plan" },
 	{ OPTION_RESUME, "resume", NULL, "finish what a killed memoffline left behind" },
 	{ OPTION_UNDO, "undo", NULL, "take back what a killed memoffline left behind" },
@@ -43,71 +35,22 @@ struct offline {
 	bool dry_run, resume, undo;
 };
 
-static enum mo_swap parse_swap(const struct call *call, const char *text)
-{
-	enum mo_swap swap;
-
-	if (mo_swap_parse(text, &swap))
-		usage_error(call, "--swap takes never, fallback or evict, not '%s'", text);
-	return swap;
-}
-
-static uint32_t parse_rate(const struct call *call, const char *text)
-{
-	uint64_t mib = parse_size(call, "max-rate", text) >> 20;
-
-	if (!mib || mib > UINT32_MAX)
-		usage_error(call, "--max-rate takes 1m to 4095t, in a second, not '%s'", text);
-	return (uint32_t)mib;
-}
-
-static uint32_t parse_remedies(const struct call *call, const char *text)
-{
-	uint32_t remedies;
-
-	if (mo_remedies_parse(text, &remedies))
-		usage_error(call, "--remedy takes cache, pageout, slab and cgroup, with commas between them, all, or none, not '%s'",
-			    text);
-	return remedies;
-}
-
 static void parse_option(struct offline *offline, int id)
 {
 	struct mo_request *request = &offline->request;
 
 	switch (id) {
-	case 't':
-		request->timeout_ms = parse_seconds(offline->call, "timeout", optarg);
-		break;
-	case OPTION_STALL:
-		request->stall_ms = parse_seconds(offline->call, "stall", optarg);
-		break;
 	case OPTION_PARTIAL:
 		request->flags |= MO_REQUEST_PARTIAL;
 		break;
 	case OPTION_ALL_OR_NOTHING:
 		request->flags |= MO_REQUEST_ALL_OR_NOTHING;
 		break;
-	case OPTION_WAIT:
-		request->flags |= MO_REQUEST_WAIT;
-		break;
 	case OPTION_FORCE:
 		request->flags |= MO_REQUEST_FORCE;
 		break;
 	case OPTION_KEEP_ORDER:
 		request->flags |= MO_REQUEST_KEEP_ORDER;
-		break;
-	case OPTION_TO:
-		request->to_nodes = optarg;
-		break;
-	case OPTION_SWAP:
-		request->swap = parse_swap(offline->call, optarg);
-		break;
-	case OPTION_MAX_RATE:
-		request->max_mib_s = parse_rate(offline->call, optarg);
-		break;
-	case OPTION_REMEDY:
-		request->remedies = parse_remedies(offline->call, optarg);
 		break;
 	case OPTION_DRY_RUN:
 		offline->dry_run = true;
@@ -119,7 +62,8 @@ static void parse_option(struct offline *offline, int id)
 		offline->undo = true;
 		break;
 	default:
-		request_option(offline->call, request, id, optarg);
+		if (!leave_option(offline->call, request, id, optarg))
+			request_option(offline->call, request, id, optarg);
 	}
 }
 

@@ -8,8 +8,6 @@
 
 #define TIMEOUT_MS 300000
 
-enum { OPTION_WAIT = OPTION_FIRST };
-
 static const struct option_text options[] = {
 	{ OPTION_SIZE, "size", "SIZE", "only as much (4g, 512m)" },
 	{ OPTION_NODE, "node", "N", "only blocks of NUMA node N" },

@@ -35,6 +35,11 @@ enum {
 	OPTION_KEEP_HUGETLB,
 	OPTION_SWAP,
 	OPTION_WORKERS,
+	OPTION_STALL,
+	OPTION_WAIT,
+	OPTION_TO,
+	OPTION_MAX_RATE,
+	OPTION_REMEDY,
 	OPTION_FIRST,		/* for a command's own */
 };
 
@@ -54,7 +59,7 @@ struct command {
 };
 
 extern const struct command cmd_list, cmd_show, cmd_map, cmd_plan, cmd_why, cmd_offline, cmd_online, cmd_report,
-	cmd_monitor, cmd_doctor, cmd_migrate, cmd_drain, cmd_bundle;
+	cmd_monitor, cmd_doctor, cmd_migrate, cmd_drain, cmd_bundle, cmd_remove, cmd_recover;
 
 /* One run of a command. */
 struct call {
@@ -106,6 +111,19 @@ const char *parse_nodes(const struct call *call, const char *name, const char *t
 #define HUGETLB_OPTION \
 	{ OPTION_KEEP_HUGETLB, "keep-hugetlb", NULL, "huge pages that go with the blocks are made anew on other nodes" }
 
+/* How memory leaves. */
+#define LEAVE_OPTIONS \
+	{ OPTION_STALL, "stall", "SECONDS", "give up when no page moved for that long; 0: never; the usual: 10, with the core 0.3" }, \
+	{ OPTION_WAIT, "wait", NULL, "wait for another memoffline till the timeout, rather than fail" }, \
+	{ OPTION_TO, "to", "NODES", "what leaves goes to these NUMA nodes alone: 0,2-3; takes the core" }, \
+	{ OPTION_SWAP, "swap", "MODE", "never: what finds no room stays; fallback, the usual: it goes to swap; evict: all does; takes " \
+	  "the core" }, \
+	{ OPTION_MAX_RATE, "max-rate", "SIZE", "move SIZE (200m) in a second at most; takes the core" }, \
+	{ OPTION_REMEDY, "remedy", "LIST", "what may be tried on what keeps a block, and on that alone: cache, pageout, slab, cgroup; " \
+	  "all; none, the usual" }
+
+/* One of LEAVE_OPTIONS, or -t? Then it is stored. */
+bool leave_option(const struct call *call, struct mo_request *request, int id, const char *arg);
 /* One of REQUEST_OPTIONS, ENGINE_OPTION, PREFER_OPTION or HUGETLB_OPTION? Then it is stored. */
 bool request_option(const struct call *call, struct mo_request *request, int id, const char *arg);
 enum mo_engine parse_engine(const struct call *call, const char *text);
@@ -115,6 +133,9 @@ void print_targets(void);
 char *request_target(const struct call *call, struct mo_request *request);
 /* Memory and plan for the request. 0, or the exit status after the error was told. */
 int request_plan(struct call *call, const struct mo_request *request, struct mo_plan **plan);
+
+/* The policy; what is wrong with the configuration is told. Errors as mo_policy_read(). */
+int policy_read(const struct call *call, struct mo_policy **policy);
 
 /* ---- migration.c ---- */
 #define MIGRATION_OPTIONS \

@@ -145,6 +145,12 @@ void content_json(struct json_object *object, const struct mo_step *step);
 
 /* ---- result.c: a report ---- */
 void result_print(const struct call *call, const struct mo_report *report);
+/* What became of devices that were to be removed. */
+void result_removed(const struct mo_report *report);
+/* "offline": what blocks are once it is done. */
+const char *changed_word(const struct mo_report *report);
+/* It puts back what another attempt left behind. */
+bool result_is_undo(const struct mo_report *report);
 /* "; 1 failed; 2 not tried": all but SUCCESS. */
 struct outcomes_text { char text[256]; } outcomes_text(const struct mo_report *report, enum mo_outcome success);
 uint64_t outcome_count(const struct mo_report *report, enum mo_outcome outcome);	/* blocks */

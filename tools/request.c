@@ -63,6 +63,62 @@ bool request_option(const struct call *call, struct mo_request *request, int id,
 	return false;
 }
 
+static enum mo_swap parse_swap(const struct call *call, const char *text)
+{
+	enum mo_swap swap;
+
+	if (mo_swap_parse(text, &swap))
+		usage_error(call, "--swap takes never, fallback or evict, not '%s'", text);
+	return swap;
+}
+
+static uint32_t parse_rate(const struct call *call, const char *text)
+{
+	uint64_t mib = parse_size(call, "max-rate", text) >> 20;
+
+	if (!mib || mib > UINT32_MAX)
+		usage_error(call, "--max-rate takes 1m to 4095t, in a second, not '%s'", text);
+	return (uint32_t)mib;
+}
+
+static uint32_t parse_remedies(const struct call *call, const char *text)
+{
+	uint32_t remedies;
+
+	if (mo_remedies_parse(text, &remedies))
+		usage_error(call, "--remedy takes cache, pageout, slab and cgroup, with commas between them, all, or none, not '%s'",
+			    text);
+	return remedies;
+}
+
+bool leave_option(const struct call *call, struct mo_request *request, int id, const char *arg)
+{
+	switch (id) {
+	case 't':
+		request->timeout_ms = parse_seconds(call, "timeout", arg);
+		return true;
+	case OPTION_STALL:
+		request->stall_ms = parse_seconds(call, "stall", arg);
+		return true;
+	case OPTION_WAIT:
+		request->flags |= MO_REQUEST_WAIT;
+		return true;
+	case OPTION_TO:
+		request->to_nodes = arg;
+		return true;
+	case OPTION_SWAP:
+		request->swap = parse_swap(call, arg);
+		return true;
+	case OPTION_MAX_RATE:
+		request->max_mib_s = parse_rate(call, arg);
+		return true;
+	case OPTION_REMEDY:
+		request->remedies = parse_remedies(call, arg);
+		return true;
+	}
+	return false;
+}
+
 char *request_target(const struct call *call, struct mo_request *request)
 {
 	size_t len_bytes = 1;
@@ -105,6 +161,16 @@ int request_plan(struct call *call, const struct mo_request *request, struct mo_
 	if (err == -EINVAL)
 		return EXIT_USAGE;
 	return EXIT_FAILURE;
+}
+
+int policy_read(const struct call *call, struct mo_policy **policy)
+{
+	const char *problem;
+	int err = mo_policy_read(call->ctx, policy);
+
+	for (size_t i = 0; !err && (problem = mo_policy_problem(*policy, i)); i++)
+		tell("%s", problem);
+	return err;
 }
 
 void print_targets(void)

@@ -40,12 +40,39 @@ static bool is_failure(const struct mo_block_result *block)
 	       block->outcome == MO_OUTCOME_VANISHED || block->outcome == MO_OUTCOME_OTHER_ZONE;
 }
 
+const char *changed_word(const struct mo_report *report)
+{
+	const char *action = mo_report_action(report);
+
+	return strcmp(action, "remove") ? action : "offline";
+}
+
+bool result_is_undo(const struct mo_report *report)
+{
+	return !strcmp(mo_report_action(report), "undo") || !strcmp(mo_report_action(report), "recover");
+}
+
+void result_removed(const struct mo_report *report)
+{
+	const struct mo_removed *removed;
+
+	for (size_t i = 0; (removed = mo_report_removed(report, i)); i++) {
+		char *slots = text_escape(removed->slots);
+
+		if (removed->is_gone)
+			say("%s is safe to remove%s%s.", removed->device, *slots ? ": " : "", slots);
+		else
+			say("%s is still there%s%s.", removed->device, *slots ? ": " : "", slots);
+		free(slots);
+	}
+}
+
 static void print_done(const struct mo_report *report, const struct counts *counts)
 {
 	uint64_t nr_done = counts->outcomes[MO_OUTCOME_DONE], nr_moved = mo_report_moved_pages(report);
 	uint64_t nr_before = counts->outcomes[MO_OUTCOME_WAS_SO], nr = mo_report_nr_blocks(report);
 	uint64_t nr_back = counts->outcomes[MO_OUTCOME_ROLLED_BACK];	/* by an undo */
-	const char *action = mo_report_action(report);
+	const char *action = changed_word(report);
 	uint64_t freed = mo_report_freed_bytes(report);
 
 	if (!nr_done && nr_before == nr) {
@@ -103,12 +130,12 @@ const char *outcome_remedy(const struct mo_report *report, enum mo_outcome outco
 
 static void print_outcomes(const struct mo_report *report, const struct counts *counts)
 {
-	bool is_undo = !strcmp(mo_report_action(report), "undo");
+	bool is_undo = result_is_undo(report);
 	enum mo_outcome success = is_undo ? MO_OUTCOME_ROLLED_BACK : MO_OUTCOME_DONE;
 	const char *remedy;
 
 	say_item("  blocks:     ", "%" PRIu64 " of %zu %s%s", counts->outcomes[success], mo_report_nr_blocks(report),
-		 is_undo ? "brought back" : mo_report_action(report), outcomes_text(report, success).text);
+		 is_undo ? "brought back" : changed_word(report), outcomes_text(report, success).text);
 	for (enum mo_outcome outcome = 0; outcome < MO_OUTCOME_NR; outcome++) {
 		remedy = outcome_remedy(report, outcome);
 		if (remedy)
@@ -182,6 +209,7 @@ void result_print(const struct call *call, const struct mo_report *report)
 
 	if (result >= 0)
 		print_done(report, &counts);
+	result_removed(report);
 	if (result)
 		print_outcomes(report, &counts);
 	remedies_print(report, call->verbose);

@@ -179,11 +179,11 @@ static void print_freed(const struct mo_report *report)
 
 static void print_changed(const struct mo_report *report)
 {
-	bool is_undo = !strcmp(mo_report_action(report), "undo");
+	bool is_undo = result_is_undo(report);
 	enum mo_outcome success = is_undo ? MO_OUTCOME_ROLLED_BACK : MO_OUTCOME_DONE;
 
 	say("%s of %s %s in %s%s", text_count(outcome_count(report, success)).text,
-	    text_blocks(mo_report_nr_blocks(report)).text, is_undo ? "brought back" : mo_report_action(report),
+	    text_blocks(mo_report_nr_blocks(report)).text, is_undo ? "brought back" : changed_word(report),
 	    text_seconds(mo_report_elapsed_ms(report)).text, outcomes_text(report, success).text);
 }
 
@@ -211,6 +211,7 @@ void summary_print(const struct mo_report *report)
 		print_freed(report);
 	else
 		print_changed(report);
+	result_removed(report);
 	remedies_print(report, false);
 	if (stays.nr)
 		print_stays(&stays);

@@ -82,7 +82,7 @@ failure() {
 	usage_error list -S FOO
 	usage_error list --summary=sometimes
 	usage_error list --summary=only --json
-	usage_error list -o RANGE,RANGE,RANGE,RANGE,RANGE,RANGE,RANGE,RANGE,RANGE
+	usage_error list -o RANGE,RANGE,RANGE,RANGE,RANGE,RANGE,RANGE,RANGE,RANGE,RANGE
 	usage_error monitor --count x
 }
 

@@ -54,8 +54,8 @@ list() {
 	list -r -o +KIND
 	[ "${lines[0]}" = "RANGE SIZE STATE BLOCK NODE ZONES DEVICE KIND" ]
 	list -r --output-all
-	[ "${lines[0]}" = "RANGE SIZE STATE BLOCK NODE ZONES DEVICE KIND" ]
-	[[ ${lines[3]} == *"PNP0C80:00 acpi" ]]
+	[ "${lines[0]}" = "RANGE SIZE STATE BLOCK NODE ZONES DEVICE KIND SLOTS" ]
+	[[ ${lines[3]} == *"PNP0C80:00 acpi "* ]]
 }
 
 @test "--split divides where asked, and none not at all" {

@@ -18,6 +18,7 @@
 
 struct fixture {
 	char dir[64];
+	char state_dir[80];
 	struct mo_ctx *ctx;
 };
 
@@ -35,6 +36,8 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(fixture->dir));
 	assert_int_equal(mo_ctx_new(&fixture->ctx), 0);
 	assert_int_equal(mo_ctx_set_run_dir(fixture->ctx, fixture->dir), 0);
+	snprintf(fixture->state_dir, sizeof(fixture->state_dir), "%s/state", fixture->dir);
+	assert_int_equal(mo_ctx_set_state_dir(fixture->ctx, fixture->state_dir), 0);
 	*state = fixture;
 	return 0;
 }
@@ -55,7 +58,8 @@ static const struct mo_journal_terms terms = { 2, MO_REQUEST_PARTIAL | MO_REQUES
 
 static void create(struct fixture *fixture, struct mo_journal **journal)
 {
-	assert_int_equal(mo_journal_create(fixture->ctx, "32-35\033[1m", three, ARRAY_SIZE(three), &terms, journal), 0);
+	assert_int_equal(mo_journal_create(fixture->ctx, "32-35\033[1m", three, ARRAY_SIZE(three), &terms,
+					   MO_STAGE_OFFLINE, journal), 0);
 }
 
 static void marks_survive_a_killed_command(void **state)
@@ -128,7 +132,7 @@ static void a_newer_journal_is_refused_with_a_way_out(void **state)
 	struct fixture *fixture = *state;
 	struct mo_journal *journal;
 
-	write_journal(fixture, "memoffline-journal 3 what nobody knows today\n");
+	write_journal(fixture, "memoffline-journal 4 what nobody knows today\n");
 	assert_int_equal(mo_journal_load(fixture->ctx, &journal), -EPROTONOSUPPORT);
 	assert_non_null(strstr(mo_ctx_error(fixture->ctx), "newer memoffline"));
 	assert_non_null(strstr(mo_ctx_error(fixture->ctx), "memoffline online"));
@@ -188,13 +192,63 @@ static void damage_is_found(void **state)
 	close(fd);
 }
 
+static void a_removal_outlives_a_restart(void **state)
+{
+	const struct mo_journal_entry entries[] = {
+		{ 35, MO_ZONE_MOVABLE, 1, MO_MARK_TODO }, { 34, MO_ZONE_NORMAL, 0, MO_MARK_WAS_OFFLINE },
+	};
+	struct fixture *fixture = *state;
+	struct mo_journal_info info;
+	struct mo_journal *journal;
+	char path[128], command[256];
+
+	assert_int_equal(mo_journal_create(fixture->ctx, "PNP0C80:00", entries, 2, &terms, MO_STAGE_REMOVAL, &journal), 0);
+	assert_int_equal(mo_journal_enter(journal, MO_STAGE_EJECT), 0);
+	assert_int_equal(mo_journal_set(journal, 0, MO_MARK_DONE), 0);
+	mo_journal_close(journal);
+	snprintf(path, sizeof(path), "%s/removal", fixture->state_dir);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(mo_journal_load(fixture->ctx, &journal), 0);
+	assert_int_equal(mo_journal_stage(journal), MO_STAGE_EJECT);
+	assert_true(mo_journal_is_of_this_boot(journal));
+	assert_string_equal(mo_journal_target(journal), "PNP0C80:00");
+	assert_int_equal(mo_journal_entry(journal, 0)->mark, MO_MARK_DONE);
+	assert_int_equal(mo_journal_entry(journal, 1)->mark, MO_MARK_WAS_OFFLINE);
+	mo_journal_close(journal);
+	assert_int_equal(mo_journal_read(fixture->ctx, &info), 0);
+	assert_true(info.removes);
+	assert_true(info.is_of_this_boot);
+	/* Another kernel has another name. */
+	snprintf(command, sizeof(command), "sed -Ei '1s/[0-9a-f]{8}-/zzzzzzzz-/' %s", path);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(mo_journal_read(fixture->ctx, &info), 0);
+	assert_false(info.is_of_this_boot);
+	assert_int_equal(mo_journal_load(fixture->ctx, &journal), 0);
+	assert_int_equal(mo_journal_end(journal), 0);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void a_removal_without_a_state_directory(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mo_journal_info info;
+	struct mo_journal *journal;
+
+	assert_int_equal(mo_ctx_set_state_dir(fixture->ctx, "/proc/memoffline"), 0);
+	assert_int_equal(mo_journal_create(fixture->ctx, "dax0.0", three, 3, &terms, MO_STAGE_REMOVAL, &journal), 0);
+	mo_journal_close(journal);
+	assert_int_equal(mo_journal_read(fixture->ctx, &info), 0);
+	assert_true(info.removes);
+	assert_int_equal(info.nr_blocks, 3);
+}
+
 static void no_room_is_said_before_anything_changes(void **state)
 {
 	struct fixture *fixture = *state;
 	struct mo_journal *journal;
 
 	assert_int_equal(mo_ctx_set_run_dir(fixture->ctx, "/proc/memoffline"), 0);
-	assert_int_equal(mo_journal_create(fixture->ctx, "32", three, 3, &terms, &journal), -ENOENT);
+	assert_int_equal(mo_journal_create(fixture->ctx, "32", three, 3, &terms, MO_STAGE_OFFLINE, &journal), -ENOENT);
 	assert_non_null(strstr(mo_ctx_error(fixture->ctx), "nothing was changed"));
 }
 
@@ -350,6 +404,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_newer_journal_is_refused_with_a_way_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(info_counts_what_is_done, setup, teardown),
 		cmocka_unit_test_setup_teardown(damage_is_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_removal_outlives_a_restart, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_removal_without_a_state_directory, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_room_is_said_before_anything_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(holder_is_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_worker_of_a_killed_holder_is_named, setup, teardown),

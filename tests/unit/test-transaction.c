@@ -86,7 +86,7 @@ static void terms_outlive_a_killed_command(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct mo_journal_terms terms = { 1, cases[i].killed | MO_REQUEST_FORCE, cases[i].len_bytes };
 
-		assert_int_equal(mo_journal_create(txn.ctx, "3", &entry, 1, &terms, &txn.journal), 0);
+		assert_int_equal(mo_journal_create(txn.ctx, "3", &entry, 1, &terms, MO_STAGE_OFFLINE, &txn.journal), 0);
 		mo_journal_close(txn.journal);
 		assert_int_equal(mo_journal_load(txn.ctx, &txn.journal), 0);
 		txn.flags = cases[i].resumed;
