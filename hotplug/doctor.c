@@ -250,6 +250,45 @@ static void check_rules(struct mo_doctor *doctor)
 		found(doctor, MO_HEALTH_OK, "udev-rule", "", "no udev rule brings memory online");
 }
 
+/* ---- the policy ---- */
+
+static const char *const policy_sources[] = {
+	[MO_POLICY_DEFAULTS] = "the defaults hold, which remove nothing at requests of udev",
+	[MO_POLICY_FILES] = "",
+	[MO_POLICY_KEPT] = "the last policy that was right holds",
+};
+
+static void describe_policy(struct mo_doctor *doctor, const struct mo_policy *policy)
+{
+	const char *problem;
+	char remedy[160];
+
+	snprintf(remedy, sizeof(remedy), "correct it, see memoffline.conf(5); until then %s",
+		 policy_sources[policy->source]);
+	for (size_t i = 0; (problem = mo_policy_problem(policy, i)); i++)
+		found(doctor, MO_HEALTH_PROBLEM, "policy", remedy, "%s", problem);
+	if (mo_policy_problem(policy, 0))
+		return;
+	if (policy->source == MO_POLICY_DEFAULTS)
+		found(doctor, MO_HEALTH_OK, "policy", "", "/etc/memoffline.conf says nothing: %s",
+		      policy_sources[policy->source]);
+	else
+		found(doctor, MO_HEALTH_OK, "policy", "", "/etc/memoffline.conf has no mistake; requests of udev to remove memory are %s",
+		      policy->remove_by_udev ? "carried out" : "refused");
+}
+
+static void check_configuration(struct mo_doctor *doctor)
+{
+	struct mo_policy *policy;
+
+	if (mo_policy_look(doctor->ctx, &policy)) {
+		found(doctor, MO_HEALTH_PROBLEM, "policy", "see the text", "%s", mo_ctx_error(doctor->ctx));
+		return;
+	}
+	describe_policy(doctor, policy);
+	mo_policy_unref(policy);
+}
+
 /* ---- boot options ---- */
 
 /* The value of OPTION= on the kernel's command line, "" for OPTION alone; NULL when it is not there. The last one counts. */
@@ -571,6 +610,7 @@ static const struct check checks[] = {
 	{ check_auto_online, false },
 	{ check_policy, false },
 	{ check_rules, false },
+	{ check_configuration, false },
 	{ check_boot_options, false },
 	{ check_acpi, false },
 	{ check_meminfo, false },

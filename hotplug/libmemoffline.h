@@ -965,7 +965,7 @@ struct mo_policy {
 	enum mo_swap swap;		/* likewise; MO_SWAP_AUTO unless configured */
 	uint32_t remedies;		/* MO_REMEDY_ */
 	const char *to_nodes;		/* "nodes": as of struct mo_request; NULL: any */
-	uint32_t max_mib_s;		/* "max-rate", rounded up; 0: no limit */
+	uint32_t max_mib_s;		/* "max-rate"; 0: no limit */
 	uint32_t gone_timeout_ms;	/* from the eject until the device must be gone */
 	uint32_t requests_per_hour;	/* "requests": by events, for one device; 0: no limit */
 	bool wall;			/* tell all users before it begins */

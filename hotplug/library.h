@@ -12,9 +12,26 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #define LIBRARY_MEMBER(name) __typeof__(name) *name;
 #define LIBRARY_FIND(name) !(library->name = (__typeof__(library->name))dlsym(library->handle, #name)) ||
+
+/* NAMES has a space between those that distributions give to the same interface. */
+static inline void *library_open(const char *names)
+{
+	char name[64];
+	void *handle;
+	size_t len;
+
+	do {
+		len = strcspn(names, " ");
+		snprintf(name, sizeof(name), "%.*s", (int)len, names);
+		handle = dlopen(name, RTLD_NOW);
+		names += len + strspn(names + len, " ");
+	} while (!handle && *names);
+	return handle;
+}
 
 /*
  * One that stays open: NAME.function() once open_NAME() has returned 0. It returns -ELIBACC, and NAME.why says why,
@@ -30,7 +47,7 @@ static struct { \
 static void open_##NAME##_once(void) \
 { \
 	__typeof__(NAME) *library = &NAME; \
-	library->handle = dlopen(SONAME, RTLD_NOW); \
+	library->handle = library_open(SONAME); \
 	library->is_open = library->handle && !(FUNCTIONS(LIBRARY_FIND) false); \
 	if (!library->is_open) \
 		snprintf(library->why, sizeof(library->why), "%s", dlerror()); \

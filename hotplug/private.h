@@ -802,12 +802,27 @@ int mo_writer_finish(struct mo_writer *writer);
 /* As mo_worker_end(). */
 int mo_writer_end(struct mo_writer *writer, bool *abandoned);
 
+/* ---- names.c: names of files ---- */
+struct mo_names {
+	char **all;
+	size_t nr;
+};
+/* These return 0 or -ENOMEM; what was added by then stays. */
+int mo_names_add(struct mo_names *names, const char *name);	/* behind the others */
+int mo_names_read(struct mo_names *names, DIR *dir, bool (*is_wanted)(const char *name));	/* and sort them all */
+void mo_names_clear(struct mo_names *names);
+
+/* ---- policy-files.c ---- */
+/* As mo_policy_read(), and writes nothing. */
+int mo_policy_look(struct mo_ctx *ctx, struct mo_policy **policy);
+
 /* ---- hooks.c: programs of the policy's directory, asked and told of a removal ---- */
 enum mo_hook_phase {
 	MO_HOOK_CHECK,	/* before anything changes: may veto */
 	MO_HOOK_PRE,	/* it begins: let go of it */
 	MO_HOOK_POST,	/* it is gone */
 	MO_HOOK_UNDO,	/* it stays after all: take back what PRE did */
+	MO_HOOK_NR
 };
 /* "check", "pre", "post", "undo". Never NULL. */
 const char *mo_hook_phase_name(enum mo_hook_phase phase);
@@ -828,9 +843,12 @@ struct mo_hook_facts {
 	int result;			/* post, undo: 0, 1 or negative errno, and why: */
 	enum mo_reason reason;
 };
-/* The hooks of one removal: a later process goes on where this one ended, as to whose PRE was run. */
+/*
+ * The hooks of one removal. Whose PRE was begun stands in the state directory until POST or UNDO were run, so that a
+ * later process can run their UNDO.
+ */
 struct mo_hooks;
-/* POLICY is lent till the end. Never fails for what is in the directory. -ENOMEM. */
+/* POLICY is lent till the end. What is in the directory is looked at in each phase. -ENOMEM. */
 int mo_hooks_new(struct mo_ctx *ctx, const struct mo_policy *policy, struct mo_hooks **hooks);
 void mo_hooks_free(struct mo_hooks *hooks);	/* accepts NULL */
 /*

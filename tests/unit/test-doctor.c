@@ -74,6 +74,18 @@ static void test_hotremove(void **state)
 	EXPECT("memory", MO_HEALTH_PROBLEM, "no /sys/devices/system/memory", "file=sys/devices/system/cpu/online,0");
 }
 
+static void test_configuration(void **state)
+{
+	(void)state;
+	EXPECT("policy", MO_HEALTH_OK, "says nothing", QUIET);
+	EXPECT("policy", MO_HEALTH_OK, "are refused", QUIET, "file=etc/memoffline.conf,[remove]\\+timeout = 5");
+	EXPECT("policy", MO_HEALTH_OK, "are carried out", QUIET, "file=etc/memoffline.conf.d/1.conf,[remove]\\+udev = yes");
+	EXPECT("policy", MO_HEALTH_PROBLEM, "/etc/memoffline.conf:2: there is no key 'time'", QUIET,
+	       "file=etc/memoffline.conf,[remove]\\+time = 5");
+	EXPECT("policy", MO_HEALTH_PROBLEM, "/etc/memoffline.conf.d/1.conf:1: there is no section [removal]", QUIET,
+	       "file=etc/memoffline.conf.d/1.conf,[removal]");
+}
+
 static void test_movable(void **state)
 {
 	(void)state;
@@ -257,7 +269,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_quiet),
 		cmocka_unit_test(test_hotremove),
-		cmocka_unit_test(test_movable),
+		cmocka_unit_test(test_configuration), cmocka_unit_test(test_movable),
 		cmocka_unit_test(test_ratio),
 		cmocka_unit_test(test_auto_online),
 		cmocka_unit_test(test_eject_rollback),
