@@ -59,7 +59,7 @@ static struct json_object *new_blocks(struct mo_json_writer *w, const struct mo_
 	return array;
 }
 
-static struct json_object *new_records(struct mo_json_writer *w, const struct mo_report *report)
+struct json_object *mo_json_new_records(struct mo_json_writer *w, const struct mo_report *report)
 {
 	struct json_object *array = mo_json_array();
 	const struct mo_record *record;
@@ -163,7 +163,7 @@ static struct json_object *new_notes(struct mo_json_writer *w, const struct mo_r
 }
 
 /* The sentences for each reason that occurs, so that a reader of the JSON needs no table of his own. */
-static void explain(struct mo_json_writer *w, struct json_object *reasons, enum mo_reason reason)
+void mo_json_explain(struct mo_json_writer *w, struct json_object *reasons, enum mo_reason reason)
 {
 	struct json_object *object;
 
@@ -176,7 +176,7 @@ static void explain(struct mo_json_writer *w, struct json_object *reasons, enum 
 	mo_json_put(w, reasons, mo_reason_key(reason), object);
 }
 
-static struct json_object *new_reasons(struct mo_json_writer *w, const struct mo_report *report)
+struct json_object *mo_json_new_reasons(struct mo_json_writer *w, const struct mo_report *report)
 {
 	struct json_object *reasons = mo_json_object();
 	const struct mo_moves *moves = mo_report_moves(report);
@@ -184,14 +184,14 @@ static struct json_object *new_reasons(struct mo_json_writer *w, const struct mo
 	const struct mo_record *record;
 	size_t i;
 
-	explain(w, reasons, mo_report_reason(report));
+	mo_json_explain(w, reasons, mo_report_reason(report));
 	for (i = 0; (result = mo_report_block(report, i)); i++)
-		explain(w, reasons, result->reason);
+		mo_json_explain(w, reasons, result->reason);
 	for (i = 0; (record = mo_report_record(report, i)); i++)
-		explain(w, reasons, record->reason);
+		mo_json_explain(w, reasons, record->reason);
 	for (i = 0; moves && i < MO_REASON_NR; i++)
 		if (moves->kept_by_reason[i])
-			explain(w, reasons, (enum mo_reason)i);
+			mo_json_explain(w, reasons, (enum mo_reason)i);
 	return reasons;
 }
 
@@ -226,8 +226,8 @@ static struct json_object *new_report(struct mo_json_writer *w, const struct mo_
 	mo_json_put(w, object, "blocks", new_blocks(w, report));
 	if (mo_report_moves(report))
 		mo_json_put(w, object, "processes", new_processes(w, report));
-	mo_json_put(w, object, "records", new_records(w, report));
-	mo_json_put(w, object, "reasons", new_reasons(w, report));
+	mo_json_put(w, object, "records", mo_json_new_records(w, report));
+	mo_json_put(w, object, "reasons", mo_json_new_reasons(w, report));
 	if (!mo_report_moves(report))
 		mo_json_put(w, object, "remedies", new_remedies(w, report));
 	if (mo_report_nr_removed(report))

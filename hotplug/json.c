@@ -174,6 +174,11 @@ void mo_json_append_text(struct mo_json_writer *w, struct json_object *array, co
 	mo_json_append(w, array, new_text(bytes));
 }
 
+void mo_json_append_u64(struct mo_json_writer *w, struct json_object *array, uint64_t value)
+{
+	mo_json_append(w, array, jsonc.json_object_new_uint64(value));
+}
+
 void mo_json_put_error(struct mo_json_writer *w, struct json_object *object, int error)
 {
 	const char *name = error < 0 ? strerrorname_np(-error) : "";

@@ -28,6 +28,7 @@ void mo_json_append(struct mo_json_writer *w, struct json_object *array, struct 
 /* BYTES may be any: what is no UTF-8 is replaced. */
 void mo_json_put_text(struct mo_json_writer *w, struct json_object *object, const char *key, const char *bytes);
 void mo_json_append_text(struct mo_json_writer *w, struct json_object *array, const char *bytes);
+void mo_json_append_u64(struct mo_json_writer *w, struct json_object *array, uint64_t value);
 void mo_json_put_u64(struct mo_json_writer *w, struct json_object *object, const char *key, uint64_t value);
 void mo_json_put_int(struct mo_json_writer *w, struct json_object *object, const char *key, int32_t value);
 void mo_json_put_flag(struct mo_json_writer *w, struct json_object *object, const char *key, bool value);
@@ -76,6 +77,10 @@ void mo_json_read_record(struct mo_json_reader *r, struct json_object *object, s
 /* ---- json-report.c: also what a line of the history has in common with a report ---- */
 mo_json_name_fn mo_json_reason_at, mo_json_outcome_at;
 enum mo_reason mo_json_get_reason(struct mo_json_reader *r, struct json_object *object);
+struct json_object *mo_json_new_records(struct mo_json_writer *w, const struct mo_report *report);
+/* The sentences for each reason that occurs in the report; and for one. */
+struct json_object *mo_json_new_reasons(struct mo_json_writer *w, const struct mo_report *report);
+void mo_json_explain(struct mo_json_writer *w, struct json_object *reasons, enum mo_reason reason);
 void mo_json_put_head(struct mo_json_writer *w, struct json_object *object, const struct mo_report *report);
 struct json_object *mo_json_new_block_head(struct mo_json_writer *w, const struct mo_block_result *result);
 int mo_json_begin_report(struct mo_ctx *ctx, struct mo_json_reader *r, struct json_object *object,

@@ -816,6 +816,26 @@ void mo_names_clear(struct mo_names *names);
 /* As mo_policy_read(), and writes nothing. */
 int mo_policy_look(struct mo_ctx *ctx, struct mo_policy **policy);
 
+/* ---- program.c: a program of the administrator's ---- */
+#define MO_OUTPUT_BYTES 4096
+struct mo_program {
+	const char *path;
+	const char *word;		/* its argument */
+	char *const *environment;	/* all of it */
+	const char *input;		/* its standard input */
+	uint32_t limit_ms;
+	int stop_fd;			/* -1: none */
+	/* out */
+	char output[MO_OUTPUT_BYTES];	/* the beginning of what it wrote, to both streams: any byte */
+	size_t len;
+	bool is_cut;			/* there was more */
+	enum mo_reason ended_by;	/* DEADLINE, INTERRUPTED, or NONE where it ended by itself */
+	int status;			/* its exit status, -1: none */
+	int signal;			/* that ended it, or 0 */
+};
+/* Runs it to its end, or ends it. Negative errno: it could not be run. Sets no error text. */
+int mo_program_run(struct mo_program *program);
+
 /* ---- hooks.c: programs of the policy's directory, asked and told of a removal ---- */
 enum mo_hook_phase {
 	MO_HOOK_CHECK,	/* before anything changes: may veto */
@@ -859,6 +879,16 @@ void mo_hooks_free(struct mo_hooks *hooks);	/* accepts NULL */
  */
 int mo_hooks_run(struct mo_hooks *hooks, enum mo_hook_phase phase, const struct mo_hook_facts *facts, int stop_fd,
 		 struct mo_report *report);
+/* hook-facts.c: its environment, ended by NULL. False: no memory; it is cleared all the same. */
+struct mo_environment {
+	char *variables[16];
+	size_t nr;
+	bool no_memory;
+};
+bool mo_environment_make(struct mo_environment *env, enum mo_hook_phase phase, const struct mo_hook_facts *facts);
+void mo_environment_clear(struct mo_environment *env);
+/* json.c: what it reads. Errors as mo_report_to_json(). */
+int mo_hook_to_json(enum mo_hook_phase phase, const struct mo_hook_facts *facts, char **text);
 
 /* ---- lock.c: the run directory, one memoffline at a time ---- */
 int mo_run_dir_make(struct mo_ctx *ctx);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# The configuration as the command tells of it; the example of one.
+# The configuration as the command tells of it; the examples of one, and of a hook.
 load cli
 
 setup() {
@@ -9,6 +9,15 @@ setup() {
 	conf=$tree/etc/memoffline.conf
 	examples=$BATS_TEST_DIRNAME/../../docs/examples
 	manual=$BATS_TEST_DIRNAME/../../docs/man/memoffline.conf.5
+}
+
+teardown() {
+	[[ ! ${holder-} ]] || end_holder
+}
+
+end_holder() {
+	kill -KILL "$holder"
+	wait "$holder" 2>/dev/null || true
 }
 
 # policy: what doctor says of it in $findings, one line each
@@ -88,4 +97,64 @@ keys() {
 		policy
 		[[ $findings == *"; there are $(keys | sed -n "s/^\\$section //p" | paste -sd, | sed 's/,/, /g') -> "* ]]
 	done
+}
+
+# ---- the example of a hook ----
+
+# holder NAME TEXT: a process of that name, which runs TEXT
+holder() {
+	printf '#!/bin/bash\n%s\necho ready >%q\nwhile :; do read -rt 1000 _ <>%q; done\n' "$2" "$BATS_TEST_TMPDIR/ready" \
+		"$BATS_TEST_TMPDIR/never" >"$BATS_TEST_TMPDIR/$1"
+	chmod 755 "$BATS_TEST_TMPDIR/$1"
+	mkfifo "$BATS_TEST_TMPDIR/ready" "$BATS_TEST_TMPDIR/never"
+	"$BATS_TEST_TMPDIR/$1" 3>&- &
+	holder=$!
+	read -rt 20 _ <"$BATS_TEST_TMPDIR/ready"
+}
+
+# hook PHASE COMM: the example, for a record that the process COMM holds
+hook() {
+	sed 's/^program=[^[:space:]]*/program=pinner/' "$examples/hooks/50-release-pins" >"$BATS_TEST_TMPDIR/hook"
+	chmod 755 "$BATS_TEST_TMPDIR/hook"
+	jq -n --arg comm "$2" --argjson pid "$holder" '{ phase: "x", records: [{ holds: [] }, { holds: [
+		{ pid: $pid, comm: $comm }, { pid: $pid, comm: $comm } ] }] }' >"$BATS_TEST_TMPDIR/json"
+	run env -i PATH="$PATH" MEMOFFLINE_PHASE="$1" "$BATS_TEST_TMPDIR/hook" "$1" <"$BATS_TEST_TMPDIR/json"
+	echo "$output"
+}
+
+@test "the example of a hook asks the program that it names, once, and in pre alone" {
+	mkfifo "$BATS_TEST_TMPDIR/asked"
+	holder pinner "exec 4<>$BATS_TEST_TMPDIR/asked; trap 'echo let go >&4' USR1"
+	for phase in check post undo; do
+		hook "$phase" pinner
+		[ "$status" -eq 0 ]
+		[ -z "$output" ]
+	done
+	hook pre other
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	hook pre pinner
+	[ "$status" -eq 0 ]
+	[ "$output" = "asked pinner ($holder) to let go of its pages" ]
+	read -rt 20 answer <>"$BATS_TEST_TMPDIR/asked"
+	[ "$answer" = "let go" ]
+}
+
+@test "the example of a hook ends nobody: who does not catch the signal, or has got the number since, is not asked" {
+	cp "$(command -v sleep)" "$BATS_TEST_TMPDIR/pinner"	# a shell may catch signals to end in good order
+	"$BATS_TEST_TMPDIR/pinner" 1000 3>&- &
+	holder=$!
+	until [[ $(<"/proc/$holder/comm") == pinner ]]; do :; done
+	hook pre pinner
+	[ "$status" -eq 0 ]
+	[ "$output" = "pinner ($holder) does not catch SIGUSR1, and was not asked" ]
+	kill -0 "$holder"
+	end_holder
+	holder other "trap 'exit' USR1"
+	hook pre pinner
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	kill -0 "$holder"
+	hook pre "" </dev/null
+	[ "$status" -eq 0 ]
 }
