@@ -48,7 +48,7 @@ static void read_pool(struct mo_ctx *ctx, int32_t node, struct mo_pool *pool)
 	pool->free_pages = number(ctx, folder, pool->size_kib, "free_hugepages");
 }
 
-static int add_pool(struct mo_pools *pools, const struct mo_pool *pool)
+int mo_pools_add(struct mo_pools *pools, const struct mo_pool *pool)
 {
 	struct mo_pool *more = reallocarray(pools->all, pools->nr + 1, sizeof(*more));
 
@@ -67,11 +67,11 @@ static int read_size(const struct mo_memory *memory, uint32_t kib, struct mo_poo
 	pool.promised_pages = number(memory->ctx, MACHINE, kib, "resv_hugepages");
 	for (size_t i = 0; i < memory->nr_nodes && !err; i++) {
 		read_pool(memory->ctx, memory->nodes[i].number, &pool);
-		err = add_pool(pools, &pool);
+		err = mo_pools_add(pools, &pool);
 	}
 	if (!memory->nr_nodes) {
 		read_pool(memory->ctx, -1, &pool);
-		err = add_pool(pools, &pool);
+		err = mo_pools_add(pools, &pool);
 	}
 	return err;
 }
@@ -118,8 +118,7 @@ struct mo_pool mo_pools_sum(const struct mo_pools *pools, uint32_t size_kib)
 
 /* ---- sizes of pools ---- */
 
-/* Without surplus pages, which come and go by themselves. */
-static uint64_t own_pages(const struct mo_pool *pool)
+uint64_t mo_pool_own_pages(const struct mo_pool *pool)
 {
 	return pool->nr_pages - pool->surplus_pages;
 }
@@ -133,7 +132,7 @@ static uint64_t set_size(struct mo_ctx *ctx, const struct mo_pool *pool, uint64_
 	snprintf(text, sizeof(text), "%" PRIu64, nr);
 	mo_write_text(ctx, text, "%s/hugepages-%" PRIu32 "kB/nr_hugepages", folder_of(pool->node).path, pool->size_kib);
 	read_pool(ctx, pool->node, &now);
-	return own_pages(&now);
+	return mo_pool_own_pages(&now);
 }
 
 static bool stays(struct mo_memory *memory, int32_t node)
@@ -149,6 +148,15 @@ static bool is_first_of_size(const struct mo_pools *pools, size_t i)
 	return pools->all[i].node == pools->all[0].node;
 }
 
+/* BEFORE may be of another time, when there were other nodes. */
+static bool has_lost(const struct mo_pools *before, const struct mo_pool *pool)
+{
+	for (size_t i = 0; i < before->nr; i++)
+		if (before->all[i].node == pool->node && before->all[i].size_kib == pool->size_kib)
+			return mo_pool_own_pages(pool) < mo_pool_own_pages(&before->all[i]);
+	return false;
+}
+
 /* Those that lost some come first, since their users are near. */
 static uint64_t grow(struct mo_memory *memory, const struct mo_pools *before, const struct mo_pools *now, uint32_t kib,
 		     uint64_t missing)
@@ -156,11 +164,11 @@ static uint64_t grow(struct mo_memory *memory, const struct mo_pools *before, co
 	uint64_t made = 0;
 
 	for (int pass = 0; pass < 2; pass++)
-		for (size_t i = 0; i < now->nr && i < before->nr && made < missing; i++) {
-			uint64_t had = own_pages(&now->all[i]), wanted = had + missing - made;
-			bool has_lost = had < own_pages(&before->all[i]);
+		for (size_t i = 0; i < now->nr && made < missing; i++) {
+			uint64_t had = mo_pool_own_pages(&now->all[i]), wanted = had + missing - made;
 
-			if (now->all[i].size_kib != kib || has_lost == pass || !stays(memory, now->all[i].node))
+			if (now->all[i].size_kib != kib || has_lost(before, &now->all[i]) == pass ||
+			    !stays(memory, now->all[i].node))
 				continue;
 			made += set_size(memory->ctx, &now->all[i], wanted) - had;
 		}
@@ -173,12 +181,12 @@ static void refill_size(struct mo_memory *memory, const struct mo_pools *before,
 	struct mo_pool had = mo_pools_sum(before, kib), has = mo_pools_sum(now, kib);
 	uint64_t missing, made;
 
-	if (own_pages(&has) >= own_pages(&had))
+	if (mo_pool_own_pages(&has) >= mo_pool_own_pages(&had))
 		return;
-	missing = own_pages(&had) - own_pages(&has);
+	missing = mo_pool_own_pages(&had) - mo_pool_own_pages(&has);
 	made = grow(memory, before, now, kib, missing);
 	mo_report_add_note(report, "%llu of %llu huge pages of %u KiB went with the blocks, and %llu were made anew on other nodes%s",
-			   (unsigned long long)missing, (unsigned long long)own_pages(&had), kib,
+			   (unsigned long long)missing, (unsigned long long)mo_pool_own_pages(&had), kib,
 			   (unsigned long long)made,
 			   made < missing ? "; for the others there was no room, or no memory in one piece" : "");
 }
@@ -203,12 +211,12 @@ void mo_pools_restore(const struct mo_memory *memory, const struct mo_pools *bef
 		uint64_t nr;
 
 		read_pool(memory->ctx, pool->node, &now);
-		if (own_pages(&now) == own_pages(pool))
+		if (mo_pool_own_pages(&now) == mo_pool_own_pages(pool))
 			continue;
-		nr = set_size(memory->ctx, pool, own_pages(pool));
-		if (nr != own_pages(pool))
+		nr = set_size(memory->ctx, pool, mo_pool_own_pages(pool));
+		if (nr != mo_pool_own_pages(pool))
 			mo_report_add_note(report, "the pool of huge pages of %u KiB on node %d had %llu and has %llu now: the "
 					   "memory is in use, or not in one piece", pool->size_kib, pool->node,
-					   (unsigned long long)own_pages(pool), (unsigned long long)nr);
+					   (unsigned long long)mo_pool_own_pages(pool), (unsigned long long)nr);
 	}
 }

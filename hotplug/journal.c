@@ -3,7 +3,8 @@
  * The journal of a transaction: in the run directory, or, of a removal, in the state directory, since that is to be
  * finished or taken back after the machine was restarted as well.
  *
- * It is text: a header line, the target, then one line of fixed width for each block. It appears whole, by
+ * It is text: a header line, the target, a line for each pool of huge pages that is to keep its size, then one line of
+ * fixed width for each block. It appears whole, by
  * rename, before the first block is touched, so that a full file system is found out in time; afterwards only
  * single bytes change in place, which needs no new space.
  */
@@ -21,13 +22,14 @@
 #include "private.h"
 
 #define MAGIC "memoffline-journal "
-/* 1 did not know what would do: it has no flags and no len_bytes; 2 knew no removals: it has no stage and no boot */
+/* 1 did not know what would do: it has no flags and no len_bytes; 2 has no stage, no boot and no pools */
 #define JOURNAL_VERSION 3
 #define STAGE_OFFSET 21		/* in the header line */
 #define LINE_FORMAT "%10" PRIu32 " %-8s %5" PRId32 " %c\n"
 #define LINE_BYTES 28
 #define MARK_OFFSET 26
 #define BOOT_BYTES 40		/* a UUID */
+#define POOL_FORMAT "%" PRId32 " %" PRIu32 " %" PRIu64 "\n"
 
 struct mo_journal {
 	struct mo_ctx *ctx;
@@ -80,12 +82,16 @@ static void copy_printable(char *to, size_t size, const char *from)
 
 static int write_entries(struct mo_journal *journal, FILE *file)
 {
+	const struct mo_journal_terms *terms = &journal->terms;
 	const struct mo_journal_entry *entry;
 	size_t i;
 
-	fprintf(file, MAGIC "%d %c %d %" PRIu64 " %zu %zu %" PRIu32 " %" PRIu64 " %s\n%s\n", JOURNAL_VERSION,
-		journal->stage, journal->pid, journal->start_time_s, journal->nr_entries, journal->terms.nr_wanted,
-		journal->terms.flags, journal->terms.len_bytes, journal->boot, journal->target);
+	fprintf(file, MAGIC "%d %c %d %" PRIu64 " %zu %zu %" PRIu32 " %" PRIu64 " %s %zu\n%s\n", JOURNAL_VERSION,
+		journal->stage, journal->pid, journal->start_time_s, journal->nr_entries, terms->nr_wanted,
+		terms->flags, terms->len_bytes, journal->boot, terms->pools.nr, journal->target);
+	for (i = 0; i < terms->pools.nr; i++)
+		fprintf(file, POOL_FORMAT, terms->pools.all[i].node, terms->pools.all[i].size_kib,
+			mo_pool_own_pages(&terms->pools.all[i]));
 	journal->first_line = ftello(file);
 	for (i = 0; i < journal->nr_entries; i++) {
 		entry = &journal->entries[i];
@@ -118,6 +124,17 @@ static int write_journal(struct mo_journal *journal)
 	}
 	journal->fd = open(journal->path, O_RDWR | O_CLOEXEC);
 	return journal->fd < 0 ? -errno : 0;
+}
+
+static int set_terms(struct mo_journal *journal, const struct mo_journal_terms *terms)
+{
+	int err = 0;
+
+	journal->terms = *terms;
+	journal->terms.pools = (struct mo_pools){ 0 };
+	for (size_t i = 0; i < terms->pools.nr && !err; i++)
+		err = mo_pools_add(&journal->terms.pools, &terms->pools.all[i]);
+	return err;
 }
 
 /* A new name must be on disk, too: the machine may lose its power while a device goes. */
@@ -193,12 +210,15 @@ int mo_journal_create(struct mo_ctx *ctx, const char *target, const struct mo_jo
 		return err;
 	memcpy(journal->entries, entries, nr * sizeof(*entries));
 	copy_printable(journal->target, sizeof(journal->target), target);
-	journal->terms = *terms;
+	err = set_terms(journal, terms);
 	journal->stage = stage;
 	journal->pid = getpid();
 	journal->start_time_s = (uint64_t)time(NULL);
 	read_boot(ctx, journal->boot);
-	err = stage == MO_STAGE_OFFLINE ? write_to_run_dir(journal) : write_to_state_dir(journal);
+	if (err)
+		mo_error(ctx, err, "no memory for the journal");
+	else
+		err = stage == MO_STAGE_OFFLINE ? write_to_run_dir(journal) : write_to_state_dir(journal);
 	if (err) {
 		mo_journal_close(journal);
 		return err;
@@ -232,7 +252,7 @@ static bool parse_entry(const char *line, struct mo_journal_entry *entry)
 struct header {
 	int32_t pid;
 	uint64_t start_time_s;
-	size_t nr_entries;
+	size_t nr_entries, nr_pools;
 	struct mo_journal_terms terms;
 	enum mo_journal_stage stage;
 	char boot[BOOT_BYTES];
@@ -270,7 +290,7 @@ static int parse_header(const char *text, struct header *header)
 		at += used;
 	}
 	if (version > 2) {
-		if (sscanf(at, " %39s%n", header->boot, &used) != 1)
+		if (sscanf(at, " %39s %zu%n", header->boot, &header->nr_pools, &used) != 2)
 			return -EBADMSG;
 		at += used;
 	}
@@ -280,12 +300,28 @@ static int parse_header(const char *text, struct header *header)
 	return 0;
 }
 
+/* *AT comes to stand behind them. */
+static bool parse_pools(const char **at, size_t nr, struct mo_pools *pools)
+{
+	for (size_t i = 0; i < nr; i++) {
+		struct mo_pool pool = { 0 };
+		int len = 0;
+
+		if (sscanf(*at, "%" SCNd32 " %" SCNu32 " %" SCNu64 "%n", &pool.node, &pool.size_kib, &pool.nr_pages, &len) != 3 ||
+		    (*at)[len] != '\n' || mo_pools_add(pools, &pool))
+			return false;
+		*at += len + 1;
+	}
+	return true;
+}
+
 /* TEXT is the whole file. Everything must fit exactly: half a journal is worse than none. */
 static int parse_journal(struct mo_ctx *ctx, const char *text, size_t len, struct mo_journal **out)
 {
 	struct mo_journal *journal;
 	struct header header;
 	int err = parse_header(text, &header);
+	const char *at;
 	size_t i;
 
 	if (err)
@@ -301,7 +337,11 @@ static int parse_journal(struct mo_ctx *ctx, const char *text, size_t len, struc
 	i = strcspn(text + header.len_bytes, "\n");
 	copy_printable(journal->target, sizeof(journal->target), text + header.len_bytes);
 	journal->target[i < sizeof(journal->target) ? i : sizeof(journal->target) - 1] = '\0';
-	journal->first_line = header.len_bytes + (off_t)i + 1;
+	at = text + header.len_bytes + i;
+	at += *at == '\n';
+	if (!parse_pools(&at, header.nr_pools, &journal->terms.pools))
+		goto damaged;
+	journal->first_line = at - text;
 	if ((size_t)journal->first_line + header.nr_entries * LINE_BYTES != len)
 		goto damaged;
 	for (i = 0; i < header.nr_entries; i++)
@@ -454,6 +494,7 @@ void mo_journal_close(struct mo_journal *journal)
 		return;
 	if (journal->fd >= 0)
 		close(journal->fd);
+	mo_pools_free(&journal->terms.pools);
 	free(journal->entries);
 	free(journal);
 }

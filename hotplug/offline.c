@@ -305,7 +305,7 @@ static int explain(const struct mo_transaction *txn, int err, const char *after)
 static int open_journal(struct mo_transaction *txn)
 {
 	struct mo_journal_entry *entries = calloc(txn->nr_items ? txn->nr_items : 1, sizeof(*entries));
-	const struct mo_journal_terms terms = { txn->nr_wanted, txn->flags, txn->len_bytes };
+	const struct mo_journal_terms terms = { txn->nr_wanted, txn->flags, txn->len_bytes, txn->pools };
 	size_t i;
 	int err;
 
@@ -554,6 +554,8 @@ static int begin_from_journal(struct mo_transaction *txn, struct mo_ctx *ctx, co
 		return err;
 	err = mo_journal_load(ctx, &txn->journal);
 	if (!err)
+		err = mo_transaction_adopt_pools(txn);
+	if (!err)
 		err = fill_from_journal(txn);
 	return err ? mo_transaction_abort(txn, err) : 0;
 }
@@ -596,12 +598,16 @@ static int explain_undo(const struct mo_transaction *txn, int err)
 static int undo(struct mo_transaction *txn)
 {
 	struct mo_evidence *evidence;
+	int err;
 
 	if (!mo_evidence_start(txn->ctx, &evidence))
 		mo_evidence_stop(evidence);
 	mo_engine_tidy(txn->ctx);
 	undo_going(txn);
-	return roll_back(txn);
+	err = roll_back(txn);
+	if (mo_journal_is_of_this_boot(txn->journal))
+		mo_pools_restore(txn->memory, &txn->pools, txn->report);
+	return err;
 }
 
 int mo_recover_on_errand(struct mo_ctx *ctx, const struct mo_request *request, const struct mo_errand *errand,

@@ -244,11 +244,13 @@ struct mo_pools {
 	struct mo_pool *all;	/* one for each size and node */
 	size_t nr;
 };
-/* -ENOMEM, without an error text. A kernel without them has none. */
+/* These two: -ENOMEM, without an error text. A kernel without them has none. */
 int mo_pools_read(const struct mo_memory *memory, struct mo_pools *pools);
+int mo_pools_add(struct mo_pools *pools, const struct mo_pool *pool);
 void mo_pools_free(struct mo_pools *pools);
 /* Those of one size, on all nodes. */
 struct mo_pool mo_pools_sum(const struct mo_pools *pools, uint32_t size_kib);
+uint64_t mo_pool_own_pages(const struct mo_pool *pool);	/* without surplus pages, which come and go by themselves */
 /*
  * Pools that are smaller than in BEFORE grow on nodes that have memory, until the machine has as many huge pages again,
  * or there is no room. REPORT gets a note of each size.
@@ -913,6 +915,7 @@ struct mo_journal_terms {
 	size_t nr_wanted;	/* entries: the first ones; the others are second choice */
 	uint32_t flags;		/* of the request */
 	uint64_t len_bytes;	/* of the request */
+	struct mo_pools pools;	/* of huge pages, as they were; none, where they need not stay */
 };
 /* How far it is, beside its blocks. */
 enum mo_journal_stage {
@@ -921,7 +924,7 @@ enum mo_journal_stage {
 	MO_STAGE_EJECT = 'e',	/* All blocks are offline, and the device was asked to go. */
 	MO_STAGE_GONE = 'g',	/* It is gone, and hooks are told. */
 };
-/* Unless STAGE is MO_STAGE_OFFLINE it will be there when the machine was restarted. */
+/* What it is given is copied. Unless STAGE is MO_STAGE_OFFLINE it will be there when the machine was restarted. */
 int mo_journal_create(struct mo_ctx *ctx, const char *target, const struct mo_journal_entry *entries, size_t nr,
 		      const struct mo_journal_terms *terms, enum mo_journal_stage stage, struct mo_journal **journal);
 /* -EBADMSG: damaged. -EPROTONOSUPPORT: of a newer version. An older one reads as all or nothing. */

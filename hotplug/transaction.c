@@ -115,6 +115,19 @@ void mo_transaction_adopt(struct mo_transaction *txn)
 	txn->len_bytes = terms->len_bytes;
 }
 
+int mo_transaction_adopt_pools(struct mo_transaction *txn)
+{
+	const struct mo_pools *pools = &mo_journal_terms(txn->journal)->pools;
+	int err = 0;
+
+	if (!pools->nr)
+		return 0;
+	mo_pools_free(&txn->pools);
+	for (size_t i = 0; i < pools->nr && !err; i++)
+		err = mo_pools_add(&txn->pools, &pools->all[i]);
+	return err ? mo_error(txn->ctx, err, "no memory for the pools of huge pages; free some and try again") : 0;
+}
+
 bool mo_item_is_to_go(const struct mo_item *item)
 {
 	return item->mark == MO_MARK_TODO && item->verdict != MO_VERDICT_DONE && item->verdict != MO_VERDICT_NEVER;

@@ -114,6 +114,8 @@ enum mo_reason mo_transaction_watch(const struct mo_transaction *txn, const stru
 bool mo_item_is_to_go(const struct mo_item *item);
 /* Go on under the terms of the journal, unless the request says how much has to go. */
 void mo_transaction_adopt(struct mo_transaction *txn);
+/* The pools of huge pages that the journal promised to keep, as they were then. Errors have a text. */
+int mo_transaction_adopt_pools(struct mo_transaction *txn);
 /* Will less than all that is wanted do? */
 bool mo_transaction_takes_part(const struct mo_transaction *txn);
 /* Say in the report how much memory is to change. */

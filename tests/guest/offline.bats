@@ -171,10 +171,11 @@ teardown() {
 # ---- interruption ----
 
 # Starts an offline that holds at a pinned page in 32 after the other BLOCKS went; sets cmd_pid.
-start_held_offline() {	# BLOCK...
+held_options=()
+start_held_offline() {	# BLOCK..., with $held_options
 	start_work pinned pin --node 1 --block 32
 	pin_pid=$pid
-	"$memoffline" offline --keep-order --timeout 120 --stall 0 "$@" 32 > "$BATS_TEST_TMPDIR/out" \
+	"$memoffline" offline --keep-order --timeout 120 --stall 0 "${held_options[@]}" "$@" 32 > "$BATS_TEST_TMPDIR/out" \
 		2> "$BATS_TEST_TMPDIR/err" 3>&- &
 	cmd_pid=$!
 	while [ "$(state 32)" != going-offline ]; do
@@ -379,6 +380,25 @@ pool_of() { cat "/sys/devices/system/node/node$1/hugepages/hugepages-2048kB/nr_h
 	[ "$(pool_of 0) $(pool_of 1)" = "3 20" ]
 	end_work "$pid"
 	echo 0 > /proc/sys/vm/nr_hugepages
+}
+
+@test "--keep-hugetlb: a command that is killed has promised it: --resume and --undo keep that" {
+	for end in --resume --undo; do
+		echo 3 > /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages
+		echo 20 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages
+		[ "$(pool_of 0) $(pool_of 1)" = "3 20" ]
+		held_options=(--keep-hugetlb)
+		start_held_offline 39 38 37 36 35 34 33
+		kill -KILL "$cmd_pid"
+		wait "$cmd_pid" || :
+		end_work "$pin_pid"
+		[ "$(pool_of 1)" -lt 20 ]
+		"$memoffline" offline "$end" --timeout 60
+		[ "$(($(pool_of 0) + $(pool_of 1)))" = 23 ]
+		[ $end = --resume ] || [ "$(pool_of 1)" = 20 ]
+		"$memoffline" online --zone movable 32-39
+		echo 0 > /proc/sys/vm/nr_hugepages
+	done
 }
 
 @test "poisoned pages are warned of, since the block may not come back" {

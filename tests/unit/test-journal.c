@@ -54,7 +54,13 @@ static int teardown(void **state)
 	return 0;
 }
 
-static const struct mo_journal_terms terms = { 2, MO_REQUEST_PARTIAL | MO_REQUEST_FORCE, 3ULL << 40 };
+static struct mo_pool pools[] = {
+	{ .node = 0, .size_kib = 2048, .nr_pages = 23, .surplus_pages = 3 },
+	{ .node = -1, .size_kib = 1048576, .nr_pages = 1ULL << 40 },
+};
+static const struct mo_journal_terms terms = {
+	2, MO_REQUEST_PARTIAL | MO_REQUEST_FORCE, 3ULL << 40, { pools, ARRAY_SIZE(pools) },
+};
 
 static void create(struct fixture *fixture, struct mo_journal **journal)
 {
@@ -78,6 +84,14 @@ static void marks_survive_a_killed_command(void **state)
 	assert_int_equal(mo_journal_terms(journal)->nr_wanted, 2);
 	assert_int_equal(mo_journal_terms(journal)->flags, MO_REQUEST_PARTIAL | MO_REQUEST_FORCE);
 	assert_int_equal(mo_journal_terms(journal)->len_bytes, 3ULL << 40);
+	assert_int_equal(mo_journal_terms(journal)->pools.nr, ARRAY_SIZE(pools));
+	for (i = 0; i < ARRAY_SIZE(pools); i++) {
+		const struct mo_pool *pool = &mo_journal_terms(journal)->pools.all[i];
+
+		assert_int_equal(pool->node, pools[i].node);
+		assert_int_equal(pool->size_kib, pools[i].size_kib);
+		assert_int_equal(mo_pool_own_pages(pool), mo_pool_own_pages(&pools[i]));
+	}
 	assert_string_equal(mo_journal_target(journal), "32-35 [1m");
 	for (i = 0; i < 3; i++) {
 		assert_int_equal(mo_journal_entry(journal, i)->block, three[i].block);
@@ -124,6 +138,21 @@ static void an_old_journal_can_be_undone(void **state)
 	assert_int_equal(mo_journal_load(fixture->ctx, &journal), 0);
 	assert_int_equal(mo_journal_entry(journal, 1)->block, 34);
 	assert_int_equal(mo_journal_entry(journal, 1)->mark, MO_MARK_BEGUN);
+	mo_journal_close(journal);
+}
+
+/* Of the version before, which did not keep what the pools of huge pages had. */
+static void a_journal_without_pools_goes_on(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mo_journal *journal;
+
+	write_journal(fixture, "memoffline-journal 2 77 1700000000 1 1 4 4096\n32\n        32 Movable      1 d\n");
+	assert_int_equal(mo_journal_load(fixture->ctx, &journal), 0);
+	assert_int_equal(mo_journal_terms(journal)->flags, 4);
+	assert_int_equal(mo_journal_terms(journal)->len_bytes, 4096);
+	assert_int_equal(mo_journal_terms(journal)->pools.nr, 0);
+	assert_int_equal(mo_journal_entry(journal, 0)->block, 32);
 	mo_journal_close(journal);
 }
 
@@ -401,6 +430,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(marks_survive_a_killed_command, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_old_journal_can_be_undone, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_journal_without_pools_goes_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_newer_journal_is_refused_with_a_way_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(info_counts_what_is_done, setup, teardown),
 		cmocka_unit_test_setup_teardown(damage_is_found, setup, teardown),

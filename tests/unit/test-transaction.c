@@ -77,14 +77,17 @@ static void terms_outlive_a_killed_command(void **state)
 	};
 	const struct mo_journal_entry entry = { 3, MO_ZONE_MOVABLE, 0, MO_MARK_DONE };
 	char dir[] = "/tmp/memoffline-test-XXXXXX";
+	struct mo_pool pool = { .node = 1, .size_kib = 2048, .nr_pages = 20 }, less = pool;
 	struct mo_transaction txn = { 0 };
 
 	(void)state;
+	less.nr_pages = 7;
 	assert_non_null(mkdtemp(dir));
 	assert_int_equal(mo_ctx_new(&txn.ctx), 0);
 	assert_int_equal(mo_ctx_set_run_dir(txn.ctx, dir), 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct mo_journal_terms terms = { 1, cases[i].killed | MO_REQUEST_FORCE, cases[i].len_bytes };
+		const struct mo_journal_terms terms = { 1, cases[i].killed | MO_REQUEST_FORCE, cases[i].len_bytes,
+							{ &pool, i % 2 } };
 
 		assert_int_equal(mo_journal_create(txn.ctx, "3", &entry, 1, &terms, MO_STAGE_OFFLINE, &txn.journal), 0);
 		mo_journal_close(txn.journal);
@@ -94,6 +97,12 @@ static void terms_outlive_a_killed_command(void **state)
 		mo_transaction_adopt(&txn);
 		assert_int_equal(mo_transaction_takes_part(&txn), cases[i].takes_part);
 		assert_true(txn.flags & MO_REQUEST_FORCE);
+		/* As they were then, in the place of what is left of them now; only where they were to be kept. */
+		assert_int_equal(mo_pools_add(&txn.pools, &less), 0);
+		assert_int_equal(mo_transaction_adopt_pools(&txn), 0);
+		assert_int_equal(txn.pools.nr, 1);
+		assert_int_equal(txn.pools.all[0].nr_pages, i % 2 ? 20 : 7);
+		mo_pools_free(&txn.pools);
 		assert_int_equal(mo_journal_end(txn.journal), 0);
 	}
 	mo_ctx_unref(txn.ctx);
