@@ -13,16 +13,11 @@
 
 #include "private.h"
 
-struct range {
-	uint64_t start_addr, end_addr;
-};
-
 /* Something of a process that may hold pages. */
 struct handle {
 	struct mo_hold hold;
 	char comm[16];
-	struct range *ranges;	/* of the process's memory, where they are told */
-	size_t nr_ranges;
+	struct mo_ring ring;	/* where it is one */
 };
 
 struct search {
@@ -81,44 +76,24 @@ static struct handle *add_handle(struct search *search, enum mo_hold_kind kind, 
 static void free_handles(struct search *search)
 {
 	for (size_t i = 0; i < search->nr_handles; i++)
-		free(search->handles[i].ranges);
+		free(search->handles[i].ring.buffers);
 	free(search->handles);
-}
-
-static bool add_range(struct handle *handle, uint64_t start_addr, uint64_t len_bytes)
-{
-	struct range *more = reallocarray(handle->ranges, handle->nr_ranges + 1, sizeof(*more));
-
-	if (!more)
-		return false;
-	handle->ranges = more;
-	more[handle->nr_ranges++] = (struct range){ start_addr, start_addr + len_bytes };
-	return true;
-}
-
-/* "    0: 0x7f0000000000/4096" for each after "UserBufs:"; the kernel leaves them out while the ring is busy. */
-static void read_buffers(struct handle *handle, const char *info)
-{
-	const char *line = strstr(info, "UserBufs:");
-	unsigned long long addr, len_bytes;
-
-	while (line && (line = strchr(line, '\n')) && sscanf(++line, " %*u: 0x%llx/%llu", &addr, &len_bytes) == 2)
-		if (!add_range(handle, addr, len_bytes))
-			return;
 }
 
 static int add_ring(struct search *search, const struct mo_descriptor *descriptor)
 {
 	struct handle *handle;
-	char *info;
+	struct mo_ring ring;
 
-	if (mo_descriptor_info(search->ctx, descriptor, &info))
+	if (mo_ring_read(search->ctx, descriptor, &ring))
 		return 0;
 	handle = add_handle(search, MO_HOLD_IO_URING, descriptor->pid, descriptor->fd, descriptor->comm);
-	if (handle)
-		read_buffers(handle, info);
-	free(info);
-	return handle ? 0 : -ENOMEM;
+	if (!handle) {
+		free(ring.buffers);
+		return -ENOMEM;
+	}
+	handle->ring = ring;
+	return 0;
 }
 
 /* A second descriptor of the same pipe is asked, which neither reader nor writer notices. */
@@ -143,7 +118,7 @@ static bool begins(const char *text, const char *with)
 	return !strncmp(text, with, strlen(with));
 }
 
-static enum mo_hold_kind kind_of(const struct mo_descriptor *descriptor)
+enum mo_hold_kind mo_descriptor_kind(const struct mo_descriptor *descriptor)
 {
 	static const struct { const char *target; enum mo_hold_kind kind; } kinds[] = {
 		{ "anon_inode:[io_uring]", MO_HOLD_IO_URING },
@@ -165,7 +140,7 @@ static enum mo_hold_kind kind_of(const struct mo_descriptor *descriptor)
 static int take_descriptor(void *data, const struct mo_descriptor *descriptor)
 {
 	struct search *search = data;
-	enum mo_hold_kind kind = kind_of(descriptor);
+	enum mo_hold_kind kind = mo_descriptor_kind(descriptor);
 
 	if (kind == MO_HOLD_NR)
 		return 0;
@@ -193,8 +168,8 @@ static bool is_in_range(const struct handle *handle, const struct mo_record *rec
 {
 	uint64_t start_addr = owner->addr, end_addr = start_addr + record->nr_pages * page_bytes;
 
-	for (size_t i = 0; i < handle->nr_ranges; i++)
-		if (handle->ranges[i].start_addr < end_addr && start_addr < handle->ranges[i].end_addr)
+	for (size_t i = 0; i < handle->ring.nr_buffers; i++)
+		if (handle->ring.buffers[i].start_addr < end_addr && start_addr < handle->ring.buffers[i].end_addr)
 			return true;
 	return false;
 }
@@ -209,7 +184,7 @@ static bool may_hold(struct handle *handle, const struct mo_record *record, uint
 		return false;
 	if (!owner)
 		return !record->nr_owners;
-	if (!handle->nr_ranges)
+	if (!handle->ring.nr_buffers)
 		return handle->hold.kind != MO_HOLD_IO_URING;
 	handle->hold.is_sure = is_in_range(handle, record, owner, page_bytes);
 	return handle->hold.is_sure;

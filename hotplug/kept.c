@@ -10,7 +10,9 @@ struct sorter {
 	struct mo_report *report;
 	const struct mo_block *before;
 	const struct mo_attempt *attempt;
+	struct mo_immovable *immovable;	/* NULL: nobody looked */
 	struct mo_record run;		/* pages in a row that are alike */
+	uint16_t run_mark;		/* whose they are, as mo_immovable_mark() */
 	uint64_t nr_pages[MO_REASON_NR];
 };
 
@@ -20,14 +22,32 @@ static bool is_unexplained(enum mo_reason reason)
 	return reason == MO_REASON_NONE || reason == MO_REASON_UNKNOWN;
 }
 
-struct mo_record mo_record_of_page(const struct mo_page *page, const struct mo_dump *dump,
+/* By flags, too: what only has the name of such a file is none. */
+static bool explains(const struct mo_cause *cause, const struct mo_page *page)
+{
+	if (!cause || (page->flags & cause->needs_flags) != cause->needs_flags)
+		return false;
+	return cause->reason != MO_REASON_NO_MIGRATE || mo_page_kind(page->flags) == MO_KIND_CACHE;
+}
+
+static void take_file(struct mo_record *record, const struct mo_cause *cause)
+{
+	record->file_inode = cause->file_inode;
+	record->file_major = cause->file_major;
+	record->file_minor = cause->file_minor;
+	record->file = cause->file ? cause->file : "";
+}
+
+struct mo_record mo_record_of_page(const struct mo_page *page, const struct mo_dump *dump, const struct mo_cause *cause,
 				   const struct mo_block *block)
 {
+	bool is_explained = explains(cause, page);
 	struct mo_page_facts facts = {
 		.flags = page->flags,
 		.count = page->count,
 		.dump = dump,
 		.zone_movable = block->zone == MO_ZONE_MOVABLE,
+		.shown = is_explained ? cause->reason : MO_REASON_NONE,
 	};
 	struct mo_record record = {
 		.start_pfn = page->pfn,
@@ -43,6 +63,8 @@ struct mo_record mo_record_of_page(const struct mo_page *page, const struct mo_d
 		.file = dump ? dump->name : "",
 	};
 
+	if (is_explained && !record.file_inode)
+		take_file(&record, cause);
 	record.reason = mo_reason_of_page(&facts, &record.refs_expected);
 	return record;
 }
@@ -94,13 +116,18 @@ static const struct mo_dump *dump_of(const struct sorter *sorter, const struct m
 static void sort_page(struct sorter *sorter, const struct mo_page *page)
 {
 	const struct mo_dump *dump = dump_of(sorter, page);
-	struct mo_record record = mo_record_of_page(page, dump, sorter->before);
+	uint16_t mark = mo_immovable_mark(sorter->immovable, page->pfn);
+	struct mo_record record = mo_record_of_page(page, dump, mo_immovable_cause(sorter->immovable, mark),
+						    sorter->before);
 
 	if (is_unexplained(record.reason))
 		record.reason = sorter->attempt->ended_by;
 	if (!is_to_blame(sorter, record.reason, dump))
 		return;
 	sorter->nr_pages[record.reason]++;
+	if (mark != sorter->run_mark)
+		mo_run_end(sorter->report, &sorter->run);
+	sorter->run_mark = mark;
 	mo_run_add(sorter->report, &sorter->run, &record);
 }
 
@@ -150,6 +177,17 @@ static void sort_pages(struct sorter *sorter)
 	mo_run_end(sorter->report, &sorter->run);
 }
 
+/* What stops at once was not stopped by them: the kernel tries pinned pages again and again. */
+static void look_for_causes(struct sorter *sorter)
+{
+	const struct mo_attempt *attempt = sorter->attempt;
+
+	if (attempt->ended_by == MO_REASON_NONE || mo_immovable_new(attempt->memory, &sorter->immovable))
+		return;
+	mo_immovable_ask(sorter->immovable, sorter->before);
+	mo_immovable_look(sorter->immovable, sorter->report, MO_OWNERS_LIMIT_MS);
+}
+
 void mo_kept_report(struct mo_report *report, struct mo_block_result *result, const struct mo_block *before,
 		    const struct mo_attempt *attempt)
 {
@@ -158,8 +196,11 @@ void mo_kept_report(struct mo_report *report, struct mo_block_result *result, co
 	enum mo_reason page_reason;
 
 	result->reason = answered(attempt, before, said);
-	if (is_of_pages(result->reason))
+	if (is_of_pages(result->reason)) {
+		look_for_causes(&sorter);
 		sort_pages(&sorter);
+		mo_immovable_free(sorter.immovable);
+	}
 	page_reason = main_reason(&sorter);
 	if (page_reason != MO_REASON_NONE && is_vague(attempt, result->reason))
 		result->reason = page_reason;

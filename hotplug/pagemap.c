@@ -36,6 +36,16 @@ struct process {
 	bool is_ended;		/* by the visitor */
 };
 
+bool mo_pagemap_entry(int pagemap_fd, uint64_t addr, uint64_t *pfn)
+{
+	uint64_t entry, page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (pread(pagemap_fd, &entry, sizeof(entry), (off_t)(addr / page_bytes * sizeof(entry))) != sizeof(entry))
+		return false;
+	*pfn = entry & PAGEMAP_PFN;
+	return entry & PAGEMAP_PRESENT && *pfn;
+}
+
 /* ---- one mapping ---- */
 
 static void visit(struct process *process, const struct mo_mapping *mapping, uint64_t addr, uint64_t entry)

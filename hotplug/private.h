@@ -20,6 +20,7 @@
 
 /* Bits of /proc/kpageflags that linux/kernel-page-flags.h does not name; the same since Linux 2.6.31. */
 #define MO_KPF_RESERVED (1ULL << 32)
+#define MO_KPF_MLOCKED (1ULL << 33)
 #define MO_KPF_PRIVATE (1ULL << 35)
 
 /* ---- ctx.c ---- */
@@ -493,6 +494,8 @@ int mo_pagemap_each(struct mo_ctx *ctx, const struct mo_pagemap_visitor *visitor
 /* The same for one process. -EACCES: it can't be seen. 0 when it has exited. */
 int mo_pagemap_process(struct mo_ctx *ctx, int32_t pid, const struct mo_pagemap_visitor *visitor);
 #define MO_THREAD_FOLDER_SIZE 48	/* "/proc/PID/task/TID" */
+/* One page of what the open pagemap is of. False: it is not there, or hidden. */
+bool mo_pagemap_entry(int pagemap_fd, uint64_t addr, uint64_t *pfn);
 /* A thread of the process by which its memory can be reached, and its folder below /proc; 0: it has none. */
 int32_t mo_thread_with_memory(struct mo_ctx *ctx, int32_t pid, char folder[MO_THREAD_FOLDER_SIZE]);
 
@@ -540,7 +543,61 @@ typedef int mo_descriptor_fn(void *data, const struct mo_descriptor *descriptor)
 int mo_descriptors_each(struct mo_ctx *ctx, uint32_t limit_ms, mo_descriptor_fn *fn, void *data, uint64_t *nr_hidden);
 int mo_descriptor_info(struct mo_ctx *ctx, const struct mo_descriptor *descriptor, char **text);	/* its fdinfo */
 
+/* ---- ring.c: rings of io_uring ---- */
+struct mo_range {
+	uint64_t start_addr, end_addr;
+};
+struct mo_ring {
+	struct mo_range *buffers;	/* registered with it, of the memory of who did; freed by the caller */
+	size_t nr_buffers;
+};
+/* The ring that the descriptor is. Sets no error text. */
+int mo_ring_read(struct mo_ctx *ctx, const struct mo_descriptor *descriptor, struct mo_ring *ring);
+
+/* ---- memory-file.c: files of file systems that have no place but memory, and from it no way out: ramfs ---- */
+struct mo_memory_file {
+	int32_t pid;		/* has it open, */
+	int32_t fd;		/* as this */
+	uint64_t inode;
+	uint32_t major, minor;	/* of its file system */
+};
+struct mo_memory_mounts;
+/* NULL: there are none, nothing can be seen of them, or no memory. */
+struct mo_memory_mounts *mo_memory_mounts_read(struct mo_ctx *ctx);
+void mo_memory_mounts_free(struct mo_memory_mounts *mounts);	/* accepts NULL */
+bool mo_memory_file_look(struct mo_ctx *ctx, const struct mo_memory_mounts *mounts,
+			 const struct mo_descriptor *descriptor, struct mo_memory_file *file);
+/*
+ * Calls FN for each page frame that holds a part of the file. It is mapped for that, which may block, where somebody
+ * listens to its being opened.
+ */
+typedef void mo_memory_file_fn(void *data, uint64_t pfn);
+void mo_memory_file_pages(struct mo_ctx *ctx, const struct mo_memory_file *file, mo_memory_file_fn *fn, void *data);
+
+/* ---- immovable.c: pages that user space made unmovable, as far as that is to be seen without the module ---- */
+struct mo_cause {
+	enum mo_reason reason;
+	uint64_t needs_flags;	/* kpageflags that the page has as well, or it is not the cause */
+	uint64_t file_inode;	/* the file that it is of, as in struct mo_record; 0: none is known */
+	uint32_t file_major, file_minor;
+	char *file;		/* its name; NULL: not known */
+};
+struct mo_immovable;
+int mo_immovable_new(struct mo_memory *memory, struct mo_immovable **immovable);
+void mo_immovable_free(struct mo_immovable *immovable);		/* accepts NULL */
+/* The block is to be looked at. */
+void mo_immovable_ask(struct mo_immovable *immovable, const struct mo_block *block);
+/*
+ * Look into each process that has something pinned or locked, once, in a process that is given up after LIMIT_MS.
+ * REPORT gets notes on what could not be seen, and on pins of which it is not known where they are. May be asked once.
+ */
+void mo_immovable_look(struct mo_immovable *immovable, struct mo_report *report, uint32_t limit_ms);
+/* What was found of a page, 0: nothing. Pages of the same owner and cause have the same mark. IMMOVABLE may be NULL. */
+uint16_t mo_immovable_mark(const struct mo_immovable *immovable, uint64_t pfn);
+const struct mo_cause *mo_immovable_cause(const struct mo_immovable *immovable, uint16_t mark);	/* NULL: mark 0 */
+
 /* ---- hold.c, file-path.c: what holds pages of REPORT; the paths of their files. Both complete its records ---- */
+enum mo_hold_kind mo_descriptor_kind(const struct mo_descriptor *descriptor);	/* MO_HOLD_NR: it can hold no pages */
 int mo_holds_search(struct mo_ctx *ctx, struct mo_report *report, uint32_t limit_ms);
 int mo_files_name(struct mo_ctx *ctx, struct mo_report *report, uint32_t limit_ms);
 /* "/a/b" and "b", also when it was deleted, and when NAME is cut, as the module cuts it; "" is the name of all. */
@@ -743,6 +800,7 @@ struct mo_page_facts {
 	uint64_t count;		/* times mapped */
 	const struct mo_dump *dump;	/* or NULL */
 	bool zone_movable;
+	enum mo_reason shown;	/* what somebody is seen to do with it; MO_REASON_NONE: nothing */
 };
 /* That of most pages; MO_REASON_NONE only where there is no other. */
 enum mo_reason mo_reason_of_most(const uint64_t nr_pages[MO_REASON_NR]);
@@ -1063,8 +1121,8 @@ void mo_attempt_look(struct mo_attempt *attempt);
 void mo_attempt_clear(struct mo_attempt *attempt);	/* frees what is kept */
 
 /* ---- kept.c: the pages that an attempt left behind, and why -> records, result ---- */
-/* By its flags and, unless that is NULL, what the kernel told of it, whose name is lent. */
-struct mo_record mo_record_of_page(const struct mo_page *page, const struct mo_dump *dump,
+/* By its flags and, unless they are NULL, what the kernel told of it and what is known else; their names are lent. */
+struct mo_record mo_record_of_page(const struct mo_page *page, const struct mo_dump *dump, const struct mo_cause *cause,
 				   const struct mo_block *block);
 /* RUN is of pages in a row that are alike. PAGE is added to it, or else the report gets it and PAGE begins another. */
 void mo_run_add(struct mo_report *report, struct mo_record *run, const struct mo_record *page);

@@ -289,6 +289,12 @@ static enum mo_reason reason_of_dump(const struct mo_page_facts *facts)
 	return MO_REASON_UNKNOWN;
 }
 
+/* Cache of a file that is only in memory, dirty for ever: nobody could write it. What is locked in memory may move. */
+static bool is_stuck_file(uint64_t flags, enum mo_kind kind)
+{
+	return kind == MO_KIND_CACHE && flags & KPF(UNEVICTABLE) && flags & KPF(DIRTY) && !(flags & MO_KPF_MLOCKED);
+}
+
 /*
  * Flags tell less than what the kernel saw when it failed: while it tries to migrate, pages of users are off the LRU
  * as well, so only the kernel's word that it could not isolate them counts.
@@ -301,12 +307,13 @@ static enum mo_reason reason_of_flags(const struct mo_page_facts *facts, enum mo
 		return facts->zone_movable ? MO_REASON_OFF_LRU : MO_REASON_KERNEL;
 	if (facts->dump && !strcmp(facts->dump->cause, "isolation failed"))
 		return MO_REASON_OFF_LRU;
-	return MO_REASON_UNKNOWN;
+	return is_stuck_file(facts->flags, kind) ? MO_REASON_NO_MIGRATE : MO_REASON_UNKNOWN;
 }
 
 /*
- * In this order: pages that are the kernel's own by their type; too many references, since a pin also keeps a page
- * locked or under writeback; the page's state; what the kernel said; whether it is on a list.
+ * In this order: pages that are the kernel's own by their type; too many references, or a pin that is seen elsewhere,
+ * since a pin also keeps a page locked or under writeback; the page's state; what the kernel said; whether it is on a
+ * list.
  */
 enum mo_reason mo_reason_of_page(const struct mo_page_facts *facts, int32_t *refs_expected)
 {
@@ -316,6 +323,8 @@ enum mo_reason mo_reason_of_page(const struct mo_page_facts *facts, int32_t *ref
 	*refs_expected = expected_refs(facts);
 	if (reason == MO_REASON_UNKNOWN && facts->dump && kind != MO_KIND_KERNEL)
 		reason = reason_of_refs(facts->dump, *refs_expected);
+	if (reason == MO_REASON_UNKNOWN && facts->shown != MO_REASON_NONE)
+		reason = facts->shown;
 	if (reason == MO_REASON_UNKNOWN && (facts->flags & KPF(WRITEBACK)))
 		reason = MO_REASON_WRITEBACK;
 	if (reason == MO_REASON_UNKNOWN && facts->dump)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Why memory can't go offline, or would not: each run of pages that stands against it, and whose it is. Reads only. The
- * module knows pins, holders and files; without it the flags of pages tell what can never move, and no more.
+ * module knows pins, holders and files; without it there are flags of pages, and what processes are seen to hold.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,7 +14,9 @@ struct look {
 	struct mo_session *session;	/* NULL: without the module */
 	struct mo_pages *pages;		/* NULL: not even flags can be seen */
 	const struct mo_block *block;	/* that is looked at by flags: */
+	struct mo_immovable *immovable;
 	struct mo_record run;		/* pages in a row that are alike */
+	uint16_t run_mark;		/* whose they are, as mo_immovable_mark() */
 	uint64_t nr_pages[MO_REASON_NR];
 };
 
@@ -51,11 +53,15 @@ static bool is_to_blame(enum mo_reason reason)
 static int judge_page(void *data, const struct mo_page *page)
 {
 	struct look *look = data;
-	struct mo_record record = mo_record_of_page(page, NULL, look->block);
+	uint16_t mark = mo_immovable_mark(look->immovable, page->pfn);
+	struct mo_record record = mo_record_of_page(page, NULL, mo_immovable_cause(look->immovable, mark), look->block);
 
 	if (!is_to_blame(record.reason))
 		return 0;
 	look->nr_pages[record.reason]++;
+	if (mark != look->run_mark)
+		mo_run_end(look->report, &look->run);
+	look->run_mark = mark;
 	mo_run_add(look->report, &look->run, &record);
 	return 0;
 }
@@ -84,6 +90,11 @@ static bool is_of_block(enum mo_reason reason)
 	return reason == MO_REASON_ZONE_NONE || reason == MO_REASON_HOLES || reason == MO_REASON_NO_PERMISSION;
 }
 
+static bool has_pages_to_blame(const struct mo_step *step)
+{
+	return step->verdict != MO_VERDICT_DONE && !is_of_block(step->reason);
+}
+
 static int look_at(struct look *look, const struct mo_step *step)
 {
 	const struct mo_block *block = mo_memory_find(look->plan->memory, step->block);
@@ -95,7 +106,7 @@ static int look_at(struct look *look, const struct mo_step *step)
 	result->reason = step->reason;
 	result->pages_before = step->content_known ? step->content.move_pages : 0;
 	mo_report_set_device(look->report, result, mo_memory_device(look->plan->memory, block->device)->name);
-	if (step->verdict == MO_VERDICT_DONE || is_of_block(step->reason))
+	if (!has_pages_to_blame(step))
 		return 0;
 	if (look->session)
 		return ask_core(look, result);
@@ -111,8 +122,9 @@ static void note(struct look *look)
 	for (size_t i = 0; (text = mo_plan_note(look->plan, i)); i++)
 		mo_report_add_note(look->report, "%s", text);
 	if (!look->session && look->pages)
-		mo_report_add_note(look->report, "without the module memoffline this is what flags of pages tell: it adds pins and who "
-				   "holds them, files, and drivers that refuse; load it (modprobe memoffline) and ask again");
+		mo_report_add_note(look->report, "without the module memoffline this is what flags of pages tell, and buffers of io_uring by "
+				   "their addresses: it adds all other pins and who holds them, files, and drivers that refuse; "
+				   "load it (modprobe memoffline) and ask again");
 	else if (!look->session)
 		mo_report_add_note(look->report, "the flags of pages can't be read: run it as root, on a kernel with "
 				   "CONFIG_PROC_PAGE_MONITOR, or with the module memoffline");
@@ -131,11 +143,25 @@ static enum mo_reason main_reason(const struct mo_report *report)
 	return mo_reason_of_most(nr_pages);
 }
 
+/* Once for all blocks. */
+static void look_at_processes(struct look *look)
+{
+	const struct mo_step *step;
+
+	if (look->session || !look->pages || mo_immovable_new(look->plan->memory, &look->immovable))
+		return;
+	for (size_t i = 0; (step = mo_plan_step(look->plan, i)); i++)
+		if (has_pages_to_blame(step))
+			mo_immovable_ask(look->immovable, mo_memory_find(look->plan->memory, step->block));
+	mo_immovable_look(look->immovable, look->report, MO_OWNERS_LIMIT_MS);
+}
+
 static int look_at_all(struct look *look)
 {
 	const struct mo_step *step;
 	int err = 0;
 
+	look_at_processes(look);
 	for (size_t i = 0; !err && (step = mo_plan_step(look->plan, i)); i++)
 		err = look_at(look, step);
 	if (err)
@@ -169,6 +195,7 @@ int mo_why(struct mo_plan *plan, const struct mo_request *request, struct mo_rep
 		err = look_at_all(&look);
 	if (err && !look.session)
 		mo_error(ctx, err, "could not look at all of the memory: %s; try again", strerror(-err));
+	mo_immovable_free(look.immovable);
 	mo_pages_close(look.pages);
 	mo_session_close(look.session);
 	if (err)

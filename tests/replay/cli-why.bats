@@ -70,6 +70,36 @@ value() { jq -r "$1" <<<"$json"; }
 	[[ $output == *"can't be read"* ]]
 }
 
+# map ADDR PFN: process 50 of the tree has the frame there
+map() {
+	words $((1 << 63 | $2)) 1 | dd of="$tree/proc/50/pagemap" bs=8 seek=$(($1 / 4096)) conv=notrunc status=none
+}
+
+@test "buffers of io_uring are named without the module, by their addresses" {
+	mkdir -p "$tree/proc/50/fd" "$tree/proc/50/fdinfo"
+	ln -s 'anon_inode:[io_uring]' "$tree/proc/50/fd/7"
+	printf 'UserBufs:\t1\n    0: 0x10000000/8192\n' > "$tree/proc/50/fdinfo/7"
+	echo '10000000-10010000 rw-p 00000000 00:00 0' > "$tree/proc/50/maps"
+	echo fio > "$tree/proc/50/comm"
+	printf 'Name:\tfio\nVmPin:\t       8 kB\n' > "$tree/proc/50/status"
+	map 0x10000000 $((0x5000))
+	map 0x10001000 $((0x5001))
+	map 0x10002000 $((0x5002))
+	why 5
+	[ "${lines[0]}" = "1 of 1 block can't go as it is now." ]
+	[[ $output == *"Pages that stand against it: 2"* && $output == *"a buffer of io_uring"*"50 (fio)"* ]]
+	why_json 5
+	[ "$(value '.blocks[0].reason')" = dma-pin ]
+	[ "$(value '[.records[] | .start_pfn, .nr_pages, .owners[0].pid] | join(" ")')" = "$((0x5000)) 2 50" ]
+	[ "$(value '.records[0].holds[0] | [.kind, .pid, .fd, .sure] | join(" ")')" = "io-uring 50 7 true" ]
+}
+
+@test "files of ramfs can't be written, and so not move" {
+	pages $((0x5000)) 10 $((flag_uptodate | flag_lru | 1 << 4 | 1 << 18))	# dirty, unevictable
+	why_json 5
+	[ "$(value '[.records[] | .reason, .nr_pages] | join(" ")')" = "no-migrate 10" ]
+}
+
 @test "JSON has blocks and records" {
 	why_json 15 32 36
 	[ "$(value .action)" = why ]

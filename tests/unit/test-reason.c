@@ -53,6 +53,12 @@ static const struct {
 	{ "anonymous, nothing said", ANON_FLAGS, true, false, { 0 }, MO_REASON_UNKNOWN, -1 },
 	{ "anonymous, taken off the LRU to be migrated", ANON_FLAGS & ~KPF(LRU), true, false, { 0 }, MO_REASON_UNKNOWN, -1 },
 	{ "locked, nothing said", FILE_FLAGS | KPF(LOCKED), true, false, { 0 }, MO_REASON_LOCKED, -1 },
+	{ "ramfs", FILE_FLAGS | KPF(UNEVICTABLE) | KPF(DIRTY), true, true, { 0 }, MO_REASON_NO_MIGRATE, -1 },
+	{ "ramfs, never written", FILE_FLAGS | KPF(UNEVICTABLE), true, true, { 0 }, MO_REASON_UNKNOWN, -1 },
+	{ "a dirty file that is locked in memory", FILE_FLAGS | KPF(UNEVICTABLE) | KPF(DIRTY) | MO_KPF_MLOCKED, true, true,
+	  { 0 }, MO_REASON_UNKNOWN, -1 },
+	{ "shared memory that is locked (SHM_LOCK)", FILE_FLAGS | KPF(SWAPBACKED) | KPF(UNEVICTABLE) | KPF(DIRTY), true, true,
+	  { 0 }, MO_REASON_UNKNOWN, -1 },
 	{ "writeback, nothing said", FILE_FLAGS | KPF(WRITEBACK), true, false, { 0 }, MO_REASON_WRITEBACK, -1 },
 
 	{ "anonymous, pinned", ANON_FLAGS, false, false,
