@@ -251,6 +251,8 @@ static int add_all(struct mo_bundle *bundle, enum mo_bundle_pages pages)
 	if (!err)
 		err = mo_bundle_add_pages(bundle, pages);
 	if (!err)
+		err = mo_bundle_add_cgroups(bundle);
+	if (!err)
 		err = mo_bundle_add_why(bundle);
 	if (!err)
 		err = mo_bundle_add_kept(bundle);

@@ -40,6 +40,7 @@ int mo_bundle_add_parts(struct mo_bundle *bundle);	/* parts.c: sysfs, proc, conf
 int mo_bundle_add_pages(struct mo_bundle *bundle, enum mo_bundle_pages pages);	/* page-files.c */
 int mo_bundle_add_log(struct mo_bundle *bundle);	/* kernel-log.c */
 int mo_bundle_add_kept(struct mo_bundle *bundle);	/* kept-files.c: reports, journal, history */
+int mo_bundle_add_cgroups(struct mo_bundle *bundle);	/* cgroups.c: their numbers */
 int mo_bundle_add_why(struct mo_bundle *bundle);	/* reasons.c: why now, and the processes that it names */
 
 /* A path that is in it already is left alone. TEXT is as the machine has it: names are taken out here. */

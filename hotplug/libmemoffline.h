@@ -257,8 +257,9 @@ const char *mo_map_problem(const struct mo_map *map);
  */
 int mo_map_refresh(struct mo_map *map, uint32_t limit_ms);
 /*
- * The path of a cgroup from the root of cgroups, "/" for the root itself. It is known to this machine alone, not to a
- * sysroot. Takes CAP_DAC_READ_SEARCH. -ENOENT, -ESTALE: it was removed; -EPERM; mo_ctx_error() stays as it was.
+ * The path of a cgroup from the root of cgroups, "/" for the root itself. A sysroot knows it if it is
+ * a bundle. Takes CAP_DAC_READ_SEARCH. -ENOENT, -ESTALE: it was removed, or the sysroot does not know it; -EPERM;
+ * mo_ctx_error() stays as it was.
  */
 int mo_cgroup_path(struct mo_ctx *ctx, uint64_t inode, char *path, size_t size);
 

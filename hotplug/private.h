@@ -499,6 +499,12 @@ bool mo_pagemap_entry(int pagemap_fd, uint64_t addr, uint64_t *pfn);
 /* A thread of the process by which its memory can be reached, and its folder below /proc; 0: it has none. */
 int32_t mo_thread_with_memory(struct mo_ctx *ctx, int32_t pid, char folder[MO_THREAD_FOLDER_SIZE]);
 
+/* ---- cgroup-path.c ---- */
+#define MO_CGROUPS_RECORD "/memoffline/cgroups"	/* of a bundle: "INODE PATH" in each line, for no name holds a newline */
+/* Each of those that memory is charged to, or of that record. Stops at non-zero and returns it. Sets no error text. */
+typedef int mo_cgroup_fn(void *data, uint64_t inode, const char *path);
+int mo_cgroups_each(struct mo_ctx *ctx, mo_cgroup_fn *fn, void *data);
+
 /* ---- owner.c: which processes map a page ---- */
 struct mo_owner_sink {
 	void (*enter)(void *data, int32_t pid);		/* from here on it looks into that process */

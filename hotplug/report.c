@@ -360,6 +360,7 @@ void mo_report_set_gone(struct mo_report *report, size_t i)
 void mo_report_name_cgroups(struct mo_report *report)
 {
 	char path[4096] = "", *copy;
+	bool is_unknown = false;
 	uint64_t inode = 0;
 
 	for (size_t i = 0; i < report->nr_records; i++) {
@@ -370,12 +371,16 @@ void mo_report_name_cgroups(struct mo_report *report)
 		    mo_cgroup_path(report->ctx, record->cgroup_inode, path, sizeof(path)))
 			*path = '\0';
 		inode = record->cgroup_inode;
+		is_unknown |= inode && !*path;
 		copy = *path ? strdup(path) : NULL;
 		if (!copy)
 			continue;
 		free((char *)record->cgroup);
 		record->cgroup = copy;
 	}
+	if (is_unknown && mo_ctx_get_sysroot(report->ctx) && !mo_exists(report->ctx, MO_CGROUPS_RECORD))
+		mo_report_add_note(report, "pages are charged to cgroups of which only the numbers are recorded; a bundle that this "
+				   "version writes has their paths");
 }
 
 int mo_record_add_owner(struct mo_record *record, const struct mo_owner *owner)

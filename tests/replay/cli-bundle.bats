@@ -78,6 +78,23 @@ written() {
 	same_on "$files/second.tar.gz"
 }
 
+@test "pages are named by the paths of their cgroups, or it is said why not" {
+	whole_machine
+	words 4711 60 | dd of="$tree/proc/kpagecgroup" bs=8 seek=$((0xffa0)) status=none
+	run "$memoffline" -s "$tree" why 15
+	echo "$output"
+	[[ $(tr -s ' \n' ' ' <<<"$output") == *"pages are charged to cgroups of which only the numbers are recorded"* ]]
+	put memoffline/cgroups "1 /\n471 /b\nno number\n4711 /a slice/c\n4712 not of this form\n"
+	written "$bundle"
+	"$memoffline" -s "$bundle" bundle "$files/second.tar.gz"
+	for copy in "$tree" "$bundle" "$files/second.tar.gz"; do
+		[ "$("$memoffline" -s "$copy" why 15 --json | jq -r '[.records[] | select(.cgroup_inode == 4711) | .cgroup] | unique | join(",")')" = "/a slice/c" ]
+		[[ $("$memoffline" -s "$copy" why 15) != *"only the numbers"* ]]
+	done
+	written "$files/redacted.tar.gz" --redact
+	[[ $("$memoffline" -s "$files/redacted.tar.gz" why 15 --json | jq -r '.records[] | select(.cgroup_inode == 4711) | .cgroup') == "/name"*"/name"* ]]
+}
+
 @test "what the plan's rules ask for is in it" {
 	whole_machine
 	written "$bundle"
@@ -158,6 +175,7 @@ plant() {
 		.records[0].file = "/srv/Königskranich" | .records[0].cgroup = "/Zugvogel.slice/20471147.scope"' -a \
 		"$BATS_TEST_DIRNAME/reports/pinned.json" >"$tree/run/memoffline/reports/last.json"
 	put run/memoffline/journal "memoffline 1\nZugvogel\n"
+	put memoffline/cgroups "1 /\n4711 /Zugvogel.slice/Königskranich.scope\n"
 	put var/lib/memoffline/history.jsonl '{"schema":1,"host":"Zugvogel","target":"/Königskranich"}\n{"broken":"Zugvogel\n'
 	put var/lib/memoffline/history.jsonl.1 '{"schema":1,"x":[["Zugvogel"],{"y":"K\\u00f6nigskranich"}]}\n'
 	# A memory device of SMBIOS: strings 1 "DIMM_A2", 2 the serial number, 3 the asset tag.
@@ -180,7 +198,7 @@ plant() {
 	tar -xzf "$bundle" -C "$files/unpacked" --recursive-unlink
 	for file in proc/4713/comm proc/4713/maps proc/4714/maps proc/4715/maps proc/iomem proc/cmdline proc/version \
 		proc/modules proc/swaps proc/sys/kernel/osrelease boot/config-6.1.0-zugvogel etc/os-release \
-		etc/udev/rules.d/50-Zugvogel.rules memoffline/kernel.log memoffline/why.json run/memoffline/reports/last.json \
+		etc/udev/rules.d/50-Zugvogel.rules memoffline/kernel.log memoffline/why.json memoffline/cgroups run/memoffline/reports/last.json \
 		run/memoffline/journal var/lib/memoffline/history.jsonl var/lib/memoffline/history.jsonl.1 \
 		sys/firmware/dmi/entries/17-0/raw memoffline/manifest.json; do
 		echo "$file"

@@ -2,6 +2,7 @@
 /* Owners of pages, in recorded folders of processes. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -504,11 +505,47 @@ static void a_search_beside_other_work_holds_nothing_up(void **state)
 	close(fd);
 }
 
+struct cgroups {
+	size_t nr, nr_others;
+};
+
+static int check_cgroup(void *data, uint64_t inode, const char *path)
+{
+	static const char *const roots[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/unified" };
+	struct cgroups *cgroups = data;
+	char folder[PATH_MAX + 32];
+	struct stat stat_buf;
+
+	assert_true(*path == '/' && (cgroups->nr || !path[1]));
+	cgroups->nr++;
+	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
+		snprintf(folder, sizeof(folder), "%s%s", roots[i], path);
+		if (!stat(folder, &stat_buf) && stat_buf.st_ino == inode)
+			return 0;
+	}
+	cgroups->nr_others++;
+	return 0;
+}
+
+/* Of this machine, where some may come and go meanwhile. */
+static void cgroups_are_told_by_number_and_path(void **state)
+{
+	struct cgroups cgroups = { 0 };
+	struct mo_ctx *ctx;
+
+	(void)state;
+	assert_int_equal(mo_ctx_new(&ctx), 0);
+	assert_int_equal(mo_cgroups_each(ctx, check_cgroup, &cgroups), 0);
+	assert_true(!cgroups.nr || cgroups.nr_others < cgroups.nr);
+	mo_ctx_unref(ctx);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_process_that_maps_a_page_is_found),
+		TEST(cgroups_are_told_by_number_and_path),
 		TEST(a_process_counts_once_for_a_run),
 		TEST(records_may_overlap),
 		TEST(more_owners_than_are_kept_are_counted),
