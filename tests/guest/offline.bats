@@ -172,9 +172,13 @@ teardown() {
 
 # Starts an offline that holds at a pinned page in 32 after the other BLOCKS went; sets cmd_pid.
 held_options=()
-start_held_offline() {	# BLOCK..., with $held_options
+start_held_offline() {	# BLOCK...
 	start_work pinned pin --node 1 --block 32
 	pin_pid=$pid
+	start_offline_of_held "$@"
+}
+
+start_offline_of_held() {	# BLOCK..., with $held_options
 	"$memoffline" offline --keep-order --timeout 120 --stall 0 "${held_options[@]}" "$@" 32 > "$BATS_TEST_TMPDIR/out" \
 		2> "$BATS_TEST_TMPDIR/err" 3>&- &
 	cmd_pid=$!
@@ -384,18 +388,21 @@ pool_of() { cat "/sys/devices/system/node/node$1/hugepages/hugepages-2048kB/nr_h
 
 @test "--keep-hugetlb: a command that is killed has promised it: --resume and --undo keep that" {
 	for end in --resume --undo; do
+		start_work pinned pin --node 1 --block 32
+		pin_pid=$pid
+		# More than one block holds: some go before the command is killed.
 		echo 3 > /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages
-		echo 20 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages
-		[ "$(pool_of 0) $(pool_of 1)" = "3 20" ]
+		echo 70 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages
+		[ "$(pool_of 0) $(pool_of 1)" = "3 70" ]
 		held_options=(--keep-hugetlb)
-		start_held_offline 39 38 37 36 35 34 33
+		start_offline_of_held 39 38 37 36 35 34 33
 		kill -KILL "$cmd_pid"
 		wait "$cmd_pid" || :
 		end_work "$pin_pid"
-		[ "$(pool_of 1)" -lt 20 ]
+		[ "$(pool_of 1)" -lt 70 ]
 		"$memoffline" offline "$end" --timeout 60
-		[ "$(($(pool_of 0) + $(pool_of 1)))" = 23 ]
-		[ $end = --resume ] || [ "$(pool_of 1)" = 20 ]
+		[ "$(($(pool_of 0) + $(pool_of 1)))" = 73 ]
+		[ $end = --resume ] || [ "$(pool_of 1)" = 70 ]
 		"$memoffline" online --zone movable 32-39
 		echo 0 > /proc/sys/vm/nr_hugepages
 	done
