@@ -2,14 +2,16 @@
 /*
  * Memory that can't move, each kind for a reason of its own.
  *
- *   hold promise|secret|secret-ends|dma|dma-thp|gigantic|slab|pgtable BYTES
+ *   hold promise|secret|secret-ends|dma|dma-thp|dma-shared|file|gigantic|slab|pgtable BYTES [NODE]
  *
  * Prints "held pid=PID pfn=0xPFN", pfn 0 where there is none to be seen, and holds it till its input ends.
  *
  *   promise	huge pages of the pool, reserved and not yet used
  *   secret	memory that the kernel itself can't read
  *   secret-ends	the same, of which the first and the last MiB are there
- *   dma	registered with io_uring, which pins it for good; dma-thp: a transparent huge page
+ *   dma	registered with io_uring, which pins it for good, on NODE; dma-thp: transparent huge pages; dma-shared:
+ *		shared memory
+ *   file	the file that descriptor 9 is, as far as it is there already
  *   gigantic	huge pages of 1 GiB
  *   slab	objects of the kernel that describe mappings
  *   pgtable	page tables, each for one page
@@ -17,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <linux/mempolicy.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -59,15 +62,43 @@ static void pin(char *addr, size_t size)
 		die("io_uring");
 }
 
-static char *hold_dma(size_t size, int advice)
+static void bind(char *addr, size_t size, int node)
+{
+	unsigned long nodes = 1UL << node;
+
+	if (syscall(SYS_mbind, addr, size, MPOL_BIND, &nodes, 64UL, 0))
+		die("mbind");
+}
+
+static char *hold_dma(size_t size, int advice, int node)
 {
 	char *area = map(size + 2 * HUGE_BYTES, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	char *addr = (char *)(((uintptr_t)area + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1));
 
 	if (madvise(addr, size, advice))
 		die("madvise");
+	if (node >= 0)
+		bind(addr, size, node);
 	memset(addr, 1, size);
 	pin(addr, size);
+	return addr;
+}
+
+static char *hold_shared_dma(size_t size)
+{
+	char *addr = map(size, MAP_SHARED | MAP_ANONYMOUS, -1);
+
+	memset(addr, 1, size);
+	pin(addr, size);
+	return addr;
+}
+
+static char *hold_file(size_t size)
+{
+	char *addr = map(size, MAP_SHARED, 9);
+
+	if (madvise(addr, size, MADV_POPULATE_READ))
+		die("madvise");
 	return addr;
 }
 
@@ -135,7 +166,7 @@ static char *hold_pgtable(size_t size)
 	return addr;
 }
 
-static char *hold(const char *kind, size_t size)
+static char *hold(const char *kind, size_t size, int node)
 {
 	if (!strcmp(kind, "promise"))
 		return map(size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1);
@@ -144,9 +175,13 @@ static char *hold(const char *kind, size_t size)
 	if (!strcmp(kind, "secret-ends"))
 		return hold_secret(size, 1 << 20);
 	if (!strcmp(kind, "dma"))
-		return hold_dma(size, MADV_NOHUGEPAGE);
+		return hold_dma(size, MADV_NOHUGEPAGE, node);
 	if (!strcmp(kind, "dma-thp"))
-		return hold_dma(size, MADV_HUGEPAGE);
+		return hold_dma(size, MADV_HUGEPAGE, node);
+	if (!strcmp(kind, "dma-shared"))
+		return hold_shared_dma(size);
+	if (!strcmp(kind, "file"))
+		return hold_file(size);
 	if (!strcmp(kind, "gigantic"))
 		return hold_gigantic(size);
 	if (!strcmp(kind, "slab"))
@@ -172,13 +207,15 @@ static uint64_t pfn_of(const char *addr)
 
 int main(int argc, char **argv)
 {
-	char byte;
+	int node = argc == 4 ? atoi(argv[3]) : -1;
+	char *addr, byte;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: hold promise|secret|secret-ends|dma|dma-thp|gigantic|slab|pgtable BYTES\n");
+	if (argc != 3 && argc != 4) {
+		fprintf(stderr, "usage: hold promise|secret|secret-ends|dma|dma-thp|dma-shared|file|gigantic|slab|pgtable BYTES [NODE]\n");
 		return 2;
 	}
-	printf("held pid=%d pfn=%#llx\n", getpid(), (unsigned long long)pfn_of(hold(argv[1], strtoul(argv[2], NULL, 0))));
+	addr = hold(argv[1], strtoul(argv[2], NULL, 0), node);
+	printf("held pid=%d pfn=%#llx\n", getpid(), (unsigned long long)pfn_of(addr));
 	fflush(stdout);
 	while (read(0, &byte, 1) > 0)
 		;
