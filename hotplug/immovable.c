@@ -368,8 +368,10 @@ static void add_pinner(struct shared *shared, const struct pinner *pinner)
 }
 
 /* vfio counts what it pins as locked; so does memory that the kernel can't read. */
-static void look_into(struct mo_immovable *immovable, int32_t pid)
+static int look_into(void *data, uint32_t number)
 {
+	struct mo_immovable *immovable = data;
+	int32_t pid = (int32_t)number;
 	uint64_t pinned_bytes = status_bytes(immovable->ctx, pid, "VmPin:");
 	uint64_t locked_bytes = status_bytes(immovable->ctx, pid, "VmLck:");
 	enum mo_hold_kind device = device_of(immovable, pid);
@@ -379,15 +381,16 @@ static void look_into(struct mo_immovable *immovable, int32_t pid)
 	};
 
 	if (!pinned_bytes && !locked_bytes)
-		return;
+		return 0;
 	immovable->shared->pid = pid;
 	if (pinned_bytes)
 		find_buffers(&process, pid);
 	if (mo_pagemap_process(immovable->ctx, pid, &visitor))
-		return;
+		return 0;
 	process.pinner.pinned_bytes = device == MO_HOLD_NR ? pinned_bytes : pinned_bytes + locked_bytes;
 	if (process.pinner.nr_pages && process.pinner.pinned_bytes > bytes_of_buffers(&process))
 		add_pinner(immovable->shared, &process.pinner);
+	return 0;
 }
 
 /* ---- the process that looks: all of it ---- */
@@ -413,21 +416,6 @@ static void look_at_files(struct mo_immovable *immovable)
 		immovable->shared->pid = immovable->files[i].file.pid;
 		mo_memory_file_pages(immovable->ctx, &immovable->files[i].file, take_frame, &look);
 	}
-}
-
-static int look_at_processes(struct mo_immovable *immovable)
-{
-	DIR *dir = mo_opendir(immovable->ctx, "/proc");
-	struct dirent *entry;
-	uint32_t pid;
-
-	if (!dir)
-		return -errno;
-	while ((entry = readdir(dir)))
-		if (mo_name_number(entry->d_name, "", &pid))
-			look_into(immovable, (int32_t)pid);
-	closedir(dir);
-	return 0;
 }
 
 /* The rest of the huge page stays with the part that is pinned. MARKS are those of the block. */
@@ -465,7 +453,7 @@ static int look(void *data)
 
 	mo_worker_keep_only(mo_root_fd(immovable->ctx), -1);
 	look_at_files(immovable);
-	err = look_at_processes(immovable);
+	err = mo_pid_each(immovable->ctx, look_into, immovable);
 	complete_all(immovable);
 	return err;
 }
