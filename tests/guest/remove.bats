@@ -12,7 +12,7 @@ setup() {
 	[ -e $memory/memory32 ] || plug
 	# shellcheck disable=SC2086
 	all_online_movable $blocks 36
-	rm -rf "$run_dir" /var/lib/memoffline
+	rm -rf "$run_dir" /var/lib/memoffline /etc/memoffline /etc/memoffline.conf
 	json=$BATS_TEST_TMPDIR/report.json
 }
 
@@ -78,6 +78,82 @@ is_as_it_was() {
 	is_as_it_was
 	[ -z "$(host events | grep ACPI_DEVICE_OST)" ]
 	end_work "$pid"
+}
+
+# hook NAME: a program, from standard input
+hook() {
+	mkdir -p /etc/memoffline/hooks.d
+	{ echo '#!/bin/bash'; cat; } > "/etc/memoffline/hooks.d/$1"
+	chmod 755 "/etc/memoffline/hooks.d/$1"
+}
+
+@test "hooks are asked, told that it begins, and that it is gone" {
+	load_core
+	host clear-events
+	hook 10-tell <<-'EOF'
+		echo "$1 $MEMOFFLINE_TARGET $MEMOFFLINE_BLOCKS $MEMOFFLINE_ORIGIN" >> /run/told
+		cat > "/run/told.$1"
+	EOF
+	rm -f /run/told
+	"$memoffline" remove $dimm
+	has_gone
+	[ "$(cat /run/told)" = "$(printf '%s PNP0C80:00 32-35 command\n' check pre post)" ]
+	[ "$(jq -c '[.phase, .devices, .blocks]' /run/told.pre)" = '["pre",["PNP0C80:00"],[32,33,34,35]]' ]
+	[ "$(jq -r .status /run/told.post)" = done ]
+}
+
+@test "a hook that vetoes, hangs, crashes or prints anything: nothing changes" {
+	local how
+
+	printf '[hooks]\ntimeout = 1\n' > /etc/memoffline.conf
+	for how in 'echo "the database is busy"; exit 3' 'exec sleep 1000' 'kill -SEGV $$' 'head -c 100000 /dev/urandom; exit 1'; do
+		hook 50-check <<< "[ \$1 = check ] || exit 0; $how"
+		run "$memoffline" remove $dimm
+		[ "$status" = 1 ]
+		[[ $output == *50-check* ]]
+		[[ $output != *$'\x1b'* ]]
+		is_as_it_was
+	done
+	hook 50-check <<< '[ $1 = check ] || exit 0; echo "the database is busy"; exit 3'
+	run "$memoffline" remove $dimm
+	[[ $output == *"the database is busy"*"every block is as it was"* ]]
+	# Only what was told that it begins hears that it stays.
+	[ ! -e /run/undone ]
+}
+
+@test "a removal that fails is told to those who let go for it" {
+	load_core
+	hook 10-let-go <<< 'echo "$1" >> /run/told'
+	rm -f /run/told
+	start_work pinned pin --node 1 --block 35
+	run "$memoffline" remove $dimm --timeout 20
+	[ "$status" = 1 ]
+	is_as_it_was
+	[ "$(paste -sd ' ' /run/told)" = "check pre undo" ]
+	end_work "$pid"
+}
+
+@test "killed when the device is gone: recover tells the hooks that were to hear of it" {
+	load_core
+	host clear-events
+	hook 10-slow <<-'EOF'
+		echo "$1" >> /run/told
+		[ "$1" != post ] || [ -e /run/second ] || exec sleep 1000
+	EOF
+	rm -f /run/told /run/second
+	"$memoffline" remove $dimm > "$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	command=$!
+	until grep -q post /run/told 2>/dev/null; do kill -0 $command; pause 0.02; done
+	kill -KILL $command
+	wait $command || :
+	[ -e $journal ]
+	: > /run/second
+	run "$memoffline" recover
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ $output == *"$dimm is safe to remove"* ]]
+	has_gone
+	[ "$(paste -sd ' ' /run/told)" = "check pre post post" ]
 }
 
 @test "what is no whole device that can be removed is refused before anything changes" {
