@@ -165,9 +165,10 @@ static void PRINTF(2, 3) note(struct phase *phase, const char *fmt, ...)
 	free(text);
 }
 
-/* In check, a veto; else a note, and the next one's turn. WHY is a full sentence without its subject. */
+/* In check, a veto; else a note, and the next one's turn. NAME: "" for their folder. What follows is of it. */
 static int PRINTF(3, 4) refuse(struct phase *phase, const char *name, const char *fmt, ...)
 {
+	const char *what = *name ? "hook" : "folder of hooks", *dir = phase->hooks->policy->hooks_dir;
 	char why[2 * LINE_BYTES_MAX];
 	va_list args;
 
@@ -175,8 +176,8 @@ static int PRINTF(3, 4) refuse(struct phase *phase, const char *name, const char
 	vsnprintf(why, sizeof(why), fmt, args);
 	va_end(args);
 	if (phase->number == MO_HOOK_CHECK)
-		return mo_error(phase->hooks->ctx, -ECANCELED, "the hook %s/%s %s", phase->hooks->policy->hooks_dir, name, why);
-	note(phase, "hook %s (%s): it %s", name, mo_hook_phase_name(phase->number), why);
+		return mo_error(phase->hooks->ctx, -ECANCELED, "the %s %s/%s %s", what, dir, name, why);
+	note(phase, "%s %s (%s): it %s", what, *name ? name : dir, mo_hook_phase_name(phase->number), why);
 	return 0;
 }
 
@@ -390,7 +391,7 @@ static int run_dir(struct phase *phase, DIR *dir)
 		return -errno;
 	why = distrust(&st);
 	if (why)
-		return refuse(phase, ".", "%s", why);
+		return refuse(phase, "", "%s", why);
 	err = mo_names_read(&names, dir, is_visible);
 	if (!err && phase->number == MO_HOOK_UNDO)
 		err = keep_begun(phase->hooks, &names);
@@ -406,7 +407,7 @@ static int run_phase(struct phase *phase)
 	int err;
 
 	if (!dir)
-		return errno == ENOENT ? 0 : refuse(phase, ".", "can't be read: %s", strerror(errno));
+		return errno == ENOENT ? 0 : refuse(phase, "", "can't be read: %s; mend it, or name another in /etc/memoffline.conf", strerror(errno));
 	err = run_dir(phase, dir);
 	closedir(dir);
 	return err;

@@ -293,9 +293,14 @@ static void test_distrust(void **state)
 	expect_notes("hook a (pre): it can be written by others and is not run; look at what it does, then chmod go-w\n");
 	put_mode("a", "exit 0", 0755);
 	assert_int_equal(chmod(hooks_dir, 0777), 0);
-	expect_veto("can be written by others");
+	expect_veto("the folder of hooks ");
+	assert_says(ctx, "/hooks.d/ can be written by others");
+	assert_int_equal(run_phase(MO_HOOK_POST), 0);
+	expect_note("/hooks.d (post): it can be written by others");
 	assert_int_equal(chmod(hooks_dir, 0755), 0);
 	assert_int_equal(run_phase(MO_HOOK_CHECK), 0);
+	policy.hooks_dir = "/proc/version";
+	expect_veto("the folder of hooks /proc/version/ can't be read: Not a directory");
 }
 
 static void test_owner(void **state)
