@@ -915,7 +915,7 @@ const char *mo_hook_phase_name(enum mo_hook_phase phase);
 /* What hooks are told (memoffline-hooks(7)). All is lent; names may hold any byte. */
 struct mo_hook_facts {
 	const char *target;		/* as it was asked for */
-	const char *origin;		/* "command", "udev" or "firmware" */
+	const char *origin;		/* "command", "udev", "firmware" or "recover" */
 	const char *const *devices;
 	size_t nr_devices;
 	const char *const *slots;	/* as people know them: "DIMM_A2" */
