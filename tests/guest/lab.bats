@@ -79,6 +79,10 @@ usage_error() {
 	usage_error "--share takes a folder, and '/none' is none" --share /none -- true
 	usage_error "--env takes NAME or NAME=VALUE, not '=x'" --env =x -- true
 	usage_error "a command is missing" --kernel 6.12
+	usage_error "--layer takes a folder, and '/none' is none" --layer /none -- true
+	usage_error "--state takes a file, and '/' is none" --systemd --state / -- true
+	usage_error "--state needs --systemd" --state "$BATS_TEST_TMPDIR/new" -- true
+	[ ! -e "$BATS_TEST_TMPDIR/new" ]
 }
 
 @test "--help names each option" {
@@ -92,7 +96,7 @@ usage_error() {
 
 @test "--topology list has one line for each" {
 	run -0 "$lab" --topology list
-	[ "${#lines[@]}" -eq 7 ]
+	[ "${#lines[@]}" -eq 8 ]
 	[[ $output == *"one-node-dimm"*"8 blocks"* ]]
 }
 
@@ -324,4 +328,44 @@ dimm_goes_and_comes='
 	run -0 "$lab" --udev --timeout 240 -- bats "$BATS_TEST_TMPDIR/inner.bats"
 	echo "$output"
 	[[ $output == *"ok 1 in a guest"* ]]
+}
+
+@test "with --systemd the guest is a machine that has booted, and the command a service of it" {
+	mkdir -p "$BATS_TEST_TMPDIR/layer/etc/systemd/system/multi-user.target.wants"
+	printf '[Service]\nType=oneshot\nExecStart=/bin/touch /run/chosen\n' \
+		>"$BATS_TEST_TMPDIR/layer/etc/systemd/system/chosen.service"
+	ln -s /etc/systemd/system/chosen.service \
+		"$BATS_TEST_TMPDIR/layer/etc/systemd/system/multi-user.target.wants/chosen.service"
+	run -5 --separate-stderr "$lab" --cpus 1 --systemd --layer "$BATS_TEST_TMPDIR/layer" --topology dimm --timeout 120 \
+		--log "$BATS_TEST_TMPDIR/log" -- sh -c '
+			ps -p 1 -o comm=
+			systemctl is-system-running --wait
+			systemctl --failed --no-legend
+			cat /proc/self/cgroup
+			ls /run/chosen
+			udevadm control --ping && udevadm info -q property /sys/devices/system/memory/memory32 | grep SUBSYSTEM
+			host dimm-del d1 && ls -d /sys/devices/system/node/node[0-9]*
+			exit 5'
+	echo "$output" "$stderr"
+	[ "$output" = "systemd
+running
+0::/system.slice/lab.service
+/run/chosen
+SUBSYSTEM=memory
+/sys/devices/system/node/node0" ]
+	grep -q "reboot: Power down" "$BATS_TEST_TMPDIR/log"
+}
+
+@test "the disk of --state is there again after a power cut" {
+	run -0 "$lab" --cpus 1 --systemd --state "$BATS_TEST_TMPDIR/disk" --timeout 120 --log "$BATS_TEST_TMPDIR/log" -- sh -euc '
+		echo kept >/var/lib/memoffline/file
+		sync
+		host power-cut
+		echo "not reached"'
+	echo "$output"
+	[ ! "$output" ]
+	run ! grep "reboot: Power down" "$BATS_TEST_TMPDIR/log"
+	run -0 --separate-stderr "$lab" --kernel 6.1 --cpus 1 --systemd --state "$BATS_TEST_TMPDIR/disk" --timeout 120 -- \
+		cat /var/lib/memoffline/file
+	[ "$output" = kept ]
 }

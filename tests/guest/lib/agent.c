@@ -469,8 +469,10 @@ void agent_run(int port_fd)
 		lab_fail(port_fd, "the setup of the guest failed with status %d", a.child_status);
 	status = run_child(&a, 0);
 	send_frame(&a, FRAME_EXIT, &status, sizeof(status));
-	kill(-1, SIGKILL);
-	while (waitpid(-1, NULL, 0) > 0)
-		;
+	if (getpid() == 1) {
+		kill(-1, SIGKILL);
+		while (waitpid(-1, NULL, 0) > 0)
+			;
+	}
 	lab_poweroff();
 }

@@ -28,6 +28,8 @@
 
 void lab_poweroff(void)
 {
+	if (getpid() != 1)
+		systemd_poweroff();
 	sync();
 	reboot(RB_POWER_OFF);
 	for (;;)
@@ -110,7 +112,7 @@ static void load_modules(void)
  * The port turns up in /dev some time after the driver: a worker adds it. Its
  * name has the number of the virtio device, which depends on the others.
  */
-static int await_port(void)
+int boot_await_port(void)
 {
 	int watch = inotify_init1(IN_CLOEXEC), fd = -1;
 	struct pollfd pfd = { .fd = watch, .events = POLLIN };
@@ -141,19 +143,63 @@ int boot_port(void)
 	do_mount(-1, "proc", "/proc", "proc", 0, NULL);
 	do_mount(-1, "sysfs", "/sys", "sysfs", 0, NULL);
 	load_modules();
-	return await_port();
+	return boot_await_port();
 }
 
-/* The host's files below, read-only; what the guest writes above, on node 0 and gone at the end. */
+static void mount_9p(int port_fd, const char *tag, const char *where)
+{
+	do_mount(port_fd, tag, where, "9p", MS_RDONLY, "trans=virtio,version=9p2000.L,cache=loose,msize=131072");
+}
+
+/*
+ * The host's files below, read-only, and over them the folder that was asked for; what the guest writes above, on node 0
+ * and gone at the end.
+ */
 static void mount_overlay(int port_fd)
 {
+	const char *layers = "lowerdir=/lower,upperdir=/rw/upper,workdir=/rw/work";
+
 	do_mount(port_fd, "rw", "/rw", "tmpfs", 0, "mode=0755,size=75%,mpol=prefer:0");
 	mkdir("/rw/upper", 0755);
 	mkdir("/rw/work", 0755);
-	do_mount(port_fd, "root", "/lower", "9p", MS_RDONLY,
-		 "trans=virtio,version=9p2000.L,cache=loose,msize=131072");
-	do_mount(port_fd, "overlay", "/newroot", "overlay", 0,
-		 "lowerdir=/lower,upperdir=/rw/upper,workdir=/rw/work");
+	mount_9p(port_fd, "root", "/lower");
+	if (getenv("lab_layer")) {
+		mount_9p(port_fd, "layer", "/layer");
+		layers = "lowerdir=/layer:/lower,upperdir=/rw/upper,workdir=/rw/work";
+	}
+	do_mount(port_fd, "overlay", "/newroot", "overlay", 0, layers);
+}
+
+/* The kernel makes words of its command line that it doesn't know to variables of process 1. */
+int boot_wants_systemd(void)
+{
+	const char *init = getenv("lab_init");
+
+	return init && !strcmp(init, "systemd");
+}
+
+/*
+ * For systemd: the modules of this kernel, which udev loads from the start, and in /etc/systemd/system, in place of the
+ * host's choice of services, that of the folder over it.
+ */
+static void mount_for_systemd(int port_fd)
+{
+	const char *modules = getenv("lab_modules");
+	const char *chosen = "/layer/etc/systemd/system";
+	char path[4096];
+
+	if (modules) {
+		mkdir("/newroot/lib/modules", 0755);
+		snprintf(path, sizeof(path), "/lower%s", modules);
+		do_mount(port_fd, path, "/newroot/lib/modules", NULL, MS_BIND, NULL);
+	}
+	mkdir("/rw/units", 0755);
+	mkdir("/rw/units-work", 0755);
+	mkdir("/rw/none", 0755);
+	snprintf(path, sizeof(path), "lowerdir=%s,upperdir=/rw/units,workdir=/rw/units-work",
+		 access(chosen, F_OK) ? "/rw/none" : chosen);
+	do_mount(port_fd, "overlay", "/newroot/etc/systemd/system", "overlay", 0, path);
+	systemd_copy_units(port_fd, "/newroot");
 }
 
 static void install_host_command(int port_fd)
@@ -214,6 +260,8 @@ void boot_root(int port_fd)
 	do_mount(port_fd, "run", "/newroot/run", "tmpfs", 0, "mode=0755,mpol=prefer:0");
 	mkdir("/newroot/run/lock", 01777);
 	install_host_command(port_fd);
+	if (boot_wants_systemd())
+		mount_for_systemd(port_fd);
 	if (chdir("/newroot") || mount("/newroot", "/", NULL, MS_MOVE, NULL) || chroot(".") ||
 	    chdir("/"))
 		lab_fail(port_fd, "cannot enter the root file system: %s", strerror(errno));
@@ -228,10 +276,14 @@ int main(int argc, char **argv)
 {
 	int port_fd;
 
+	if (getpid() != 1 && argc == 2 && !strcmp(argv[1], "--serve"))
+		agent_run(boot_await_port());
 	if (getpid() != 1)
 		return ask_main(argc, argv);
 	umask(022);
 	port_fd = boot_port();
 	boot_root(port_fd);
+	if (boot_wants_systemd())
+		systemd_start(port_fd);
 	agent_run(port_fd);
 }

@@ -2,6 +2,7 @@
 /*
  * Process 1 of the guest: boot.c brings up the root file system, agent.c runs
  * one job there, ask.c is the command `host` (the same binary by that name).
+ * systemd.c hands process 1 over to systemd, which runs the agent as a service.
  */
 #ifndef LAB_GUEST_H
 #define LAB_GUEST_H
@@ -15,7 +16,14 @@ void lab_poweroff(void) __attribute__((noreturn));
 
 /* Returns the open port to the host. */
 int boot_port(void);
+int boot_await_port(void);
 void boot_root(int port_fd);
+int boot_wants_systemd(void);
+
+/* Before the root file system is entered: root is where it lies. */
+void systemd_copy_units(int port_fd, const char *root);
+void systemd_start(int port_fd) __attribute__((noreturn));
+void systemd_poweroff(void) __attribute__((noreturn));
 
 void agent_run(int port_fd) __attribute__((noreturn));
 int ask_main(int argc, char **argv);

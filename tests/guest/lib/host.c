@@ -36,6 +36,7 @@ enum phase {
 	BOOTING,	/* QEMU runs; the guest has not spoken yet. */
 	WORKING,	/* The guest has the job. */
 	ENDING,		/* The guest has told the exit status and powers off. */
+	CUT,		/* The guest wanted its power cut; QEMU is killed. */
 	DYING,		/* Out of time; the guest tells what it was doing. */
 	ENDED,		/* QEMU's ports are closed. */
 };
@@ -252,6 +253,14 @@ static void take_ready(struct lab *lab)
 	stop_qemu(lab);
 }
 
+static void cut_power(struct lab *lab)
+{
+	lab->phase = CUT;
+	lab->deadline_ms = INT64_MAX;
+	terminal_restore(lab);
+	stop_qemu(lab);
+}
+
 static void take_frame(struct lab *lab, uint32_t type, const char *data, size_t len)
 {
 	switch (type) {
@@ -269,6 +278,8 @@ static void take_frame(struct lab *lab, uint32_t type, const char *data, size_t 
 		break;
 	case FRAME_ASK:
 		requests_take(&lab->requests, data, len);
+		if (lab->requests.cuts_power)
+			cut_power(lab);
 		break;
 	case FRAME_FAILED:
 		fail(lab, "%.*s", (int)len, data);
@@ -489,7 +500,7 @@ static void judge_end(struct lab *lab, int wait_status)
 		fail(lab, "the guest ended before it was up");
 	if (lab->phase == WORKING)
 		fail(lab, "the guest ended before the command did");
-	if (!WIFEXITED(wait_status) || WEXITSTATUS(wait_status))
+	if (lab->phase != CUT && (!WIFEXITED(wait_status) || WEXITSTATUS(wait_status)))
 		fail(lab, "QEMU ended with wait status %#x", wait_status);
 	if (lab->console.nr_splats && !lab->allow_splat)
 		fail(lab, "the guest's kernel reported %d problem(s); the command itself ended with status %d",
@@ -598,8 +609,21 @@ static void add_image(struct lab *lab, char *spec)
 		die("cannot make a disk image", -ret);
 }
 
+static void add_file(struct lab *lab, char *spec)
+{
+	char *eq = strchr(spec, '=');
+	int ret;
+
+	if (!eq)
+		die(spec, EINVAL);
+	*eq = 0;
+	ret = vm_add_file(&lab->vm, spec, eq + 1);
+	if (ret)
+		die(eq + 1, -ret);
+}
+
 enum { OPT_LOG = 1, OPT_KEEP_LOG, OPT_TIMEOUT, OPT_BOOT, OPT_SPLAT, OPT_TTY, OPT_INPUT, OPT_PROBE,
-       OPT_IMAGE, OPT_ENV, OPT_CWD, OPT_SETUP, OPT_VERBOSE };
+       OPT_IMAGE, OPT_FILE, OPT_ENV, OPT_CWD, OPT_SETUP, OPT_VERBOSE };
 
 static const struct option options[] = {
 	{ "log", 1, NULL, OPT_LOG },
@@ -611,6 +635,7 @@ static const struct option options[] = {
 	{ "input", 0, NULL, OPT_INPUT },
 	{ "probe", 0, NULL, OPT_PROBE },
 	{ "image", 1, NULL, OPT_IMAGE },
+	{ "file", 1, NULL, OPT_FILE },
 	{ "env", 1, NULL, OPT_ENV },
 	{ "cwd", 1, NULL, OPT_CWD },
 	{ "setup", 1, NULL, OPT_SETUP },
@@ -630,6 +655,7 @@ static void take_option(struct lab *lab, int option)
 	case OPT_INPUT: lab->input = 1; break;
 	case OPT_PROBE: lab->probe = 1; break;
 	case OPT_IMAGE: add_image(lab, optarg); break;
+	case OPT_FILE: add_file(lab, optarg); break;
 	case OPT_ENV: job_add(lab, "env", optarg); break;
 	case OPT_CWD: job_add(lab, "cwd", optarg); break;
 	case OPT_SETUP: job_add(lab, "setup", optarg); break;

@@ -41,6 +41,9 @@ struct vm {
  */
 int vm_add_image(struct vm *vm, const char *name, uint64_t len_bytes);
 
+/* The same with an image that has a path and stays. */
+int vm_add_file(struct vm *vm, const char *name, const char *path);
+
 /*
  * Starts QEMU with argv and the plumbing of the lab. The kernel kills QEMU
  * when this process ends, however it ends. Returns 0 or -errno.
@@ -120,6 +123,7 @@ struct requests {
 	struct qmp *qmp;
 	struct buffer *out;	/* towards the guest */
 	struct waiter waiters[MAX_WAITERS];
+	int cuts_power;	/* the guest asked for it */
 };
 
 /* data: the payload of a FRAME_ASK. The answer goes to r->out, now or later. */

@@ -21,7 +21,7 @@ with_lock() (
 )
 
 lab_version() {
-	cat "$lab_dir"/lib/*.[ch] "$lab_dir/lib/kernel.bash" | sha256sum | cut -c1-16
+	cat "$lab_dir"/lib/*.[ch] "$lab_dir"/lib/systemd/* "$lab_dir/lib/kernel.bash" | sha256sum | cut -c1-16
 }
 
 compile_programs() {
@@ -33,7 +33,7 @@ compile_programs() {
 	new=$(mktemp -d "$cache/lab.XXXXXX")
 	(
 		cd "$lab_dir/lib" || exit
-		"$cc" "${flags[@]}" -static -o "$new/guest" boot.c agent.c ask.c frame.c &&
+		"$cc" "${flags[@]}" -static -o "$new/guest" boot.c systemd.c agent.c ask.c frame.c &&
 			"$cc" "${flags[@]}" -o "$new/host" host.c vm.c console.c qmp.c requests.c frame.c -ljson-c
 	) || die "cannot compile the lab's programs; install libc6-dev and libjson-c-dev, or run ./bootstrap"
 	mkdir -p "${to%/*}"
@@ -101,6 +101,7 @@ build_initramfs() {
 	tree=$(mktemp -d "$cache/initramfs.XXXXXX")
 	mkdir -p "$tree"/{dev,proc,sys,modules,rw,lower,newroot}
 	cp "$guest" "$tree/init"
+	cp -r "$lab_dir/lib/systemd" "$tree/systemd"
 	: >"$tree/modules/order"
 	while read -r module; do
 		name=${module##*/}

@@ -255,6 +255,15 @@ static enum outcome ask_clear_events(struct requests *r, struct waiter *w,
 	return DONE;
 }
 
+/* There is no answer: nobody is left to read it. */
+static enum outcome ask_power_cut(struct requests *r, struct waiter *w, struct buffer *out)
+{
+	(void)w;
+	(void)out;
+	r->cuts_power = 1;
+	return WAIT;
+}
+
 static enum outcome ask_dimm_del(struct requests *r, struct waiter *w, struct buffer *out)
 {
 	struct json_object *event;
@@ -329,6 +338,7 @@ static const struct request table[] = {
 	{ "object_del", "ID", "delete an object that no device uses", 1, 1, ask_object_del },
 	{ "qmp", "JSON", "any command of QEMU's machine monitor; prints what it returns", 1, 1, ask_qmp },
 	{ "monitor", "WORD...", "any line of QEMU's human monitor", 1, 30, ask_monitor },
+	{ "power-cut", "", "end the machine at once, as a power cut does; the run is a success", 0, 0, ask_power_cut },
 	{ "help", "", "print this", 0, 0, ask_help },
 };
 

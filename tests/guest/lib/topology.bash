@@ -12,6 +12,7 @@ dimm           1536  two nodes; node 1 is a DIMM of 4 blocks (512 MiB, id d1) wi
 one-node-dimm  2048  one node: boot memory and a DIMM of 8 blocks (1 GiB, id d1)
 two-dimms      1536  two nodes; node 1 is two DIMMs of 4 blocks (512 MiB, ids d1 and d2) each
 four-nodes     1536  four nodes with boot memory, 512 MiB on each of nodes 1 to 3, and distances
+container      1536  as two-dimms, and firmware that can ask for the container of all DIMMs
 virtio-mem     1536  two nodes; node 1 is virtio-mem device vm0, 512 MiB of at most 1 GiB plugged
 '
 
@@ -100,6 +101,16 @@ topology_four-nodes() {
 			qemu_memory+=(-numa "dist,src=$i,dst=$j,val=$((10 + 10 * (i - j)))")
 		done
 	done
+}
+
+# The container of the DIMMs gets a method by which it can be ejected: Scope (\_SB.MHPC) { Method (_EJ0, 1) { } }
+topology_container() {
+	local table=$cache/lab/container.aml
+
+	topology_two-dimms
+	printf '\x10\x12\\\x2e_SB_MHPC\x14\x06_EJ0\x01' >"$table.$$"
+	mv "$table.$$" "$table"
+	qemu_memory+=(-acpitable "sig=SSDT,rev=2,oem_id=LAB,oem_table_id=LAB,data=${table//,/,,}")
 }
 
 topology_virtio-mem() {

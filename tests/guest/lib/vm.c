@@ -37,6 +37,20 @@ int vm_add_image(struct vm *vm, const char *name, uint64_t len_bytes)
 	return 0;
 }
 
+int vm_add_file(struct vm *vm, const char *name, const char *path)
+{
+	int fd;
+
+	if (vm->nr_images == MAX_IMAGES)
+		return -E2BIG;
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	vm->image_names[vm->nr_images] = name;
+	vm->image_fds[vm->nr_images++] = fd;
+	return 0;
+}
+
 struct args {
 	char **argv;
 	int argc;
