@@ -169,19 +169,29 @@ static int pick_node(struct picker *picker, uint32_t number)
 	return err;
 }
 
+/* A container of ACPI stands for the memory devices in it: their paths lead through it. */
+static bool is_inside(const struct mo_device *device, const char *name)
+{
+	const char *at = strchr(name, ':') ? strstr(device->path, name) : NULL;
+
+	return device->kind == MO_DEVICE_ACPI && at && at > device->path && at[-1] == '/' && at[strlen(name)] == '/';
+}
+
 static bool pick_device(struct picker *picker, const char *name)
 {
 	struct mo_memory *memory = picker->memory;
-	size_t device;
+	bool found = false;
 
-	for (device = 0; device < memory->nr_devices; device++)
-		if (!strcmp(memory->devices[device].name, name))
-			break;
-	for (size_t i = 0; device < memory->nr_devices && i < memory->nr_blocks; i++)
-		if (memory->blocks[i].device == device)
-			pick(picker, i);
-	picker->names_blocks |= device < memory->nr_devices;
-	return device < memory->nr_devices;
+	for (uint32_t device = 0; device < memory->nr_devices; device++) {
+		if (strcmp(memory->devices[device].name, name) && !is_inside(&memory->devices[device], name))
+			continue;
+		for (size_t i = 0; i < memory->nr_blocks; i++)
+			if (memory->blocks[i].device == device)
+				pick(picker, i);
+		found = true;
+	}
+	picker->names_blocks |= found;
+	return found;
 }
 
 static bool looks_like_device(const char *item)

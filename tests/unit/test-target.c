@@ -76,6 +76,7 @@ static void test_accepted(void **state)
 		{ "node1", "32 33 34 35" },
 		{ "node0", "0 1 2 3 4 5 6 7 40 41" },
 		{ "PNP0C80:00", "32 33 34 35" },
+		{ "LNXSYBUS:00", "32 33 34 35" },
 		{ "dax0.0", "1 2" },
 		{ "virtio0", "3" },
 		{ "boot", "0 4 5 6 7 40 41" },
