@@ -15,6 +15,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
+#include <linux/string.h>
 #include <linux/topology.h>
 
 #include "compat/compat.h"
@@ -559,4 +560,60 @@ int mo_evacuate(struct mo_evacuation *evacuation)
 	mo_report_free(scratch);
 	free_job(job);
 	return err;
+}
+
+/* ---- several kinds of memory ---- */
+
+static bool is_alike(const struct mo_span *a, const struct mo_span *b)
+{
+	struct page *x = pfn_to_page(a->start_pfn), *y = pfn_to_page(b->start_pfn);
+
+	return page_to_nid(x) == page_to_nid(y) && is_zone_movable_page(x) == is_zone_movable_page(y);
+}
+
+/* Brings those to the front that are of the first one's node and zone type, still by address. Returns how many. */
+static unsigned int gather(struct mo_span *spans, unsigned int nr)
+{
+	unsigned int nr_alike = 1, i;
+
+	for (i = 1; i < nr; i++) {
+		struct mo_span span = spans[i];
+
+		if (!is_alike(&spans[0], &span))
+			continue;
+		memmove(&spans[nr_alike + 1], &spans[nr_alike], (i - nr_alike) * sizeof(*spans));
+		spans[nr_alike++] = span;
+	}
+	return nr_alike;
+}
+
+static unsigned int left_of(unsigned int limit_ms, u64 start_ns)
+{
+	u64 past_ms = div_u64(ktime_get_ns() - start_ns, NSEC_PER_MSEC);
+
+	return !limit_ms ? 0 : past_ms < limit_ms ? limit_ms - past_ms : 1;
+}
+
+int mo_evacuate_mixed(struct mo_evacuation *evacuation, struct mo_span *spans, unsigned int nr)
+{
+	enum memoffline_reason reason = MEMOFFLINE_REASON_NONE;
+	unsigned int deadline_ms = evacuation->deadline_ms;
+	u64 start_ns = ktime_get_ns();
+	int ret = 0, err;
+
+	while (nr) {
+		evacuation->spans = spans;
+		evacuation->nr_spans = gather(spans, nr);
+		evacuation->deadline_ms = left_of(deadline_ms, start_ns);
+		err = mo_evacuate(evacuation);
+		if (reason == MEMOFFLINE_REASON_NONE)
+			reason = evacuation->report->reason;
+		ret = err ?: ret;
+		if (err && err != -EBUSY)
+			break;
+		spans += evacuation->nr_spans;
+		nr -= evacuation->nr_spans;
+	}
+	evacuation->report->reason = reason;
+	return ret;
 }

@@ -93,6 +93,12 @@ struct mo_evacuation {
  */
 int mo_evacuate(struct mo_evacuation *evacuation);
 /*
+ * Likewise for SPANS, in ascending order, each of one zone; their order changes, and those of the evacuation are
+ * written. Targets are chosen by node and zone type of the source: spans that differ have their turns, under one
+ * deadline.
+ */
+int mo_evacuate_mixed(struct mo_evacuation *evacuation, struct mo_span *spans, unsigned int nr);
+/*
  * Around looks at struct pages that the caller holds no reference to, each found by pfn_to_online_page(): they stay
  * until the end, which no mmap lock and no nap may come before. A block that went offline awaits those who look before
  * it can be removed.
@@ -112,6 +118,8 @@ void mo_scan_spare_own(struct mo_report *report);
 #else
 
 static inline int mo_evacuate(struct mo_evacuation *evacuation) { return -ENOSYS; }
+static inline int mo_evacuate_mixed(struct mo_evacuation *evacuation, struct mo_span *spans,
+				    unsigned int nr) { return -ENOSYS; }
 static inline void mo_scan(unsigned long start_pfn, unsigned long nr_pages, int error,
 			   enum memoffline_reason otherwise, struct mo_report *report) { }
 static inline void mo_scan_spare_own(struct mo_report *report) { }
@@ -235,6 +243,12 @@ void mo_quarantine_init(struct mo_quarantine *quarantine, pid_t pid);
  */
 int mo_quarantine_add(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages,
 		      struct mo_conflict *conflict);
+/*
+ * Likewise for who is inside of the kernel's offline and holds mem_hotplug_lock for writing. What waits on per-cpu lists
+ * is not drained, and nothing is counted.
+ */
+int mo_quarantine_add_inside(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages,
+			     struct mo_conflict *conflict);
 /* -ENOENT: the owner does not have all of it; -ENOMEM. Then nothing has changed. */
 int mo_quarantine_release(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages);
 void mo_quarantine_recount(struct mo_quarantine *quarantine);	/* what is in use may be freed at any time */

@@ -151,24 +151,38 @@ static int add(struct held *range, struct mo_conflict *conflict)
 	return 0;
 }
 
+static int add_locked(struct held *range, struct mo_conflict *conflict)
+{
+	int err;
+
+	*conflict = (struct mo_conflict){};
+	if (!range)
+		return -ENOMEM;
+	mutex_lock(&ranges_lock);
+	err = add(range, conflict);
+	mutex_unlock(&ranges_lock);
+	if (err)
+		kfree(range);
+	return err;
+}
+
+int mo_quarantine_add_inside(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages,
+			     struct mo_conflict *conflict)
+{
+	return add_locked(new_held(quarantine, start_pfn, start_pfn + nr_pages), conflict);
+}
+
 int mo_quarantine_add(struct mo_quarantine *quarantine, unsigned long start_pfn, unsigned long nr_pages,
 		      struct mo_conflict *conflict)
 {
 	struct held *range = new_held(quarantine, start_pfn, start_pfn + nr_pages);
 	int err;
 
-	*conflict = (struct mo_conflict){};
-	if (!range)
-		return -ENOMEM;
 	mo_online_mems_get();
-	mutex_lock(&ranges_lock);
-	err = add(range, conflict);
-	mutex_unlock(&ranges_lock);
+	err = add_locked(range, conflict);
 	mo_online_mems_put();
-	if (err) {
-		kfree(range);
+	if (err)
 		return err;
-	}
 	mo_lru_add_drain_all();
 	mo_drain_free_pages();	/* per-cpu lists would give away what lies in it */
 	count_used(range);

@@ -5,7 +5,6 @@
  * request that is under way holds the file, so that closing never meets one.
  */
 #include <linux/kernel.h>
-#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
@@ -233,62 +232,6 @@ static void tell(struct memoffline_evacuate *arg, const struct mo_report *report
 	memcpy(arg->out_kept_by_reason, report->kept_by_reason, sizeof(arg->out_kept_by_reason));
 }
 
-static bool is_alike(const struct mo_span *a, const struct mo_span *b)
-{
-	struct page *x = pfn_to_page(a->start_pfn), *y = pfn_to_page(b->start_pfn);
-
-	return page_to_nid(x) == page_to_nid(y) && is_zone_movable_page(x) == is_zone_movable_page(y);
-}
-
-/* Brings those to the front that are of the first one's node and zone type, still by address. Returns how many. */
-static unsigned int gather(struct mo_span *spans, unsigned int nr)
-{
-	unsigned int nr_alike = 1, i;
-
-	for (i = 1; i < nr; i++) {
-		struct mo_span span = spans[i];
-
-		if (!is_alike(&spans[0], &span))
-			continue;
-		memmove(&spans[nr_alike + 1], &spans[nr_alike], (i - nr_alike) * sizeof(*spans));
-		spans[nr_alike++] = span;
-	}
-	return nr_alike;
-}
-
-static unsigned int left_of(unsigned int limit_ms, u64 start_ns)
-{
-	u64 past_ms = div_u64(ktime_get_ns() - start_ns, NSEC_PER_MSEC);
-
-	return !limit_ms ? 0 : past_ms < limit_ms ? limit_ms - past_ms : 1;
-}
-
-/* Targets are chosen by node and zone type of the source: those that differ have their turns. */
-static int evacuate_spans(struct mo_session *session, struct mo_evacuation *evacuation, struct mo_span *spans,
-			  unsigned int nr)
-{
-	enum memoffline_reason reason = MEMOFFLINE_REASON_NONE;
-	unsigned int deadline_ms = evacuation->deadline_ms;
-	int err;
-
-	mo_quarantine_renew(&session->quarantine);
-	mo_quarantine_dissolve_free(&session->quarantine);
-	while (nr) {
-		evacuation->spans = spans;
-		evacuation->nr_spans = gather(spans, nr);
-		evacuation->deadline_ms = left_of(deadline_ms, session->start_ns);
-		err = mo_evacuate(evacuation);
-		if (reason == MEMOFFLINE_REASON_NONE)
-			reason = evacuation->report->reason;
-		if (err && err != -EBUSY)
-			break;
-		spans += evacuation->nr_spans;
-		nr -= evacuation->nr_spans;
-	}
-	evacuation->report->reason = reason;
-	return err == -ENOMEM ? err : 0;
-}
-
 static int evacuate(struct mo_session *session, struct memoffline_evacuate *arg, const nodemask_t *nodes)
 {
 	struct mo_evacuation evacuation = {
@@ -314,11 +257,14 @@ static int evacuate(struct mo_session *session, struct memoffline_evacuate *arg,
 	if (!evacuation.report)
 		goto free_spans;
 	begin(session);
-	err = evacuate_spans(session, &evacuation, spans, nr);
-	if (err) {
+	mo_quarantine_renew(&session->quarantine);
+	mo_quarantine_dissolve_free(&session->quarantine);
+	err = mo_evacuate_mixed(&evacuation, spans, nr);
+	if (err == -ENOMEM) {
 		mo_report_free(evacuation.report);
 		evacuation.report = NULL;
 	} else {
+		err = 0;
 		tell(arg, evacuation.report, ktime_get_ns() - session->start_ns);
 	}
 	mo_quarantine_recount(&session->quarantine);

@@ -130,14 +130,14 @@ void mo_lru_caches_off(void)
  */
 int mo_isolate_range(unsigned long start_pfn, unsigned long end_pfn)
 {
-	const unsigned long step = MO_IS_6_12 ? end_pfn - start_pfn : MAX_ORDER_NR_PAGES;
-	unsigned long pfn;
+	unsigned long pfn, next_pfn;
 	int err;
 
 	if (!has(MEMOFFLINE_FEATURE_QUARANTINE))
 		return -EOPNOTSUPP;
-	for (pfn = start_pfn; pfn < end_pfn; pfn += step) {
-		err = MO_CALL(start_isolate_page_range)(pfn, pfn + step, MIGRATE_MOVABLE, MEMORY_OFFLINE, GFP_KERNEL);
+	for (pfn = start_pfn; pfn < end_pfn; pfn = next_pfn) {
+		next_pfn = MO_IS_6_12 ? end_pfn : min_t(unsigned long, ALIGN(pfn + 1, MAX_ORDER_NR_PAGES), end_pfn);
+		err = MO_CALL(start_isolate_page_range)(pfn, next_pfn, MIGRATE_MOVABLE, MEMORY_OFFLINE, GFP_KERNEL);
 		if (!err)
 			continue;
 		mo_unisolate_range(start_pfn, pfn);
