@@ -166,6 +166,7 @@ static void list_missing(uint64_t features, char *text, size_t size)
 		{ MEMOFFLINE_FEATURE_QUARANTINE, "several blocks at once" },
 		{ MEMOFFLINE_FEATURE_PROCESS, "moving the memory of processes" },
 		{ MEMOFFLINE_FEATURE_SLAB_NAMES, "names of slab caches" },
+		{ MEMOFFLINE_FEATURE_EJECT, "ejected devices as a whole" },
 	};
 	size_t len = 0;
 

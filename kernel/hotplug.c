@@ -7,7 +7,7 @@
  * What no notifier sees is told by a return probe on offline_pages(): isolation that failed before, and what became
  * of a block that we had emptied. The kernel's locks let one attempt run at a time, and all of it runs in one task:
  *
- *	probe_entry -> mind_offline() GOING -> mind_others() -> mind_offline() CANCEL or OFFLINE -> probe_return
+ *	probe_entry -> mind_first() -> mind() GOING -> mind_last() -> mind() CANCEL or OFFLINE -> probe_return
  *	-> conclude()
  *
  * of which conclude() runs in a work item, since a probe can't sleep, and uevents are better sent without locks.
@@ -229,6 +229,7 @@ struct attempt {
 	u64 elapsed_ns;
 	s32 pid;
 	char comm[MEMOFFLINE_COMM_LEN];
+	struct mo_turn turn;
 	struct mo_report *report;	/* NULL: none yet, or no memory */
 };
 
@@ -236,6 +237,7 @@ struct attempt {
 static struct attempt *ongoing;		/* NULL: our notifier was not called yet */
 static struct span probed;		/* nr_pages 0: the probe did not see it begin, and will not see it end */
 static bool set_aside;			/* we were not enabled when it began */
+static struct mo_turn turn;
 
 static LLIST_HEAD(ended);
 
@@ -291,6 +293,7 @@ static struct attempt *new_attempt(const struct memory_notify *arg, enum stage s
 	else
 		init_span(&attempt->span, arg->start_pfn, arg->nr_pages);
 	attempt->stage = stage;
+	attempt->turn = turn;
 	return attempt;
 }
 
@@ -324,6 +327,22 @@ static enum memoffline_reason look_again(const struct attempt *attempt, struct m
 	return permanent_reason(report);
 }
 
+/* What kept another block of the device keeps this one. Its attempt was concluded before. */
+static enum memoffline_reason take_cause(u64 pfn, struct mo_report *report)
+{
+	enum memoffline_reason reason = MEMOFFLINE_REASON_NONE;
+	const struct kept *cause;
+
+	mutex_lock(&kept_lock);
+	cause = find_kept(pfn);
+	if (cause) {
+		reason = cause->report->reason;
+		mo_report_copy_kept(report, cause->report);
+	}
+	mutex_unlock(&kept_lock);
+	return reason == MEMOFFLINE_REASON_NONE ? MEMOFFLINE_REASON_UNKNOWN : reason;
+}
+
 static enum memoffline_reason reason_of(const struct attempt *attempt, struct mo_report *report)
 {
 	enum memoffline_reason reason;
@@ -337,6 +356,8 @@ static enum memoffline_reason reason_of(const struct attempt *attempt, struct mo
 		reason = look_again(attempt, report);
 		return reason == MEMOFFLINE_REASON_NONE ? MEMOFFLINE_REASON_ISOLATION : reason;
 	case STAGE_REFUSED:	/* without a reason there was no memory to begin with */
+		if (attempt->turn.kind == MO_TURN_REFUSED)
+			return take_cause(attempt->turn.cause_pfn, report);
 		return report->reason == MEMOFFLINE_REASON_NONE ? MEMOFFLINE_REASON_NO_TARGET : report->reason;
 	case STAGE_AGREED:
 		if (attempt->error == -EINTR)
@@ -357,7 +378,7 @@ static const char *name_of(enum memoffline_reason reason)
 	return names[reason < MEMOFFLINE_REASON_NR ? reason : MEMOFFLINE_REASON_UNKNOWN];
 }
 
-static int fill_uevent(struct kobj_uevent_env *env, const struct mo_report *report)
+static int fill_uevent(struct kobj_uevent_env *env, const struct mo_report *report, const struct mo_turn *turn)
 {
 	int err = add_uevent_var(env, "MEMOFFLINE_EVENT=end");
 
@@ -371,11 +392,15 @@ static int fill_uevent(struct kobj_uevent_env *env, const struct mo_report *repo
 	err = err ?: add_uevent_var(env, "KEPT=%llu", report->nr_kept);
 	if (!err && report->nr_records)
 		err = add_uevent_var(env, "FIRST_PFN=%llu", report->records[0].pfn);
+	if (!err && turn->device[0])
+		err = add_uevent_var(env, "DEVICE=%s", turn->device);
+	if (!err && turn->kind == MO_TURN_REFUSED)
+		err = add_uevent_var(env, "CAUSE_BLOCK=%llu", block_of(turn->cause_pfn));
 	return err;
 }
 
 /* Without memory for it there is none: the report tells the same. */
-static void send_uevent(const struct mo_report *report)
+static void send_uevent(const struct mo_report *report, const struct mo_turn *turn)
 {
 	struct kobject *kobj = mo_dev_kobject();
 	struct kobj_uevent_env *env;
@@ -385,7 +410,7 @@ static void send_uevent(const struct mo_report *report)
 	env = kzalloc(sizeof(*env), GFP_TOLD);
 	if (!env)
 		return;
-	if (!fill_uevent(env, report))
+	if (!fill_uevent(env, report, turn))
 		kobject_uevent_env(kobj, KOBJ_CHANGE, env->envp);
 	kfree(env);
 }
@@ -410,7 +435,7 @@ static void conclude(struct attempt *attempt)
 	report->error = attempt->error;
 	report->reason = reason_of(attempt, report);
 	trace_memoffline_end(report);
-	send_uevent(report);
+	send_uevent(report, &attempt->turn);
 	keep(report);
 }
 
@@ -431,6 +456,7 @@ static void end_attempt(struct attempt *attempt)
 {
 	attempt->elapsed_ns = ktime_get_ns() - attempt->span.began_ns;
 	ongoing = NULL;
+	turn = (struct mo_turn){};
 	llist_add(&attempt->link, &ended);
 	queue_work(system_unbound_wq, &conclude_work);
 }
@@ -456,14 +482,11 @@ int mo_hotplug_report(u64 pfn, int (*use)(const struct mo_report *report, void *
 static u64 refused_pfn;		/* start of the block that was refused last, by the task inside of offline_pages() */
 static u64 refused_ns;		/* since boot; 0: none */
 
-/*
- * An eject tries all blocks of a device twice. One that somebody held a moment ago is looked at again, but not waited
- * for as long again.
- */
+/* One that somebody held a moment ago is looked at again, but not waited for as long again. */
 static unsigned int stall_of(const struct attempt *attempt)
 {
 	unsigned int ms = READ_ONCE(stall_ms);
-	bool is_again = refused_ns && refused_pfn == attempt->span.start_pfn &&
+	bool is_again = attempt->turn.kind == MO_TURN_ALONE && refused_ns && refused_pfn == attempt->span.start_pfn &&
 			ktime_get_ns() - refused_ns < AGAIN_MS * NSEC_PER_MSEC;
 
 	return ms && is_again ? max(ms / 10, 1u) : ms;
@@ -473,6 +496,15 @@ static void note_refusal(const struct attempt *attempt)
 {
 	refused_pfn = attempt->span.start_pfn;
 	refused_ns = attempt->error ? ktime_get_ns() : 0;
+}
+
+static int empty(struct mo_evacuation *evacuation, enum mo_turn_kind kind)
+{
+	const struct mo_span *span = evacuation->spans;
+
+	if (mo_quarantine_is_held(span->start_pfn, span->nr_pages))
+		return -EPERM;
+	return kind == MO_TURN_ALONE ? mo_evacuate(evacuation) : mo_eject_evacuate(evacuation, kind);
 }
 
 static int evacuate(struct attempt *attempt)
@@ -490,7 +522,7 @@ static int evacuate(struct attempt *attempt)
 	int err;
 
 	trace_memoffline_begin(span.start_pfn, span.nr_pages, evacuation.deadline_ms, evacuation.stall_ms);
-	err = mo_quarantine_is_held(span.start_pfn, span.nr_pages) ? -EPERM : mo_evacuate(&evacuation);
+	err = empty(&evacuation, attempt->turn.kind);
 	if (!err && !mo_quarantine_is_isolated(span.start_pfn, span.nr_pages))
 		err = -EPERM;
 	if (err == -ENOMEM)
@@ -530,9 +562,20 @@ static int mind_going(const struct memory_notify *arg)
 	return attempt->error;
 }
 
+/* It takes no time, and no notifier is asked in vain. */
+static int refuse(const struct memory_notify *arg)
+{
+	ongoing = new_attempt(arg, STAGE_REFUSED);
+	if (ongoing)
+		ongoing->error = -EBUSY;
+	return -EBUSY;
+}
+
 /* Also comes where we were never asked. */
 static void mind_cancel(const struct memory_notify *arg)
 {
+	if (!probed.nr_pages)
+		mo_eject_failed(arg->start_pfn);
 	if (!ongoing)
 		ongoing = new_attempt(arg, STAGE_VETOED);
 	if (!ongoing)
@@ -543,8 +586,9 @@ static void mind_cancel(const struct memory_notify *arg)
 		end_attempt(ongoing);
 }
 
-static void mind_offline(void)
+static void mind_offline(const struct memory_notify *arg)
 {
+	mo_eject_went(arg->start_pfn);
 	mo_look_await();	/* pfn_to_online_page() says no by now, and the block can't be removed yet */
 	if (ongoing && !probed.nr_pages)
 		end_attempt(ongoing);
@@ -552,19 +596,41 @@ static void mind_offline(void)
 
 static bool has_probe;
 
+static const char * const turns[] = {
+	[MO_TURN_ALONE] = "alone",
+	[MO_TURN_FIRST] = "first",
+	[MO_TURN_NEXT] = "next",
+	[MO_TURN_AGAIN] = "again",
+	[MO_TURN_REFUSED] = "refused",
+};
+
+static int mind_first(struct notifier_block *nb, unsigned long action, void *data)
+{
+	const struct memory_notify *arg = data;
+
+	if (action != MEM_GOING_OFFLINE)
+		return NOTIFY_OK;
+	if (!has_probe)
+		set_aside = !READ_ONCE(enabled);
+	if (set_aside)
+		return NOTIFY_OK;
+	mo_eject_turn(arg->start_pfn, READ_ONCE(deadline_ms), &turn);
+	if (turn.kind != MO_TURN_ALONE)
+		trace_memoffline_eject(arg->start_pfn, turn.device, turns[turn.kind]);
+	return notifier_from_errno(turn.kind == MO_TURN_REFUSED ? refuse(arg) : 0);
+}
+
 static int mind(struct notifier_block *nb, unsigned long action, void *arg)
 {
 	switch (action) {
 	case MEM_GOING_OFFLINE:
-		if (!has_probe)
-			set_aside = !READ_ONCE(enabled);
 		return set_aside ? NOTIFY_OK : notifier_from_errno(mind_going(arg));
 	case MEM_CANCEL_OFFLINE:
 		if (!set_aside)
 			mind_cancel(arg);
 		break;
 	case MEM_OFFLINE:
-		mind_offline();
+		mind_offline(arg);
 		break;
 	}
 	return NOTIFY_OK;
@@ -577,6 +643,8 @@ static int mind_last(struct notifier_block *nb, unsigned long action, void *arg)
 	return NOTIFY_OK;
 }
 
+/* Only asks whether a device is ejected, of which another block could not go. */
+static struct notifier_block first_notifier = { .notifier_call = mind_first, .priority = INT_MAX };
 /* After the kernel's own, of which SLUB and KSM give pages back or stop taking them. */
 static struct notifier_block notifier = { .notifier_call = mind, .priority = -1000 };
 /* Only tells whether all were asked. */
@@ -589,6 +657,7 @@ static int probe_entry(struct kretprobe_instance *instance, struct pt_regs *regs
 	set_aside = !READ_ONCE(enabled);
 	if (set_aside)
 		return 1;	/* do not come back when it returns */
+	turn = (struct mo_turn){};
 	init_span(&probed, regs_get_kernel_argument(regs, 0), regs_get_kernel_argument(regs, 1));
 	return 0;
 }
@@ -599,6 +668,8 @@ static int probe_return(struct kretprobe_instance *instance, struct pt_regs *reg
 	int error = regs_return_value(regs);
 	struct attempt *attempt = ongoing;
 
+	if (error)
+		mo_eject_failed(probed.start_pfn);
 	if (!attempt && error) {
 		attempt = get_spare();
 		if (attempt) {
@@ -640,10 +711,15 @@ int mo_hotplug_init(void)
 	err = register_memory_notifier(&notifier);
 	if (err)
 		goto unregister_last;
+	err = register_memory_notifier(&first_notifier);
+	if (err)
+		goto unregister;
 	has_probe = !register_kretprobe(&probe); /* behind the notifiers: an attempt that it saw begin, they see too */
 	if (!has_probe)
 		pr_info("memoffline: no return probe on offline_pages(): failed isolation gets no report\n");
 	return 0;
+unregister:
+	unregister_memory_notifier(&notifier);
 unregister_last:
 	unregister_memory_notifier(&last_notifier);
 	return err;
@@ -651,6 +727,8 @@ unregister_last:
 
 void mo_hotplug_exit(void)
 {
+	mo_eject_await();	/* the kernel alone would never end one that fails */
+	unregister_memory_notifier(&first_notifier);
 	unregister_memory_notifier(&notifier);		/* waits for those that are being asked */
 	unregister_memory_notifier(&last_notifier);
 	if (has_probe)

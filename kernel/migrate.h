@@ -2,6 +2,7 @@
 /*
  * What the core offers the rest of the module, from the top of the picture to its foot:
  *
+ *	eject.c		a device with all its blocks, which are asked one by one
  *	evacuate.c	one range: chunks shared out to workers, passes, deadlines
  *	process.c	one process, from one set of nodes to another
  *	crew.c		threads that help with what one caller has begun
@@ -275,6 +276,46 @@ static inline void mo_quarantine_dissolve_free(struct mo_quarantine *quarantine)
 static inline void mo_quarantine_release_all(struct mo_quarantine *quarantine) { }
 static inline unsigned int mo_quarantine_spans(struct mo_quarantine *quarantine, struct mo_span *spans,
 					       unsigned int nr_max) { return 0; }
+#endif
+
+/* ---- eject.c ---- */
+
+/* What comes of a block that is asked. */
+enum mo_turn_kind {
+	MO_TURN_ALONE,		/* Nobody ejects a device that it is part of. */
+	MO_TURN_FIRST,		/* An eject begins: all blocks of the device are emptied at once. */
+	MO_TURN_NEXT,		/* The device was emptied a moment ago. */
+	MO_TURN_AGAIN,		/* It could not go in the first pass: a short look at all blocks decides. */
+	MO_TURN_REFUSED,	/* Another block could not go, or this one before the deadline passed: it stays. */
+};
+
+struct mo_turn {
+	enum mo_turn_kind kind;
+	char device[MEMOFFLINE_NAME_LEN];	/* "": none, or not known */
+	u64 cause_pfn;				/* start of the block that could not go */
+};
+
+#ifdef CONFIG_MIGRATION
+/*
+ * From a memory notifier: what comes of the block whose range begins there. Then mo_eject_evacuate(), but for ALONE and
+ * REFUSED, and at last one of the other two, which do not sleep.
+ */
+void mo_eject_turn(u64 start_pfn, unsigned int deadline_ms, struct mo_turn *turn);
+void mo_eject_failed(u64 start_pfn);	/* the kernel's offline, for whatever reason; nothing need have come before */
+void mo_eject_went(u64 start_pfn);
+/*
+ * As mo_evacuate(), for a range with a turn. The report tells of pages that stay in any block. -EPERM: a session has a
+ * part of the device.
+ */
+int mo_eject_evacuate(struct mo_evacuation *evacuation, enum mo_turn_kind kind);
+void mo_eject_await(void);		/* until no eject is under way */
+#else
+static inline void mo_eject_turn(u64 start_pfn, unsigned int deadline_ms,
+				 struct mo_turn *turn) { turn->kind = MO_TURN_ALONE; }
+static inline void mo_eject_failed(u64 start_pfn) { }
+static inline void mo_eject_went(u64 start_pfn) { }
+static inline int mo_eject_evacuate(struct mo_evacuation *evacuation, enum mo_turn_kind kind) { return -ENOSYS; }
+static inline void mo_eject_await(void) { }
 #endif
 
 /* ---- pool.c ---- */

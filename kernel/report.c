@@ -72,6 +72,15 @@ void mo_report_keep(struct mo_report *report, struct memoffline_record *record, 
 	report->nr_records++;
 }
 
+void mo_report_copy_kept(struct mo_report *report, const struct mo_report *from)
+{
+	report->nr_kept = from->nr_kept;
+	memcpy(report->kept_by_reason, from->kept_by_reason, sizeof(report->kept_by_reason));
+	report->nr_records = from->nr_records < report->max_records ? from->nr_records : report->max_records;
+	if (report->nr_records)
+		memcpy(report->records, from->records, (size_t)report->nr_records * sizeof(*report->records));
+}
+
 enum memoffline_reason mo_report_main_reason(const struct mo_report *report)
 {
 	const u64 *kept = report->kept_by_reason;

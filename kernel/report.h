@@ -65,6 +65,9 @@ void mo_report_keep(struct mo_report *report, struct memoffline_record *record, 
 /* What holds most pages; MEMOFFLINE_REASON_NONE when none stayed. */
 enum memoffline_reason mo_report_main_reason(const struct mo_report *report);
 
+/* What another attempt kept, as far as there is room for its records; the pages that were kept before count no more. */
+void mo_report_copy_kept(struct mo_report *report, const struct mo_report *from);
+
 /* Gives back the room for records that were not needed. Never fails: it may keep what it has, and does so of places. */
 void mo_report_trim(struct mo_report *report);
 

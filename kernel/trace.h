@@ -43,6 +43,22 @@ TRACE_EVENT(memoffline_begin,
 		  __entry->start_pfn, __entry->nr_pages, __entry->deadline_ms, __entry->stall_ms)
 );
 
+TRACE_EVENT(memoffline_eject,
+	TP_PROTO(u64 start_pfn, const char *device, const char *turn),
+	TP_ARGS(start_pfn, device, turn),
+	TP_STRUCT__entry(
+		__field(u64, start_pfn)
+		__array(char, device, MEMOFFLINE_NAME_LEN)
+		__array(char, turn, 8)
+	),
+	TP_fast_assign(
+		__entry->start_pfn = start_pfn;
+		strscpy(__entry->device, device, sizeof(__entry->device));
+		strscpy(__entry->turn, turn, sizeof(__entry->turn));
+	),
+	TP_printk("start_pfn=0x%llx device=%s turn=%s", __entry->start_pfn, __entry->device, __entry->turn)
+);
+
 TRACE_EVENT(memoffline_pass,
 	TP_PROTO(u64 start_pfn, unsigned int nr_pass, u64 nr_left, u64 nr_progress),
 	TP_ARGS(start_pfn, nr_pass, nr_left, nr_progress),

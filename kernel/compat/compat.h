@@ -15,6 +15,7 @@
 #include <linux/nodemask.h>
 #include <linux/types.h>
 
+struct acpi_device;
 struct anon_vma;
 struct task_struct;
 
@@ -74,6 +75,16 @@ void mo_unisolate_range(unsigned long start_pfn, unsigned long end_pfn);
 void mo_online_mems_get(void);
 void mo_online_mems_put(void);
 void mo_drain_free_pages(void);		/* those on per-cpu lists, of all zones */
+
+/*
+ * The device that the firmware ejects, for which the caller of a memory notifier takes the block of PFN offline. NULL:
+ * it does so for another reason. The device stays, with its blocks, until the notifier returns.
+ */
+struct acpi_device *mo_device_ejected(unsigned long pfn);
+const char *mo_device_name(const struct acpi_device *device);
+/* Calls fn for each block of its memory, by address, with the pages that it has for use. */
+typedef void mo_block_fn(unsigned long start_pfn, unsigned long nr_pages, bool is_online, void *data);
+void mo_device_walk(struct acpi_device *device, mo_block_fn *fn, void *data);
 
 void mo_lru_add_drain(void);
 void mo_lru_add_drain_all(void);

@@ -60,6 +60,9 @@ MO_DEFINE(undo_isolate_page_range)
 MO_DEFINE(get_online_mems)
 MO_DEFINE(put_online_mems)
 MO_DEFINE(drain_all_pages)
+#ifdef CONFIG_MEMORY_HOTPLUG
+MO_DEFINE(find_memory_block)
+#endif
 #ifdef CONFIG_HUGETLB_PAGE
 MO_DEFINE(size_to_hstate)
 #if MO_IS_6_12
@@ -115,6 +118,9 @@ static const struct symbol symbols[] = {
 	MO_SYMBOL(get_online_mems, MEMOFFLINE_FEATURE_QUARANTINE),
 	MO_SYMBOL(put_online_mems, MEMOFFLINE_FEATURE_QUARANTINE),
 	MO_SYMBOL(drain_all_pages, MEMOFFLINE_FEATURE_QUARANTINE),
+#ifdef CONFIG_MEMORY_HOTPLUG
+	MO_SYMBOL(find_memory_block, MEMOFFLINE_FEATURE_EJECT),
+#endif
 #ifdef CONFIG_HUGETLB_PAGE
 	MO_SYMBOL(size_to_hstate, MEMOFFLINE_FEATURE_POOLS),
 #if MO_IS_6_12

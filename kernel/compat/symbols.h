@@ -8,6 +8,7 @@
 
 #include <linux/cpuset.h>
 #include <linux/hugetlb.h>
+#include <linux/memory.h>
 #include <linux/memory_hotplug.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
@@ -71,6 +72,9 @@ MO_DECLARE(undo_isolate_page_range);
 MO_DECLARE(get_online_mems);
 MO_DECLARE(put_online_mems);
 MO_DECLARE(drain_all_pages);
+#ifdef CONFIG_MEMORY_HOTPLUG
+MO_DECLARE(find_memory_block);
+#endif
 #ifdef CONFIG_HUGETLB_PAGE
 MO_DECLARE(size_to_hstate);
 #if MO_IS_6_12

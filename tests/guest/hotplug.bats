@@ -203,16 +203,21 @@ veto() {	# PRIORITY
 	end_work "$pid"
 }
 
-@test "an eject with a pinned page: each block has its event, the pinned one its page and its asker" {
+@test "an eject with a pinned page: each block has its event, with the page, and its asker" {
 	watch_events
 	pin_page 33
 	eject d1
 	[ "$answer" = 130 ]	# busy
 	[ "$(states 32 33 34 35)" = "online=4" ]
-	event_of 33 | tee "$said"
-	grep -qx "RESULT=-16" "$said"
-	grep -qx "FIRST_PFN=$((pfn))" "$said"
-	for block in 32 34 35; do event_of $block | grep -qx "RESULT=0"; done
+	event_of 32 | tee "$said"	# whose turn it was
+	grep -qx "DEVICE=PNP0C80:00" "$said"
+	! grep -q "^CAUSE_BLOCK" "$said"
+	for block in 33 34 35; do event_of $block | grep -qx "CAUSE_BLOCK=32"; done
+	for block in 32 33 34 35; do
+		event_of $block > "$said"
+		grep -qx "RESULT=-16" "$said"
+		grep -qx "FIRST_PFN=$((pfn))" "$said"
+	done
 	asker=$(sed -nE '/memoffline_begin/ { s/.*-([0-9]+) +\[.*/\1/p; q }' $trace/trace)
 	[[ $(cat "/proc/$asker/comm") == kworker* ]]
 	end_work "$pid"

@@ -203,6 +203,37 @@ static void trimming_keeps_places(void **state)
 	mo_report_free(report);
 }
 
+static void what_another_attempt_kept_takes_the_place_of_all(void **state)
+{
+	struct mo_report *from = mo_report_new(0, 32768, 3), *report = mo_report_new(32768, 32768, 2);
+
+	(void)state;
+	for (unsigned int i = 0; i < 3; i++) {
+		struct memoffline_record *record = mo_report_next(from);
+
+		record->pfn = i;
+		mo_report_keep(from, record, MEMOFFLINE_REASON_LOCKED, 2);
+	}
+	mo_report_keep(report, mo_report_next(report), MEMOFFLINE_REASON_SLAB, 1);
+	report->nr_moved = 5;
+	mo_report_copy_kept(report, from);
+	assert_int_equal(report->nr_kept, 6);
+	assert_int_equal(report->kept_by_reason[MEMOFFLINE_REASON_LOCKED], 6);
+	assert_int_equal(report->kept_by_reason[MEMOFFLINE_REASON_SLAB], 0);
+	assert_int_equal(report->nr_records, 2);	/* there is room for no more */
+	assert_int_equal(report->records[1].pfn, 1);
+	assert_int_equal(report->records[1].reason, MEMOFFLINE_REASON_LOCKED);
+	assert_int_equal(report->start_pfn, 32768);
+	assert_int_equal(report->nr_moved, 5);
+	mo_report_free(report);
+	report = mo_report_new(32768, 32768, 0);
+	mo_report_copy_kept(report, from);
+	assert_int_equal(report->nr_records, 0);
+	assert_int_equal(report->nr_kept, 6);
+	mo_report_free(report);
+	mo_report_free(from);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +250,7 @@ int main(void)
 		cmocka_unit_test(records_of_a_process_have_their_places),
 		cmocka_unit_test(without_memory_there_is_no_report_with_places),
 		cmocka_unit_test(trimming_keeps_places),
+		cmocka_unit_test(what_another_attempt_kept_takes_the_place_of_all),
 	};
 
 	return cmocka_run_group_tests_name("kernel report", tests, NULL, NULL);

@@ -131,7 +131,8 @@ struct memoffline_record {
 #define MEMOFFLINE_FEATURE_QUARANTINE	(1ULL << 13)	/* sessions: ranges can be quarantined and evacuated */
 #define MEMOFFLINE_FEATURE_PROCESS	(1ULL << 14)	/* MEMOFFLINE_MIGRATE_PROCESS */
 #define MEMOFFLINE_FEATURE_SLAB_NAMES	(1ULL << 15)	/* records of slabs name their caches */
-#define MEMOFFLINE_FEATURE_NR		16
+#define MEMOFFLINE_FEATURE_EJECT	(1ULL << 16)	/* a device that the firmware ejects is emptied as a whole */
+#define MEMOFFLINE_FEATURE_NR		17
 
 /* MEMOFFLINE_INFO: what this module is and can do. */
 struct memoffline_info {
