@@ -116,6 +116,20 @@ wrong() {
 	wrong checkpatch "kernel/a.c:7: ERROR:SPACING"
 }
 
+@test "rules, where udev can tell" {
+	mkdir bin udev-rules
+	PATH=$PWD/bin:$PATH
+	file bin/udevadm '#!/bin/sh' 'exit 1'
+	chmod +x bin/udevadm
+	run tests/style/check-rules
+	[[ $status -eq 77 ]]
+	file bin/udevadm '#!/bin/sh' '[ "$2" = --help ] || ! grep -n "ATTR{" "$3"'
+	file udev-rules/60-a.rules 'ACTION=="add", GOTO="end"'
+	fine rules
+	file udev-rules/60-a.rules 'ATTR{'
+	wrong rules "1:ATTR{"
+}
+
 @test "symbols" {
 	file hotplug/libmemoffline.h '/* Say a. */' 'int mo_a(void);'
 	file hotplug/libmemoffline.sym 'V1 {' 'mo_a;' '};'
