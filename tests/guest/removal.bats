@@ -1,0 +1,221 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# lab: --systemd --installed --topology container --cpus 1
+# Requests by events, on a machine with udev and systemd as installed: from the event to the device that is gone, or to the
+# machine as it was. Blocks 32-35 are DIMM d1, 36-39 are d2, both on node 1.
+load common
+
+dimm=PNP0C80:00
+unit=memoffline-remove@$dimm.service
+journal=/var/lib/memoffline/removal
+
+setup() {
+	plug d1 32 35
+	plug d2 36 39
+	all_online_movable 32 33 34 35 36 37 38 39
+	policy "udev = yes" "timeout = 60"
+	systemctl reset-failed
+	host clear-events
+	since=$(date +%s.%6N)
+	load_core
+}
+
+teardown() {
+	kill_children
+	[ ! -d /sys/module/memoffline ] || unload_core
+}
+
+policy() {	# LINE...
+	{
+		echo "[remove]"
+		echo "requests = 0"
+		printf '%s\n' "$@"
+	} > /etc/memoffline.conf
+}
+
+plug() {	# DIMM FIRST-BLOCK LAST-BLOCK
+	[ ! -e "$memory/memory$2" ] || return 0
+	host device_add "pc-dimm,id=$1,memdev=mem-$1,node=1"
+	until [ -e "$memory/memory$3" ] && [ "$(state "$3")" != offline ]; do pause 0.02; done
+}
+
+request() {	# DEVICE
+	echo "change $(</proc/sys/kernel/random/uuid) MEMOFFLINE=remove" > "/sys/bus/acpi/devices/$1/uevent"
+}
+
+# Until all that udev has started is over.
+await_units() {
+	udevadm settle
+	while systemctl list-jobs --no-legend | grep -q memoffline-; do
+		pause 0.1
+	done
+}
+
+# Until the removal is under way.
+await_begin() {
+	until [ -e $journal ]; do pause 0.02; done
+}
+
+said() {
+	journalctl --no-pager -q -o cat --since "@$since" -u "${1:-memoffline-*}" | tee "$BATS_TEST_TMPDIR/said"
+}
+
+result() {
+	systemctl show -P Result "${1:-$unit}"
+}
+
+has_gone() {	# DIMM FIRST-BLOCK
+	host wait-event DEVICE_DELETED "device=$1" --timeout 20 > /dev/null
+	[ ! -e "$memory/memory$2" ]
+	[ ! -e $journal ]
+}
+
+is_as_it_was() {
+	local i
+
+	[ "$(states 32 33 34 35)" = online=4 ]
+	for i in 32 33 34 35; do
+		[ "$(zone $i)" = Movable ]
+	done
+	[ ! -e $journal ]
+}
+
+# A removal that takes its time: 200 MiB at 20 MiB in a second. All of it lies in d1, since d2 is not there at first.
+begin_slowly() {
+	local i
+
+	policy "udev = yes" "timeout = 60" "max-rate = 20m"
+	for i in 36 37 38 39; do
+		echo offline > "$memory/memory$i/state"
+	done
+	start_work ready --node 1 --anon 200m --threads 0
+	all_online_movable 36 37 38 39
+	request $dimm
+	await_begin
+}
+
+@test "without a policy that allows it a request is refused, and the log says how it would be" {
+	rm /etc/memoffline.conf
+	request $dimm
+	await_units
+	said
+	grep -q "udev = yes" "$BATS_TEST_TMPDIR/said"
+	[ "$(result)" = exit-code ]
+	is_as_it_was
+	[ ! "$(host events | grep ACPI_DEVICE_OST)" ]
+}
+
+@test "a request by an event: a DIMM in use goes, and the host has it back" {
+	start_work ready --node 1 --anon 150m
+	request $dimm
+	await_units
+	said
+	[ "$(result)" = success ]
+	grep -qx "$dimm is safe to remove." "$BATS_TEST_TMPDIR/said"
+	has_gone d1 32
+	end_work "$pid"
+}
+
+@test "a pinned page: refused within the deadline, with the reason, and all is as it was" {
+	policy "udev = yes" "timeout = 10"
+	start_work pinned pin --node 1 --block 34
+	begin_ms=$(now_ms)
+	request $dimm
+	await_units
+	[ $(($(now_ms) - begin_ms)) -lt 20000 ]
+	said
+	[ "$(result)" = exit-code ]
+	grep -q memory34 "$BATS_TEST_TMPDIR/said"
+	grep -qx "$dimm is still there." "$BATS_TEST_TMPDIR/said"
+	is_as_it_was
+	end_work "$pid"
+}
+
+@test "requests for two devices at once: one after the other, both go" {
+	start_work ready --node 1 --anon 100m
+	request $dimm
+	request PNP0C80:01
+	await_units
+	said
+	has_gone d1 32
+	has_gone d2 36
+	end_work "$pid"
+}
+
+@test "the firmware asks for the container: all DIMMs in it go" {
+	local container
+	container=$(dirname "$(readlink -f /sys/bus/acpi/devices/$dimm)")
+
+	start_work ready --node 1 --anon 100m
+	echo 1 > "$container/eject"
+	until udevadm settle && systemctl list-units --all --no-legend | grep -q "memoffline-remove@${container##*/}"; do
+		pause 0.05
+	done
+	await_units
+	said
+	grep -q "PNP0C80:01 .*safe to remove\|safe to remove.*PNP0C80:01" "$BATS_TEST_TMPDIR/said"
+	has_gone d1 32
+	has_gone d2 36
+	end_work "$pid"
+}
+
+@test "a request for a device that goes already changes nothing" {
+	begin_slowly
+	request $dimm
+	request $dimm
+	await_units
+	said
+	[ "$(result)" = success ]
+	[ "$(grep -cx "$dimm is safe to remove." "$BATS_TEST_TMPDIR/said")" = 1 ]
+	has_gone d1 32
+	end_work "$pid"
+}
+
+@test "the operator stops the unit: all is as it was" {
+	begin_slowly
+	systemctl stop "$unit"
+	said
+	is_as_it_was
+	grep -q "every block is as it was" "$BATS_TEST_TMPDIR/said"
+	end_work "$pid"
+}
+
+@test "udev and systemd restart in the middle: it goes on" {
+	begin_slowly
+	systemctl restart systemd-udevd
+	systemctl daemon-reexec
+	[ -e $journal ]
+	await_units
+	said
+	[ "$(result)" = success ]
+	has_gone d1 32
+	end_work "$pid"
+}
+
+@test "a DIMM that comes meanwhile stays, and is in use" {
+	local new
+
+	begin_slowly
+	host dimm-add d3 256M 1
+	[ -e $journal ]
+	await_units
+	said
+	[ "$(result)" = success ]
+	has_gone d1 32
+	new=$(find /sys/bus/acpi/devices/PNP0C80:02/ -name 'physical_node*' -printf '%l\n' | grep -o 'memory[0-9]*$' | tr -dc '0-9\n')
+	# shellcheck disable=SC2086
+	[ "$(states $new)" = online=2 ]
+	end_work "$pid"
+	host dimm-del d3
+}
+
+@test "the unit is killed: recover brings all back" {
+	begin_slowly
+	systemctl kill --signal=KILL "$unit"
+	while systemctl list-jobs --no-legend | grep -q memoffline-; do pause 0.1; done
+	said
+	[ "$(result)" = signal ]
+	[ "$(result memoffline-recover.service)" = success ]
+	is_as_it_was
+	end_work "$pid"
+}
