@@ -40,7 +40,7 @@ bool mo_pagemap_entry(int pagemap_fd, uint64_t addr, uint64_t *pfn)
 {
 	uint64_t entry, page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 
-	if (pread(pagemap_fd, &entry, sizeof(entry), (off_t)(addr / page_bytes * sizeof(entry))) != sizeof(entry))
+	if (mo_read_at(pagemap_fd, &entry, sizeof(entry), addr / page_bytes * sizeof(entry)) != sizeof(entry))
 		return false;
 	*pfn = entry & PAGEMAP_PFN;
 	return entry & PAGEMAP_PRESENT && *pfn;
