@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * An archive as a folder of its own, for as long as it is looked at. A process waits at the other end of a pipe and
- * removes the folder when that closes: at the end, and also when whoever looks is killed.
+ * An archive as a folder of its own, for as long as it is looked at. A process makes the folder, waits at the other end
+ * of a pair of sockets, and removes the folder when that closes: at the end, and also when whoever looks is killed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,14 +11,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "private.h"
 
 struct mo_unpacked {
-	int pipe_fd;
+	int fd;			/* our end */
 	pid_t remover;
+	char dir[PATH_MAX];
+};
+
+/* What the process tells first. */
+struct made {
+	int error;		/* errno, or 0 and: */
 	char dir[PATH_MAX];
 };
 
@@ -32,16 +39,22 @@ static int remove_one(const char *path, const struct stat *file, int type, struc
 }
 
 /* Of a session of its own, which no Ctrl-C reaches. No descriptor of the caller stays open here. */
-static void __attribute__((noreturn)) run_remover(const char *dir, int fd)
+static void __attribute__((noreturn)) run_remover(const char *pattern, int fd)
 {
+	struct made made = { 0 };
 	char byte;
 
 	setsid();
 	dup2(fd, STDIN_FILENO);
 	close_range(STDIN_FILENO + 1, UINT_MAX, 0);
+	strcpy(made.dir, pattern);
+	if (!mkdtemp(made.dir))
+		made.error = errno;
+	send(STDIN_FILENO, &made, sizeof(made), MSG_NOSIGNAL);
 	while (read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR)
 		;
-	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	if (!made.error)
+		nftw(made.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	_exit(0);
 }
 
@@ -49,7 +62,7 @@ static int start_remover(struct mo_unpacked *unpacked)
 {
 	int fds[2];
 
-	if (pipe2(fds, O_CLOEXEC))
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
 		return -errno;
 	unpacked->remover = fork();
 	if (!unpacked->remover) {
@@ -61,8 +74,31 @@ static int start_remover(struct mo_unpacked *unpacked)
 		close(fds[1]);
 		return -EAGAIN;
 	}
-	unpacked->pipe_fd = fds[1];
+	unpacked->fd = fds[1];
 	return 0;
+}
+
+static void end_remover(const struct mo_unpacked *unpacked)
+{
+	close(unpacked->fd);
+	while (waitpid(unpacked->remover, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+static int await_made(struct mo_unpacked *unpacked)
+{
+	struct made made;
+	ssize_t len;
+
+	do
+		len = recv(unpacked->fd, &made, sizeof(made), 0);
+	while (len < 0 && errno == EINTR);
+	if (len == sizeof(made) && !made.error) {
+		memcpy(unpacked->dir, made.dir, sizeof(unpacked->dir));
+		return 0;
+	}
+	end_remover(unpacked);
+	return len == sizeof(made) ? -made.error : -ECHILD;
 }
 
 /* What is large belongs into /var/tmp: /tmp may well be memory. */
@@ -75,12 +111,8 @@ static int make_dir(struct mo_unpacked *unpacked)
 		parent = "/var/tmp";
 	if (snprintf(unpacked->dir, sizeof(unpacked->dir), "%s/memoffline.XXXXXX", parent) >= (int)sizeof(unpacked->dir))
 		return -ENAMETOOLONG;
-	if (!mkdtemp(unpacked->dir))
-		return -errno;
 	err = start_remover(unpacked);
-	if (err)
-		rmdir(unpacked->dir);
-	return err;
+	return err ? err : await_made(unpacked);
 }
 
 static int fill_dir(struct mo_ctx *ctx, const struct mo_unpacked *unpacked, const char *path)
@@ -135,8 +167,6 @@ void mo_unpacked_remove(struct mo_unpacked *unpacked)
 {
 	if (!unpacked)
 		return;
-	close(unpacked->pipe_fd);
-	while (waitpid(unpacked->remover, NULL, 0) < 0 && errno == EINTR)
-		;
+	end_remover(unpacked);
 	free(unpacked);
 }
