@@ -364,6 +364,15 @@ static void end_errand(struct mo_transaction *txn, int result, int back)
 	free(error);
 }
 
+/* All came back, but for those that are gone with a device that went before another could not. */
+static const char *how_blocks_are(const struct mo_transaction *txn)
+{
+	for (size_t i = 0; i < txn->nr_items; i++)
+		if (txn->items[i].result->outcome == MO_OUTCOME_VANISHED)
+			return "every block that is still there is as it was";
+	return "every block is as it was";
+}
+
 static int run(struct mo_transaction *txn, struct mo_report **report)
 {
 	const char *after = "see 'memoffline report' for what was kept and 'memoffline list' for the blocks";
@@ -389,7 +398,7 @@ static int run(struct mo_transaction *txn, struct mo_report **report)
 		mo_pools_restore(txn->memory, &txn->pools, txn->report);
 		complete = !back || back == -EXDEV;
 		txn->ended_by = ended_by;
-		after = !back ? "every block is as it was" :
+		after = !back ? how_blocks_are(txn) :
 			complete ? "every block is online again, but not each in its zone; see 'memoffline report'" :
 			"not every block came back; try 'memoffline offline --undo'";
 	}

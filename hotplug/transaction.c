@@ -410,6 +410,12 @@ int mo_transaction_restore(struct mo_transaction *txn, size_t i)
 	/* A zone that the kernel no longer accepts there: better online elsewhere than lost. */
 	if (err == -EINVAL)
 		err = mo_transaction_write(txn, i, "online", &order);
+	/* Its device is gone, by us or by somebody else: there is nothing to bring back. */
+	if (item->result->outcome == MO_OUTCOME_VANISHED) {
+		item->result->error = 0;
+		mo_transaction_mark(txn, i, MO_MARK_UNDONE);
+		return 0;
+	}
 	item->result->outcome = err ? MO_OUTCOME_ROLLBACK_FAILED : MO_OUTCOME_ROLLED_BACK;
 	item->result->error = err;
 	if (err)

@@ -124,7 +124,7 @@ void mo_transaction_tell_wanted(struct mo_transaction *txn);
 void mo_transaction_forget(struct mo_transaction *txn, size_t i);
 /* Set mark in item and journal. */
 void mo_transaction_mark(struct mo_transaction *txn, size_t i, enum mo_journal_mark mark);
-/* Put a block back into the zone where it was. -EXDEV: it is online, but in another zone. */
+/* Put a block back into the zone where it was. 0 also where it vanished. -EXDEV: it is online, but in another zone. */
 int mo_transaction_restore(struct mo_transaction *txn, size_t i);
 /* Nothing has changed: release everything, no report. Returns ERR. */
 int mo_transaction_abort(struct mo_transaction *txn, int err);

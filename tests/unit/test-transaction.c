@@ -135,6 +135,11 @@ static void a_block_that_comes_back_elsewhere_is_said(void **state)
 	assert_int_equal(txn.items[1].result->error, -EXDEV);
 	assert_string_equal(txn.items[1].result->detail, "it is in zone Normal now, and was in Movable");
 	assert_int_equal(txn.items[1].mark, MO_MARK_UNDONE);	/* online: there is nothing to undo */
+	/* Gone with its device. */
+	ADD(&machine, "remove=sys/devices/system/memory/memory6");
+	assert_int_equal(mo_transaction_restore(&txn, 0), 0);
+	assert_int_equal(txn.items[0].result->outcome, MO_OUTCOME_VANISHED);
+	assert_int_equal(txn.items[0].mark, MO_MARK_UNDONE);
 	free(txn.items);
 	mo_writer_free(txn.writer);
 	mo_report_unref(txn.report);
