@@ -613,6 +613,19 @@ int mo_why(struct mo_plan *plan, const struct mo_request *request, struct mo_rep
  */
 int mo_online(struct mo_plan *plan, enum mo_zone zone, const struct mo_request *request, struct mo_report **report);
 
+struct mo_policy;
+
+/*
+ * For an event that says that request->target, blocks, was added: where policy->online_by_udev says so, it comes online
+ * in policy->online_zone, or in a kernel zone instead where movable memory would be more than policy->movable_ratio
+ * times the kernel's. Memory of no device that can be removed is left to the kernel; a module's is waited for, some
+ * seconds, until it shows that it is its own. The log is warned where the zone is not the policy's, be it for the ratio
+ * or since somebody else brought the block online first. 0 also where nothing is to be done or the block is gone
+ * again; REPORT is set where blocks of a device are named. Errors as mo_online().
+ */
+int mo_online_added(struct mo_ctx *ctx, const struct mo_policy *policy, const struct mo_request *request,
+		    struct mo_report **report);
+
 /* An unfinished journal: what a killed command left behind. */
 struct mo_journal_info {
 	int32_t pid;		/* of the command */
@@ -635,8 +648,6 @@ int mo_resume(struct mo_ctx *ctx, const struct mo_request *request, struct mo_re
 int mo_undo(struct mo_ctx *ctx, const struct mo_request *request, struct mo_report **report);
 
 /* ---- removal: whole devices -------------------------------------------------------------------- */
-
-struct mo_policy;
 
 /*
  * Remove the devices whose blocks PLAN has, all of them: hooks are asked (policy->hooks_dir), the blocks go offline as

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the files of libmemoffline offer each other. Calls go down:
- *	removal > offline, online, why, eject, hooks > policy, slot, inhibit >
+ *	removal > offline, online, added, why, eject, hooks > policy, slot, inhibit >
  *	ladder > engine, plan, map, evidence, journal, writer > prefer, holder, remedy > memory,
  *	pages, owner, session, report, worker > pagemap, module, isolation, hugetlb, kernel > sysfs > ctx
  */
@@ -267,6 +267,7 @@ struct mo_zone_use {
 	enum mo_zone zone;
 	size_t index;			/* among the zones of the node, in their order */
 	/* base pages */
+	uint64_t present_pages;		/* all that are online */
 	uint64_t free_pages;
 	uint64_t listed_pages;		/* free as well, on lists of processors */
 	uint64_t min_pages;		/* the lowest watermark */
@@ -877,6 +878,10 @@ struct mo_names {
 int mo_names_add(struct mo_names *names, const char *name);	/* behind the others */
 int mo_names_read(struct mo_names *names, DIR *dir, bool (*is_wanted)(const char *name));	/* and sort them all */
 void mo_names_clear(struct mo_names *names);
+
+/* ---- added.c ---- */
+/* Where NR_PAGES that are added go: as the policy says, unless movable memory would be too much then. Pure. */
+enum mo_zone mo_added_zone(const struct mo_policy *policy, const struct mo_zones *zones, uint64_t nr_pages);
 
 /* ---- policy-files.c ---- */
 /* As mo_policy_read(), and writes nothing. */

@@ -44,7 +44,9 @@ static void read_line(const char *line, struct mo_zone_use *use)
 		use->free_pages = value;
 	if (sscanf(line, " %39s %" SCNu64, key, &value) != 2)
 		return;
-	if (!strcmp(key, "min"))
+	if (!strcmp(key, "present"))
+		use->present_pages = value;
+	else if (!strcmp(key, "min"))
 		use->min_pages = value;
 	else if (!strcmp(key, "count:"))
 		use->listed_pages += value;

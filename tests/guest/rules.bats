@@ -9,7 +9,7 @@ load dax
 setup_file() {
 	local kind
 
-	for kind in remove; do
+	for kind in remove online; do
 		mkdir -p "/run/systemd/system/memoffline-$kind@.service.d"
 		cat > "/run/systemd/system/memoffline-$kind@.service.d/stand-in.conf" <<-END
 			[Service]
@@ -119,6 +119,15 @@ request() {	# DEVICE [WORD]
 	done
 	[ "$(asked)" = "remove ${container##*/}" ]
 	[ "$(states 32 33 34 35)" = online=4 ]
+}
+
+@test "memory that is added and stays offline, and none that is online" {
+	echo offline > $memory/memory33/state
+	echo add > $memory/memory33/uevent
+	echo add > $memory/memory34/uevent
+	[ "$(asked)" = "online memory33" ]
+	echo online_movable > $memory/memory33/state
+	[ "$(asked)" = "online memory33" ]
 }
 
 @test "what the module tells of an attempt is a line of the log" {
