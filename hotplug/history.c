@@ -12,13 +12,11 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "private.h"
 
 #define NAME "history.jsonl"
-#define LOCK_MS 5000
 #define READ_MAX ((off_t)8 * MO_HISTORY_BYTES)	/* of a file that is longer than any of ours, its end is read */
 
 static void clear_line(struct mo_line *line)
@@ -27,38 +25,7 @@ static void clear_line(struct mo_line *line)
 	free(line->totals.all);
 }
 
-/* ---- the directory ---- */
-
-static int open_dir(struct mo_ctx *ctx, bool make)
-{
-	const char *dir = mo_state_dir(ctx);
-	int fd;
-
-	if (!*dir)
-		return -ENOENT;
-	if (mo_ctx_get_sysroot(ctx))	/* where no link may lead out */
-		return mo_open(ctx, O_RDONLY | O_DIRECTORY, "%s", dir);
-	if (make && mkdir(dir, 0700) && errno != EEXIST)
-		return -errno;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
-/* Held for a write or a look at the files: who has it for longer is stopped, and is not waited for. */
-static int lock_dir(int dir_fd, int how)
-{
-	const struct timespec nap = { .tv_nsec = 2000000 };
-	uint64_t until_ms = mo_now_ms() + LOCK_MS;
-
-	while (flock(dir_fd, how | LOCK_NB)) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
-		if (mo_now_ms() >= until_ms)
-			return -ETIMEDOUT;
-		nanosleep(&nap, NULL);
-	}
-	return 0;
-}
+/* ---- the files ---- */
 
 struct file_name { char text[32]; };
 
@@ -174,11 +141,11 @@ static int each_line(struct reading *reading, int dir_fd)
 int mo_history_each(struct mo_ctx *ctx, mo_line_fn *fn, void *data, uint64_t *nr_skipped)
 {
 	struct reading reading = { .ctx = ctx, .fn = fn, .data = data };
-	int dir_fd = open_dir(ctx, false), err;
+	int dir_fd = mo_state_dir_open(ctx, false), err;
 
 	if (dir_fd < 0)
 		return dir_fd;
-	lock_dir(dir_fd, LOCK_SH);	/* without it, a line may be seen twice or be half there */
+	mo_state_dir_lock(dir_fd, LOCK_SH);	/* without it, a line may be seen twice or be half there */
 	err = each_line(&reading, dir_fd);
 	close(dir_fd);
 	if (nr_skipped)
@@ -305,11 +272,11 @@ static int append(struct mo_ctx *ctx, int dir_fd, const char *text, size_t len)
 
 static int add_text(struct mo_ctx *ctx, const char *text, size_t len)
 {
-	int dir_fd = open_dir(ctx, true), err;
+	int dir_fd = mo_state_dir_open(ctx, true), err;
 
 	if (dir_fd < 0)
 		return dir_fd;
-	err = lock_dir(dir_fd, LOCK_EX);
+	err = mo_state_dir_lock(dir_fd, LOCK_EX);
 	if (!err)
 		err = append(ctx, dir_fd, text, len);
 	if (err == 1) {

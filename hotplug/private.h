@@ -416,6 +416,12 @@ int mo_report_load_saved(struct mo_ctx *ctx, uint32_t block, struct mo_report **
 /* -EBADMSG: WHY is the rest of a sentence ("it ends too early"). Sets no error text then. */
 int mo_report_parse(struct mo_ctx *ctx, const char *text, struct mo_report **report, char *why, size_t size);
 
+/* ---- state-dir.c ---- */
+/* A descriptor; -ENOENT: there is none, or none is wanted. MAKE it where it is missing. These set no error text. */
+int mo_state_dir_open(struct mo_ctx *ctx, bool make);
+/* LOCK_SH or LOCK_EX, for a look or a write: who has it for longer is stopped, and is waited for 5 s at most. */
+int mo_state_dir_lock(int dir_fd, int how);
+
 /* ---- history.c: each attempt is a line of a file that outlives the machine's restart ---- */
 #define MO_LINE_BLOCKS_MAX 4096	/* blocks in a line; those beyond are counted only */
 #define MO_HISTORY_BYTES (1u << 20)	/* a file longer than that is not added to, unless it is empty */
