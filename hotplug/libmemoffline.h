@@ -654,7 +654,7 @@ int mo_undo(struct mo_ctx *ctx, const struct mo_request *request, struct mo_repo
  * by mo_offline(), each device is ejected (ACPI), unbound from kmem (dax), or left to its driver, which gives it back
  * when the hypervisor asks for it (virtio-mem), and must be gone within policy->gone_timeout_ms. One transaction:
  * whatever fails, the blocks come back into their zones. Of POLICY else nothing counts: REQUEST has its own deadline,
- * nodes and remedies. ORIGIN: "command", "udev" or "firmware"; hooks are told. The journal is in the state directory, so
+ * nodes and remedies. ORIGIN: "command", "udev", "firmware" or "errors"; hooks are told. The journal is in the state directory, so
  * that mo_recover() works after a restart, too.
  *
  * -EINVAL: a size, or MO_REQUEST_PARTIAL, or the plan has boot memory, or a part of a device; -EOPNOTSUPP: the firmware
@@ -678,6 +678,97 @@ int mo_policy_allows_udev(struct mo_ctx *ctx, const struct mo_policy *policy, co
  */
 int mo_recover(struct mo_ctx *ctx, const struct mo_request *request, const struct mo_policy *policy,
 	       struct mo_report **report);
+
+/* ---- errors: memory in which the hardware corrected errors, and which goes step by step ---------- */
+
+struct mo_retire_request {
+	size_t size;		/* sizeof(struct mo_retire_request) */
+	const uint64_t *addrs;	/* physical addresses, in bytes, at which errors were seen */
+	size_t nr_addrs;
+	uint32_t nr_errors;	/* at each of them */
+	bool dry_run;		/* say what would be done: nothing is written, nothing counts */
+	int stop_fd;		/* as of struct mo_request */
+};
+#define MO_RETIRE_REQUEST_INIT { sizeof(struct mo_retire_request), NULL, 0, 1, false, -1 }
+
+enum mo_retire_what { MO_RETIRE_PAGE, MO_RETIRE_BLOCK, MO_RETIRE_DEVICE };
+
+enum mo_retire_outcome {
+	MO_RETIRE_COUNTED,	/* there were too few for it */
+	MO_RETIRE_DONE,
+	MO_RETIRE_WAS_SO,	/* retired, or offline, already */
+	MO_RETIRE_WOULD,	/* of a dry run */
+	MO_RETIRE_FAILED,	/* the count stays, and the next error has it tried again */
+};
+
+/* One thing that was looked at: a page, then its block, then its device. */
+struct mo_retire_step {
+	enum mo_retire_what what;
+	enum mo_retire_outcome outcome;
+	int error;		/* 0 or negative errno */
+	uint64_t addr;		/* of the page's first byte; UINT64_MAX: it is no page */
+	uint32_t block;		/* number; UINT32_MAX: it is a device, or no memory */
+	const char *device;	/* "" when not known */
+	uint64_t count;		/* errors in the page, retired pages of the block, blocks of the device that went */
+	uint32_t limit;		/* at which it goes; 0: never */
+	const char *text;	/* what was done and why, or what failed and what to do: full sentences */
+};
+
+/* "page", "block", "device"; "counted", "done", "was-so", "would", "failed". Never NULL. */
+const char *mo_retire_what_name(enum mo_retire_what what);
+const char *mo_retire_outcome_name(enum mo_retire_outcome outcome);
+
+struct mo_retirement;
+
+/*
+ * Errors were corrected at these addresses. They are counted, in the state directory, and then, as policy->error_page,
+ * _block and _device say: a page that had so many is retired (soft-offlined: its content moves, and nobody gets it
+ * again till the machine is restarted); a block of which so many pages were retired goes offline, as by mo_offline()
+ * with the policy's limits; a device of which so many blocks went is removed, as by mo_remove(), where the policy lets events
+ * ask for that (mo_policy_allows_udev()), and what was counted of it is forgotten. What is no System RAM is neither
+ * counted nor touched. 0: all that was due was done; 1: a step failed, which the others don't mind. -EINVAL: a wrong
+ * request; -EACCES: not root; -EROFS: the context has a sysroot, and it is no dry run; what the file system says when
+ * the count can't be kept: then nothing was done; and as mo_memory_read().
+ */
+int mo_retire(struct mo_ctx *ctx, const struct mo_policy *policy, const struct mo_retire_request *request,
+	      struct mo_retirement **retirement);
+struct mo_retirement *mo_retirement_unref(struct mo_retirement *retirement);
+/* In the order in which they were done. NULL past the end. */
+const struct mo_retire_step *mo_retirement_step(const struct mo_retirement *retirement, size_t i);
+
+/* What was counted so far. */
+struct mo_errors;
+struct mo_error_page {
+	uint64_t addr;		/* of its first byte */
+	uint64_t nr_errors;
+	uint64_t last_time_s;	/* since the epoch */
+	bool is_retired;	/* or was, before the machine was restarted */
+	uint32_t block;		/* number */
+	const char *device;	/* "" when there is no such block now */
+};
+struct mo_error_block {
+	uint32_t block;		/* number */
+	const char *device;	/* likewise, unless it went: the one that it belonged to then */
+	uint64_t nr_errors;
+	uint64_t nr_retired;	/* pages */
+	uint64_t gone_time_s;	/* when it went offline for errors; 0: it did not */
+};
+struct mo_error_device {
+	const char *name;
+	const char *slots;	/* as mo_device_slots() */
+	uint64_t nr_errors;
+	uint64_t nr_retired;	/* pages */
+	uint64_t nr_gone;	/* blocks */
+};
+/* -EACCES: only root may read it; -EBADMSG: it is none of ours; and as mo_memory_read(). */
+int mo_errors_read(struct mo_ctx *ctx, struct mo_errors **errors);
+struct mo_errors *mo_errors_unref(struct mo_errors *errors);
+/* Pages: the one with the oldest error first. Blocks: by their numbers. Devices: of these. NULL past the end. */
+const struct mo_error_page *mo_errors_page(const struct mo_errors *errors, size_t i);
+const struct mo_error_block *mo_errors_block(const struct mo_errors *errors, size_t i);
+const struct mo_error_device *mo_errors_device(const struct mo_errors *errors, size_t i);
+/* Begin anew, as after modules were replaced. Errors as mo_retire(). */
+int mo_errors_forget(struct mo_ctx *ctx);
 
 /* ---- report: what was done, and each page that stayed -------------------------------------- */
 

@@ -889,6 +889,39 @@ void mo_names_clear(struct mo_names *names);
 /* Where NR_PAGES that are added go: as the policy says, unless movable memory would be too much then. Pure. */
 enum mo_zone mo_added_zone(const struct mo_policy *policy, const struct mo_zones *zones, uint64_t nr_pages);
 
+/* ---- error-counts.c: corrected errors, in the state directory ---- */
+#define MO_ERROR_PAGES_MAX 65536	/* pages kept; those that had no error for longest go */
+struct mo_page_count {
+	uint64_t addr;			/* of its first byte */
+	uint64_t nr_errors;
+	uint64_t last_time_s;
+	bool is_retired;		/* now, or before the machine was restarted */
+};
+struct mo_block_gone {
+	uint32_t block;
+	char device[64];
+	uint64_t time_s;
+};
+struct mo_error_counts {
+	struct mo_page_count *pages;	/* the one with the oldest error first */
+	size_t nr_pages;
+	struct mo_block_gone *blocks;	/* that went offline for errors */
+	size_t nr_blocks;
+};
+/* No file: none. -EBADMSG: it is none of ours. Errors have a text. */
+int mo_error_counts_load(struct mo_ctx *ctx, struct mo_error_counts *counts);
+void mo_error_counts_free(struct mo_error_counts *counts);
+/* Load them, let FN change them, and save them, below a lock. COUNTS is what they are then. Errors have a text. */
+typedef int mo_error_counts_fn(void *data, struct mo_error_counts *counts);
+int mo_error_counts_change(struct mo_ctx *ctx, mo_error_counts_fn *fn, void *data, struct mo_error_counts *counts);
+/* These two: -ENOMEM, without an error text. */
+int mo_error_counts_add(struct mo_error_counts *counts, const struct mo_page_count *more);
+int mo_error_counts_add_gone(struct mo_error_counts *counts, const struct mo_block_gone *gone);
+const struct mo_page_count *mo_error_counts_find(const struct mo_error_counts *counts, uint64_t addr);
+/* Of the pages in a block of BLOCK_BYTES: how many were retired. */
+uint64_t mo_error_counts_retired(const struct mo_error_counts *counts, uint32_t block, uint64_t block_bytes);
+uint64_t mo_error_counts_gone(const struct mo_error_counts *counts, const char *device);	/* blocks of it */
+
 /* ---- policy-files.c ---- */
 /* As mo_policy_read(), and writes nothing. */
 int mo_policy_look(struct mo_ctx *ctx, struct mo_policy **policy);
@@ -926,7 +959,7 @@ const char *mo_hook_phase_name(enum mo_hook_phase phase);
 /* What hooks are told (memoffline-hooks(7)). All is lent; names may hold any byte. */
 struct mo_hook_facts {
 	const char *target;		/* as it was asked for */
-	const char *origin;		/* "command", "udev", "firmware" or "recover" */
+	const char *origin;		/* "command", "udev", "firmware", "errors" or "recover" */
 	const char *const *devices;
 	size_t nr_devices;
 	const char *const *slots;	/* as people know them: "DIMM_A2" */

@@ -59,7 +59,7 @@ struct command {
 };
 
 extern const struct command cmd_list, cmd_show, cmd_map, cmd_plan, cmd_why, cmd_offline, cmd_online, cmd_report,
-	cmd_monitor, cmd_doctor, cmd_migrate, cmd_drain, cmd_bundle, cmd_remove, cmd_recover;
+	cmd_monitor, cmd_doctor, cmd_migrate, cmd_drain, cmd_bundle, cmd_remove, cmd_recover, cmd_retire;
 
 /* One run of a command. */
 struct call {

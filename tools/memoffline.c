@@ -11,7 +11,7 @@
 
 static const struct command * const commands[] = {
 	&cmd_list, &cmd_show, &cmd_map, &cmd_plan, &cmd_why, &cmd_offline, &cmd_online, &cmd_migrate, &cmd_drain,
-	&cmd_remove, &cmd_recover, &cmd_report, &cmd_monitor, &cmd_doctor, &cmd_bundle,
+	&cmd_remove, &cmd_recover, &cmd_retire, &cmd_report, &cmd_monitor, &cmd_doctor, &cmd_bundle,
 };
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

@@ -160,6 +160,10 @@ int result_json(const struct mo_report *report);	/* exit status */
 void result_remedies(const struct mo_report *report);	/* of each reason: what it is, and what to do */
 void result_notes(const struct call *call, const struct mo_report *report);
 
+/* ---- errors.c: corrected errors that were counted ---- */
+void errors_print(const struct mo_errors *errors);
+void errors_json(const struct mo_errors *errors, const struct mo_policy *policy);
+
 /* ---- remedies.c ---- */
 /* What each did; ALL of them, or the first few. */
 void remedies_print(const struct mo_report *report, bool all);

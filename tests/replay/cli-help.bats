@@ -3,7 +3,7 @@
 # Help, manual and completion say the same, and say all.
 load cli
 
-commands="list show map plan why offline online remove recover migrate drain report monitor doctor bundle"
+commands="list show map plan why offline online remove recover retire migrate drain report monitor doctor bundle"
 
 # Long options in the help of a command, or of the whole.
 options_of() {
