@@ -21,6 +21,12 @@ teardown() {
 	[ ! -d /sys/module/memoffline ] || unload_core
 }
 
+# The next file in the same guest finds the machine as it was.
+teardown_file() {
+	rm -rf /etc/memoffline /etc/memoffline.conf /var/lib/memoffline
+	[ -e $memory/memory32 ] || plug
+}
+
 # It comes back as it was, as QEMU's name d1.
 plug() {
 	host device_add pc-dimm,id=d1,memdev=mem-d1,node=1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: --topology two-dimms --cpus 1 --disk 256m
+# lab: --topology two-dimms --cpus 1
 # Corrected errors: counted, then a page is retired, its block goes, its device goes. Blocks 32-35 are DIMM d1.
 load common
 
