@@ -76,7 +76,7 @@ anonymous() {
 	for i in 1 2; do
 		retire $addr
 		[ "$status" = 1 ]
-		[[ $output == *"had $i corrected error"*", and can't be retired: "*"the next error in it has it tried again" ]]
+		[[ $output == *"had $i corrected error"*", and can't be retired: "*"the next error in it has it tried again"* ]]
 	done
 	[ "$("$memoffline" retire --list --json | jq -c '[.pages[] | [.nr_errors, .retired]]')" = '[[2,false]]' ]
 	end_work "$pid"
