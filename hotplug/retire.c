@@ -265,8 +265,10 @@ static void retire_now(struct mo_retirement *retirement, struct target *target, 
 	step->outcome = step->error ? MO_RETIRE_FAILED : MO_RETIRE_DONE;
 	target->is_retired = !step->error;
 	if (step->error)
-		add_step(retirement, step, "the page 0x%" PRIx64 " (%s) had %" PRIu64 " corrected error%s, and can't be retired: %s; %s", target->addr,
-			 place->text, step->count, plural(step->count), strerror(-step->error), page_remedy(step->error));
+		add_step(retirement, step,
+			 "the page 0x%" PRIx64 " (%s) had %" PRIu64 " corrected error%s, and can't be retired: %s; %s",
+			 target->addr, place->text, step->count, plural(step->count), strerror(-step->error),
+			 page_remedy(step->error));
 	else
 		add_step(retirement, step, "the page 0x%" PRIx64 " (%s) is retired after %" PRIu64 " corrected error%s",
 			 target->addr, place->text, step->count, plural(step->count));
@@ -296,7 +298,8 @@ static void look_at_page(struct mo_retirement *retirement, struct target *target
 	if (is_poisoned(retirement, target->addr)) {
 		target->is_retired = true;
 		step.outcome = MO_RETIRE_WAS_SO;
-		add_step(retirement, &step, "the page 0x%" PRIx64 " (%s) is retired already; it had %" PRIu64 " corrected error%s",
+		add_step(retirement, &step,
+			 "the page 0x%" PRIx64 " (%s) is retired already; it had %" PRIu64 " corrected error%s",
 			 target->addr, place.text, step.count, plural(step.count));
 	} else if (!step.limit || step.count < step.limit) {
 		tell_counted(retirement, &step, &place);
@@ -307,7 +310,8 @@ static void look_at_page(struct mo_retirement *retirement, struct target *target
 	} else if (retirement->request->dry_run) {
 		target->is_retired = true;
 		step.outcome = MO_RETIRE_WOULD;
-		add_step(retirement, &step, "the page 0x%" PRIx64 " (%s) would be retired after %" PRIu64 " corrected error%s",
+		add_step(retirement, &step,
+			 "the page 0x%" PRIx64 " (%s) would be retired after %" PRIu64 " corrected error%s",
 			 target->addr, place.text, step.count, plural(step.count));
 	} else {
 		retire_now(retirement, target, &step, &place);

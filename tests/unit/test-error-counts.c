@@ -67,9 +67,11 @@ static void test_bound(void **state)
 	(void)state;
 	for (uint64_t i = 0; i < MO_ERROR_PAGES_MAX; i++)
 		if (i % 4096)
-			assert_int_equal(mo_error_counts_add(&counts, &(struct mo_page_count){ .addr = i << 12, .nr_errors = 1 }), 0);
+			assert_int_equal(mo_error_counts_add(&counts, &(struct mo_page_count){
+						.addr = i << 12, .nr_errors = 1 }), 0);
 	for (uint64_t i = MO_ERROR_PAGES_MAX; counts.nr_pages < MO_ERROR_PAGES_MAX; i++)
-		assert_int_equal(mo_error_counts_add(&counts, &(struct mo_page_count){ .addr = i << 12, .nr_errors = 1 }), 0);
+		assert_int_equal(mo_error_counts_add(&counts, &(struct mo_page_count){
+					.addr = i << 12, .nr_errors = 1 }), 0);
 	assert_int_equal(mo_error_counts_add(&counts, &(struct mo_page_count){ .addr = 0x1000, .nr_errors = 1 }), 0);
 	assert_int_equal(mo_error_counts_add(&counts, &(struct mo_page_count){ .addr = 0, .nr_errors = 1 }), 0);
 	assert_int_equal(counts.nr_pages, MO_ERROR_PAGES_MAX);
