@@ -33,6 +33,16 @@ plug() {
 	until [ -e $memory/memory35 ] && [ "$(state 35)" != offline ]; do pause 0.02; done
 }
 
+# Work whose memory lies in d1: when it begins, d2 is not there to take it.
+fill() {	# SIZE [OPTION...]
+	local i size=$1
+
+	shift
+	for i in 36 37 38 39; do echo offline > $memory/memory$i/state; done
+	start_work ready --node 1 --anon "$size" "$@"
+	for i in 36 37 38 39; do echo online_movable > $memory/memory$i/state; done
+}
+
 # The host has it back, and the guest knows nothing of it any more.
 has_gone() {
 	host wait-event DEVICE_DELETED device=d1 --timeout 20 > /dev/null
@@ -50,7 +60,7 @@ is_as_it_was() {
 @test "a DIMM in use goes: the host has it back, what was in it is elsewhere" {
 	load_core
 	host clear-events
-	start_work ready --node 1 --anon 200m
+	fill 200m
 	"$memoffline" remove $dimm | tee "$BATS_TEST_TMPDIR/said"
 	has_gone
 	grep -q "512M in 4 blocks offline in .*, [0-9,]* pages moved" "$BATS_TEST_TMPDIR/said"
@@ -64,7 +74,7 @@ is_as_it_was() {
 
 @test "without the module, too" {
 	host clear-events
-	start_work ready --node 1 --anon 100m
+	fill 100m
 	"$memoffline" remove --engine stock --json $dimm > "$json"
 	has_gone
 	[ "$(jq -c '[.engine, .status, .removed[].gone]' "$json")" = '["stock","done",true]' ]
@@ -189,7 +199,7 @@ hook() {
 
 @test "Ctrl-C in mid-evacuation: all is as it was" {
 	load_core
-	start_work ready --node 1 --anon 200m --threads 0
+	fill 200m --threads 0
 	"$memoffline" remove --max-rate 20m $dimm > "$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	command=$!
 	until [ -e $journal ]; do kill -0 $command; pause 0.02; done
@@ -203,7 +213,7 @@ hook() {
 }
 
 @test "killed in mid-evacuation: nothing else begins before recover, which brings it all back" {
-	start_work ready --node 1 --anon 60m --threads 0
+	fill 60m --threads 0
 	start_work pinned pin --node 1 --block 33
 	"$memoffline" remove --engine stock --stall 0 $dimm > "$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	command=$!
@@ -225,7 +235,7 @@ hook() {
 @test "two at once: the second waits, and finds it gone" {
 	load_core
 	host clear-events
-	start_work ready --node 1 --anon 100m --threads 0
+	fill 100m --threads 0
 	"$memoffline" remove --max-rate 50m $dimm > "$BATS_TEST_TMPDIR/first" 2>&1 3>&- &
 	first=$!
 	until [ -e $journal ]; do kill -0 $first; pause 0.02; done
