@@ -184,3 +184,45 @@ moved_of() { "$memoffline" report --json "$1" | jq .moved_pages; }
 	[[ $output == *"iomem: "*"shows no addresses"* ]]
 	[[ $output == *"run-dir: "*"can't be written"* ]]
 }
+
+# ---- removal ----
+
+@test "a dax device is removed: unbound from kmem, and comes back when it is bound" {
+	"$memoffline" remove dax0.0 | tee "$BATS_TEST_TMPDIR/said"
+	grep -qx "dax0.0 is safe to remove." "$BATS_TEST_TMPDIR/said"
+	[ ! -e $memory/memory9 ]
+	[ ! -e /sys/bus/dax/devices/dax0.0/driver ]
+	[ "$(devices | grep -c dax)" = 0 ]
+	echo dax0.0 > /sys/bus/dax/drivers/kmem/bind
+	until [ -e $memory/memory10 ] && [ "$(state 10)" != offline ]; do pause 0.02; done
+}
+
+@test "a dax device in use stays bound: what can't go offline is never unbound" {
+	start_work pinned pin --node 0 --block 10
+	run "$memoffline" remove --timeout 20 dax0.0
+	[ "$status" = 1 ]
+	[[ $output == *"memory10"*"every block is as it was"* ]]
+	[ "$(states 9 10)" = online=2 ]
+	[ -e /sys/bus/dax/devices/dax0.0/driver ]
+	end_work "$pid"
+}
+
+@test "virtio-mem goes when the hypervisor takes it, and else comes back" {
+	virtio=$(sed -n 's/.* : \(virtio[0-9]*\)$/\1/p' /proc/iomem)
+	printf '[remove]\ngone-timeout = 2\n' > /etc/memoffline.conf
+	run "$memoffline" remove "$virtio"
+	[ "$status" = 1 ]
+	[[ $output == *"the hypervisor has not asked for its memory back"*"every block is as it was"* ]]
+	[ "$(states 32 33 34 35)" = online=4 ]
+	printf '[remove]\ngone-timeout = 60\n' > /etc/memoffline.conf
+	"$memoffline" remove "$virtio" > "$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+	command=$!
+	until [ "$(states 32 33 34 35)" = offline=4 ]; do kill -0 $command; pause 0.02; done
+	host resize vm0 0
+	wait $command
+	rm /etc/memoffline.conf
+	grep -qx "$virtio is safe to remove." "$BATS_TEST_TMPDIR/said"
+	[ ! -e $memory/memory32 ]
+	host resize vm0 512M
+	host wait-size vm0 512M
+}
