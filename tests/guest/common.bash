@@ -17,6 +17,16 @@ unload_core() { rmmod memoffline; }
 exec {pause_fd}<> <(:)
 pause() { read -rt "$1" -u "$pause_fd" || :; }	# SECONDS
 
+# Until COMMAND succeeds. After a minute it is taken for a hang.
+await_that() {	# COMMAND...
+	local end=$((SECONDS + 60))
+
+	until "$@"; do
+		((SECONDS < end)) || { echo "after a minute still not so: $*" >&2; return 1; }
+		pause 0.02
+	done
+}
+
 # Awaits a word in the output of a background process.
 await() {	# FILE PID WORD
 	until grep -q "$3" "$1" 2>/dev/null; do

@@ -356,6 +356,15 @@ SUBSYSTEM=memory
 	grep -q "reboot: Power down" "$BATS_TEST_TMPDIR/log"
 }
 
+@test "what is installed stays as it is below a guest when the next one begins" {
+	local first
+
+	"$lab" --installed --cpus 1 -- memoffline --version
+	first=$(stat -c %i "$MEMOFFLINE_BUILD/tests/installed")
+	"$lab" --installed --cpus 1 -- memoffline --version
+	[ "$(stat -c %i "$MEMOFFLINE_BUILD/tests/installed")" = "$first" ]
+}
+
 @test "the disk of --state is there again after a power cut" {
 	run -0 "$lab" --cpus 1 --systemd --state "$BATS_TEST_TMPDIR/disk" --timeout 120 --log "$BATS_TEST_TMPDIR/log" -- sh -euc '
 		echo kept >/var/lib/memoffline/file

@@ -414,4 +414,8 @@ pool_of() { cat "/sys/devices/system/node/node$1/hugepages/hugepages-2048kB/nr_h
 	run "$memoffline" plan 37
 	[ "$status" = 0 ]
 	[[ $output == *"poisoned"* ]]
+	modprobe hwpoison-inject
+	echo $((37 * 128 * 256 + 1)) > /sys/kernel/debug/hwpoison/unpoison-pfn
+	run "$memoffline" plan 37
+	[[ $output != *"poisoned"* ]]
 }
