@@ -40,7 +40,7 @@ last_line() {
 	unit test-a 'printf "1..2\nok 1 - a\nnot ok 2 - b\n# 1 != 2\n"; exit 1'
 	check unit
 	[[ $status -eq 1 ]]
-	[[ $output == *"not ok 2 - b  (test-a)"*"# 1 != 2"* ]]
+	[[ $output == *"not ok 2 - b  (tests/unit/test-a)"*"# 1 != 2"* ]]
 	last_line "1 passed, 1 failed, 0 skipped"
 }
 
