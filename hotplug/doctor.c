@@ -277,6 +277,28 @@ static void describe_policy(struct mo_doctor *doctor, const struct mo_policy *po
 		      policy->remove_by_udev ? "carried out" : "refused");
 }
 
+static void hook_found(void *data, const char *name, enum mo_hook_fate fate, const char *why)
+{
+	struct mo_doctor *doctor = data;
+
+	if (fate == MO_HOOK_REFUSED)
+		found(doctor, MO_HEALTH_PROBLEM, "hook", "see the text; until then it is a veto against each removal",
+		      "the hook %s %s", name, why);
+	else if (fate != MO_HOOK_RUN)
+		found(doctor, MO_HEALTH_NOTE, "hook", "", "%s in the folder of hooks %s", name, why);
+	else
+		found(doctor, MO_HEALTH_OK, "hook", "", "the hook %s is asked before memory is removed", name);
+}
+
+static void check_hooks(struct mo_doctor *doctor, const struct mo_policy *policy)
+{
+	int err = mo_hooks_each(doctor->ctx, policy, hook_found, doctor);
+
+	if (err)
+		found(doctor, MO_HEALTH_PROBLEM, "hook", "mend it, or name another folder in /etc/memoffline.conf",
+		      "the folder of hooks %s can't be read: %s", policy->hooks_dir, strerror(-err));
+}
+
 static void check_configuration(struct mo_doctor *doctor)
 {
 	struct mo_policy *policy;
@@ -286,6 +308,7 @@ static void check_configuration(struct mo_doctor *doctor)
 		return;
 	}
 	describe_policy(doctor, policy);
+	check_hooks(doctor, policy);
 	mo_policy_unref(policy);
 }
 

@@ -257,7 +257,7 @@ static int run_hook(struct phase *phase, const char *name)
 	const struct mo_policy *policy = phase->hooks->policy;
 	char path[PATH_MAX];
 	struct mo_program program = {
-		.path = path, .word = mo_hook_phase_name(phase->number), .environment = phase->env.variables,
+		.path = path, .words = { mo_hook_phase_name(phase->number) }, .environment = phase->env.variables,
 		.input = phase->json, .limit_ms = policy->hook_timeout_ms, .stop_fd = phase->stop_fd,
 	};
 	int err;
@@ -273,42 +273,21 @@ static int run_hook(struct phase *phase, const char *name)
 
 /* ---- which of them ---- */
 
-/* As run-parts(8) has it: what editors and packages leave behind is no program to run. */
-static bool is_plain_name(const char *name)
-{
-	return *name && !name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")];
-}
-
-/* Why root must not run it, as the rest of a sentence; NULL: it may. */
-static const char *distrust(const struct stat *st)
-{
-	if (st->st_uid && st->st_uid != geteuid())
-		return "does not belong to root and is not run; look at what it does, then chown root";
-	if (st->st_mode & (S_IWGRP | S_IWOTH))
-		return "can be written by others and is not run; look at what it does, then chmod go-w";
-	return NULL;
-}
-
 /* 1: run it. 0: pass on. */
 static int look_at(struct phase *phase, int dir_fd, const char *name)
 {
-	const char *why;
-	struct stat st;
+	char why[MO_HOOK_WHY_BYTES];
 
-	if (fstatat(dir_fd, name, &st, 0))
-		return refuse(phase, name, "can't be looked at: %s; mend it, or take it away", strerror(errno));
-	if (S_ISDIR(st.st_mode)) {
-		mo_log(phase->hooks->ctx, MO_LOG_DEBUG, "hook %s is passed over: it is a directory", name);
+	switch (mo_hook_judge(dir_fd, name, why)) {
+	case MO_HOOK_RUN: return 1;
+	case MO_HOOK_REFUSED: return refuse(phase, name, "%s", why);
+	case MO_HOOK_OFF:
+		note(phase, "hook %s (%s): it %s", name, mo_hook_phase_name(phase->number), why);
+		return 0;
+	default:
+		mo_log(phase->hooks->ctx, MO_LOG_DEBUG, "hook %s %s", name, why);
 		return 0;
 	}
-	if (!S_ISREG(st.st_mode))
-		return refuse(phase, name, "is no regular file; mend it, or take it away");
-	if (!(st.st_mode & 0111)) {
-		note(phase, "hook %s (%s): not run, since it is not executable", name, mo_hook_phase_name(phase->number));
-		return 0;
-	}
-	why = distrust(&st);
-	return why ? refuse(phase, name, "%s", why) : 1;
 }
 
 /* Those of NAMES that were begun, the last of them first. */
@@ -342,10 +321,6 @@ static int run_names(struct phase *phase, int dir_fd, const struct mo_names *nam
 	for (size_t i = 0; i < names->nr && !err; i++) {
 		const char *name = names->all[i];
 
-		if (!is_plain_name(name)) {
-			mo_log(phase->hooks->ctx, MO_LOG_DEBUG, "hook %s is passed over for its name", name);
-			continue;
-		}
 		err = look_at(phase, dir_fd, name);
 		if (err <= 0)
 			continue;
@@ -375,11 +350,6 @@ static int tell_names(struct phase *phase, int dir_fd, const struct mo_names *na
 	return err;
 }
 
-static bool is_visible(const char *name)
-{
-	return *name != '.';
-}
-
 static int run_dir(struct phase *phase, DIR *dir)
 {
 	struct mo_names names = { 0 };
@@ -389,10 +359,10 @@ static int run_dir(struct phase *phase, DIR *dir)
 
 	if (fstat(dirfd(dir), &st))
 		return -errno;
-	why = distrust(&st);
+	why = mo_hook_distrust(&st);
 	if (why)
 		return refuse(phase, "", "%s", why);
-	err = mo_names_read(&names, dir, is_visible);
+	err = mo_names_read(&names, dir, mo_hook_is_visible);
 	if (!err && phase->number == MO_HOOK_UNDO)
 		err = keep_begun(phase->hooks, &names);
 	if (!err)
@@ -423,8 +393,8 @@ int mo_hooks_run(struct mo_hooks *hooks, enum mo_hook_phase number, const struct
 
 	if (mo_ctx_get_sysroot(hooks->ctx))
 		return mo_error(hooks->ctx, -EROFS, "hooks are not run for a recorded machine; leave out --sysroot");
-	if (number == MO_HOOK_PRE)
-		forget_begun(hooks);
+	if (number <= MO_HOOK_PRE)
+		forget_begun(hooks);	/* also what a removal told of whose journal was lost */
 	err = run_phase(&phase);
 	if (!err && (number == MO_HOOK_POST || number == MO_HOOK_UNDO))
 		forget_begun(hooks);

@@ -2,11 +2,9 @@
 /* While a device goes: systemd-logind holds off shutdown and sleep, and users are told. Neither is worth a failure. */
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <systemd/sd-bus.h>
@@ -26,6 +24,7 @@ LIBRARY(systemd, "libsystemd.so.0", FUNCTIONS)
 
 #define SOCKET "/run/dbus/system_bus_socket"
 #define CALL_US 2000000
+#define WALL_MS 5000
 
 struct mo_inhibit {
 	int fd;		/* logind lets go when it is closed, whatever closes it */
@@ -96,39 +95,17 @@ void mo_inhibit_drop(struct mo_inhibit *inhibit)
 	free(inhibit);
 }
 
-/* ---- wall(1) ---- */
-
-static int run_wall(char *message)
-{
-	char *const argv[] = { (char *)"wall", message, NULL };
-	char *const envp[] = { (char *)"PATH=/usr/bin:/bin", NULL };
-	posix_spawn_file_actions_t files;
-	int err, status;
-	pid_t pid;
-
-	err = posix_spawn_file_actions_init(&files);
-	if (err)
-		return -err;
-	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	err = posix_spawn(&pid, "/usr/bin/wall", &files, NULL, argv, envp);
-	posix_spawn_file_actions_destroy(&files);
-	if (err)
-		return -err;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return status ? -EIO : 0;
-}
-
 void mo_wall(struct mo_ctx *ctx, const char *message)
 {
-	char text[400];
-	int err;
+	char path[] = "PATH=/usr/bin:/bin", *const environment[] = { path, NULL };
+	struct mo_program wall = {
+		.path = "/usr/bin/wall", .words = { message }, .environment = environment, .input = "",
+		.limit_ms = WALL_MS, .stop_fd = -1,
+	};
+	int err = mo_program_run(&wall);
 
-	snprintf(text, sizeof(text), "%s", message);
-	err = run_wall(text);
+	if (!err && (wall.ended_by != MO_REASON_NONE || wall.status))
+		err = -EIO;
 	if (err)
 		mo_log(ctx, MO_LOG_INFO, "users were not told (wall: %s)", strerror(-err));
 }

@@ -17,6 +17,7 @@
 
 #define LINKS_MAX 8		/* that one path leads over */
 #define FILE_BYTES_MAX (16u << 20)
+#define POLICIES "/etc/memoffline.conf.d"
 
 static const struct part {
 	const char *folder;	/* with patterns as of fnmatch(3) */
@@ -53,7 +54,8 @@ static const struct part {
 	{ "/proc/sys/kernel", "arch modules_disabled numa_balancing", MO_TEXT_KERNEL },
 	{ "/proc/sys/vm", "nr_hugepages nr_overcommit_hugepages hugetlb_optimize_vmemmap swappiness min_free_kbytes "
 			  "overcommit_memory zone_reclaim_mode", MO_TEXT_KERNEL },
-	{ "/etc", "os-release", MO_TEXT_KNOWN },
+	{ "/etc", "os-release memoffline.conf", MO_TEXT_KNOWN },
+	{ "/var/lib/memoffline", "policy errors", MO_TEXT_KNOWN },
 };
 
 bool mo_part_get(size_t i, const char **folder, const char **names)
@@ -249,17 +251,16 @@ static int add_config(struct mo_bundle *bundle)
 	return err;
 }
 
-/* The number before the name is where its turn is among others. */
-static int add_rule(void *data, const struct mo_online_rule *rule)
+/* The number before the name is where its turn is among others. ENDING is that of its name. */
+static int add_numbered(struct mo_bundle *bundle, enum mo_text_kind kind, const char *from, const char *ending)
 {
-	struct mo_bundle *bundle = data;
-	const char *file = strrchr(rule->path, '/') + 1;
+	const char *file = strrchr(from, '/') + 1;
 	size_t len, order = strspn(file, "0123456789");
 	char path[PATH_MAX], *text, *name;
-	int err = read_part(bundle, rule->path, &text, &len);
+	int err = read_part(bundle, from, &text, &len);
 
 	if (err) {
-		mo_bundle_miss(bundle, rule->path, err);
+		mo_bundle_miss(bundle, from, err);
 		return 0;
 	}
 	name = mo_redact_name(bundle->redactor, file + order);
@@ -267,15 +268,36 @@ static int add_rule(void *data, const struct mo_online_rule *rule)
 		free(text);
 		return mo_bundle_no_memory(bundle);
 	}
-	snprintf(path, sizeof(path), "%.*s%s%s", (int)(file - rule->path + (ptrdiff_t)order), rule->path, name,
-		 bundle->redactor ? ".rules" : "");
-	err = mo_bundle_add_text(bundle, MO_TEXT_FREE, path, text);
+	snprintf(path, sizeof(path), "%.*s%s%s", (int)(file - from + (ptrdiff_t)order), from, name,
+		 bundle->redactor ? ending : "");
+	err = mo_bundle_add_text(bundle, kind, path, text);
 	free(name);
 	free(text);
 	return err;
 }
 
-/* ---- memory modules, as the firmware describes them ---- */
+static int add_rule(void *data, const struct mo_online_rule *rule)
+{
+	return add_numbered(data, MO_TEXT_FREE, rule->path, ".rules");
+}
+
+/* What comes after /etc/memoffline.conf. */
+static int add_policies(struct mo_bundle *bundle)
+{
+	DIR *dir = mo_opendir(bundle->ctx, POLICIES);
+	struct dirent *entry;
+	char path[PATH_MAX];
+	int err = 0;
+
+	while (dir && !err && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), POLICIES "/%s", entry->d_name);
+		if (!fnmatch("*.conf", entry->d_name, FNM_PERIOD))
+			err = add_numbered(bundle, MO_TEXT_KNOWN, path, ".conf");
+	}
+	if (dir)
+		closedir(dir);
+	return err;
+}
 
 static int add_dimm(struct mo_bundle *bundle, const char *path)
 {
@@ -329,5 +351,7 @@ int mo_bundle_add_parts(struct mo_bundle *bundle)
 		err = add_config(bundle);
 	if (!err)
 		err = mo_online_rules_each(bundle->ctx, add_rule, bundle);
+	if (!err)
+		err = add_policies(bundle);
 	return err ? err : add_dimms(bundle);
 }

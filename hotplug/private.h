@@ -301,6 +301,24 @@ char mo_kernel_option(struct mo_ctx *ctx, const char *name);
 /* All of it, as text; freed by the caller. Sets no error text. */
 int mo_kernel_config(struct mo_ctx *ctx, char **text);
 
+/* ---- kdump.c: what loads the crash kernel anew for each block that goes waits until all of them are gone ---- */
+/* Both tell in REPORT what they could not do. */
+void mo_kdump_hold(struct mo_ctx *ctx, struct mo_report *report);
+/* Also what a killed process held; then it is loaded anew, once. */
+void mo_kdump_release(struct mo_ctx *ctx, struct mo_report *report);
+
+/* ---- rule-files.c: the rules of udev ---- */
+/* NAME: its last part. TEXT, which FN may change: lines that end with a backslash are joined with what follows. */
+struct mo_rule_file {
+	const char *path, *name;
+	char *text;
+};
+/* Those that are not hidden by one of the same name. Stops at non-zero and returns it. */
+typedef int mo_rule_file_fn(void *data, const struct mo_rule_file *file);
+int mo_rule_files_each(struct mo_ctx *ctx, mo_rule_file_fn *fn, void *data);
+/* The value of KEY OPERATOR "VALUE" in a rule, or NULL. Operator "=" is not found in "==" nor in "!=". */
+const char *mo_rule_value(const char *rule, const char *key, const char *operator, char *value, size_t size);
+
 /* ---- rules.c: udev rules that bring memory online ---- */
 struct mo_online_rule {
 	const char *path;	/* of the file */
@@ -926,11 +944,11 @@ uint64_t mo_error_counts_gone(const struct mo_error_counts *counts, const char *
 /* As mo_policy_read(), and writes nothing. */
 int mo_policy_look(struct mo_ctx *ctx, struct mo_policy **policy);
 
-/* ---- program.c: a program of the administrator's ---- */
+/* ---- program.c: another program, in limited time ---- */
 #define MO_OUTPUT_BYTES 4096
 struct mo_program {
 	const char *path;
-	const char *word;		/* its argument */
+	const char *words[2];		/* its arguments; NULL: none */
 	char *const *environment;	/* all of it */
 	const char *input;		/* its standard input */
 	uint32_t limit_ms;
@@ -945,6 +963,23 @@ struct mo_program {
 };
 /* Runs it to its end, or ends it. Negative errno: it could not be run. Sets no error text. */
 int mo_program_run(struct mo_program *program);
+
+/* ---- hook-files.c: which files are hooks ---- */
+enum mo_hook_fate {
+	MO_HOOK_RUN,
+	MO_HOOK_NONE,		/* it is no hook */
+	MO_HOOK_OFF,		/* it was one, and is not executable */
+	MO_HOOK_REFUSED,	/* root must not run it, or can't: a veto */
+};
+#define MO_HOOK_WHY_BYTES 160
+/* WHY: the rest of a sentence that begins with its name. */
+enum mo_hook_fate mo_hook_judge(int dir_fd, const char *name, char why[MO_HOOK_WHY_BYTES]);
+struct stat;
+const char *mo_hook_distrust(const struct stat *st);	/* why root must not run it, likewise; NULL: it may */
+bool mo_hook_is_visible(const char *name);
+/* All that is visible in the policy's directory. None for a recorded machine. Sets no error text. */
+typedef void mo_hook_fn(void *data, const char *name, enum mo_hook_fate fate, const char *why);
+int mo_hooks_each(struct mo_ctx *ctx, const struct mo_policy *policy, mo_hook_fn *fn, void *data);
 
 /* ---- hooks.c: programs of the policy's directory, asked and told of a removal ---- */
 enum mo_hook_phase {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A program of the administrator's: it gets a text to read, its output is heard, and its time is limited. It leads a
- * process group, so that all of it can be ended; what left the group, or outlives its leader, is not waited for.
+ * Another program: it gets a text to read, its output is heard, and its time is limited. It leads a process group, so
+ * that all of it can be ended; what left the group, or outlives its leader, is not waited for.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -78,7 +78,10 @@ static int make_output(struct run *run)
 
 static int spawn(struct run *run)
 {
-	char *const argv[] = { (char *)run->program->path, (char *)run->program->word, NULL };
+	const struct mo_program *program = run->program;
+	char *const argv[] = {
+		(char *)program->path, (char *)program->words[0], (char *)program->words[1], NULL,
+	};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t none, all;
@@ -97,7 +100,7 @@ static int spawn(struct run *run)
 	      posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1) ||
 	      posix_spawn_file_actions_addchdir_np(&actions, "/") ? ENOMEM : 0;
 	if (!err)
-		err = posix_spawn(&run->pid, run->program->path, &actions, &attr, argv, run->program->environment);
+		err = posix_spawn(&run->pid, program->path, &actions, &attr, argv, program->environment);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
 	return -err;

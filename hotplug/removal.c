@@ -274,6 +274,8 @@ static int begin(void *data, struct mo_transaction *txn)
 		announce(removal, txn);
 		err = tell_hooks(removal, txn, MO_HOOK_PRE, against, 0);
 	}
+	if (!err)
+		mo_kdump_hold(removal->ctx, txn->report);
 	mo_report_unref(against);
 	return err;
 }
@@ -298,7 +300,10 @@ static int finish(void *data, struct mo_transaction *txn)
 	if (err)
 		return err;
 	err = eject_devices(removal, txn);
-	return err ? err : mo_journal_enter(txn->journal, MO_STAGE_GONE);
+	if (err)
+		return err;
+	mo_eject_container(txn, mo_report_target(txn->report), removal->policy->gone_timeout_ms);
+	return mo_journal_enter(txn->journal, MO_STAGE_GONE);
 }
 
 static void end(void *data, struct mo_transaction *txn, int result, int back)
@@ -309,6 +314,7 @@ static void end(void *data, struct mo_transaction *txn, int result, int back)
 	if (!removal->plan && mo_report_add_removed(txn->report, mo_report_target(txn->report), "") && !result)
 		mo_report_set_gone(txn->report, 0);
 	(void)back;	/* blocks that could not come back stay in the journal; hooks can do nothing about them */
+	mo_kdump_release(removal->ctx, txn->report);
 	if (tell_hooks(removal, txn, phase, NULL, result))
 		mo_report_add_note(txn->report, "hooks could not be told: %s", mo_ctx_error(removal->ctx));
 	mo_inhibit_drop(removal->inhibit);

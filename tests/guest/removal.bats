@@ -36,24 +36,28 @@ policy() {	# LINE...
 plug() {	# DIMM FIRST-BLOCK LAST-BLOCK
 	[ ! -e "$memory/memory$2" ] || return 0
 	host device_add "pc-dimm,id=$1,memdev=mem-$1,node=1"
-	until [ -e "$memory/memory$3" ] && [ "$(state "$3")" != offline ]; do pause 0.02; done
+	await_that is_in_use "$3"
+}
+
+is_in_use() {	# BLOCK
+	[ -e "$memory/memory$1" ] && [ "$(state "$1")" != offline ]
 }
 
 request() {	# DEVICE
 	echo "change $(</proc/sys/kernel/random/uuid) MEMOFFLINE=remove" > "/sys/bus/acpi/devices/$1/uevent"
 }
 
+no_jobs() { ! systemctl list-jobs --no-legend | grep -q memoffline-; }
+
 # Until all that udev has started is over.
 await_units() {
 	udevadm settle
-	while systemctl list-jobs --no-legend | grep -q memoffline-; do
-		pause 0.1
-	done
+	await_that no_jobs
 }
 
 # Until the removal is under way.
 await_begin() {
-	until [ -e $journal ]; do pause 0.02; done
+	await_that test -e $journal || { journalctl --no-pager -o short-monotonic --since "@$since"; systemctl status "$unit"; return 1; }
 }
 
 said() {
@@ -131,6 +135,86 @@ begin_slowly() {
 	end_work "$pid"
 }
 
+# Debian's rules for kdump, with a program that counts instead of theirs.
+kdump_rules() {	# FOLDER
+	mkdir -p "$1"
+	printf 'SUBSYSTEM=="%s", ACTION=="%s", PROGRAM="/run/reload"\n' memory online memory offline cpu add > "$1/50-kdump-tools.rules"
+	printf '#!/bin/sh\necho "$ACTION $DEVPATH" >> /run/reloads\n' > /run/reload
+	chmod 755 /run/reload
+	: > /run/reloads
+	udevadm control --reload
+}
+
+@test "the crash kernel is loaded anew once, and not for each block" {
+	kdump_rules /usr/local/lib/udev/rules.d
+	request $dimm
+	await_units
+	udevadm settle
+	cat /run/reloads
+	[ "$(wc -l < /run/reloads)" = 1 ]
+	grep -q "^online /devices/system/memory/memory" /run/reloads
+	[ "$(result)" = success ]
+	has_gone d1 32
+	[ ! -e /run/udev/rules.d/50-kdump-tools.rules ]
+	# Afterwards nothing is held.
+	: > /run/reloads
+	plug d1 32 35
+	udevadm settle
+	[ "$(wc -l < /run/reloads)" = 4 ]
+	# Where it can't be held, that is told.
+	kdump_rules /etc/udev/rules.d
+	start_work pinned pin --node 1 --block 34
+	policy "udev = yes" "timeout = 5"
+	request $dimm
+	await_units
+	"$memoffline" report | grep "/etc/udev/rules.d/50-kdump-tools.rules can't be held back"
+	end_work "$pid"
+	rm /etc/udev/rules.d/50-kdump-tools.rules
+	# Events of others are not held; and what was killed is released by recover.
+	begin_slowly
+	await_that test -e /run/udev/rules.d/50-kdump-tools.rules
+	echo add > /sys/devices/system/cpu/cpu0/uevent
+	udevadm settle
+	[ "$(tail -n 1 /run/reloads)" = "add /devices/system/cpu/cpu0" ]
+	systemctl kill --signal=KILL "$unit"
+	await_that no_jobs
+	udevadm settle
+	[ ! -e /run/udev/rules.d/50-kdump-tools.rules ]
+	tail -n 1 /run/reloads | grep "^online /devices/system/memory/memory"
+	is_as_it_was
+	end_work "$pid"
+	rm /usr/local/lib/udev/rules.d/50-kdump-tools.rules
+	udevadm control --reload
+}
+
+@test "shutdown is held off meanwhile, and who is logged in is told" {
+	local terminal
+
+	# A user's terminal, as login makes it: root of the unit may write there by its group alone.
+	mkfifo /run/typed
+	script -qfc 'tty; exec cat' /run/terminal < /run/typed > /dev/null 2>&1 3>&- &
+	exec 9> /run/typed
+	await_that grep -q /dev/pts /run/terminal
+	terminal=$(grep -o 'pts/[0-9]*' /run/terminal)
+	chown nobody:tty "/dev/$terminal"
+	chmod 620 "/dev/$terminal"
+	printf '[7] [00001] [ts/0] [nobody  ] [%-12s] [lab                 ] [0.0.0.0        ] [2026-11-22T00:00:00,000000+00:00]\n' "$terminal" |
+		utmpdump -r > /run/utmp
+	begin_slowly
+	systemd-inhibit --list --no-pager | grep "memoffline.*shutdown:sleep.*$dimm is being removed"
+	grep "The memory of $dimm" /run/terminal && return 1
+	systemctl stop "$unit"
+	! systemd-inhibit --list --no-pager | grep memoffline
+	policy "udev = yes" "wall = yes" "inhibit = no"
+	request $dimm
+	await_units
+	cat /run/terminal
+	grep "The memory of $dimm (512 MiB) is taken out of this machine now" /run/terminal
+	has_gone d1 32
+	exec 9>&-
+	end_work "$pid"
+}
+
 @test "requests for two devices at once: one after the other, both go" {
 	start_work ready --node 1 --anon 100m
 	request $dimm
@@ -142,18 +226,22 @@ begin_slowly() {
 	end_work "$pid"
 }
 
+has_started() {	# DEVICE
+	udevadm settle
+	systemctl list-units --all --no-legend | grep -q "memoffline-remove@$1"
+}
+
 @test "the firmware asks for the container: all DIMMs in it go" {
 	local container
 	container=$(dirname "$(readlink -f /sys/bus/acpi/devices/$dimm)")
 
 	start_work ready --node 1 --anon 100m
 	echo 1 > "$container/eject"
-	until udevadm settle && systemctl list-units --all --no-legend | grep -q "memoffline-remove@${container##*/}"; do
-		pause 0.05
-	done
+	await_that has_started "${container##*/}"
 	await_units
 	said
 	grep -q "PNP0C80:01 .*safe to remove\|safe to remove.*PNP0C80:01" "$BATS_TEST_TMPDIR/said"
+	grep -qi "the container ${container##*/} is gone, too" "$BATS_TEST_TMPDIR/said"
 	has_gone d1 32
 	has_gone d2 36
 	end_work "$pid"
@@ -212,7 +300,7 @@ begin_slowly() {
 @test "the unit is killed: recover brings all back" {
 	begin_slowly
 	systemctl kill --signal=KILL "$unit"
-	while systemctl list-jobs --no-legend | grep -q memoffline-; do pause 0.1; done
+	await_that no_jobs
 	said
 	[ "$(result)" = signal ]
 	[ "$(result memoffline-recover.service)" = success ]

@@ -30,6 +30,9 @@ whole_machine() {
 	put sys/devices/system/memory/auto_online_blocks "online\n"
 	put usr/lib/udev/rules.d/40-hot.rules 'SUBSYSTEM=="memory", ACTION=="add", ATTR{state}="online"\n'
 	ln -s usr/lib "$tree/lib"
+	put etc/memoffline.conf "[remove]\nudev = yes\n"
+	put etc/memoffline.conf.d/20-acme.conf "# for acme\n[remove]\ntimeout = soon\n[hooks]\ndir = /srv/acme\n"
+	put var/lib/memoffline/policy "[remove]\nudev = yes\n"
 	mkdir -p "$tree/run/memoffline/reports"
 	cp "$BATS_TEST_DIRNAME/reports/pinned.json" "$tree/run/memoffline/reports/last.json"
 	ln "$tree/run/memoffline/reports/last.json" "$tree/run/memoffline/reports/memory33.json"
@@ -47,6 +50,7 @@ same_on() {	# SYSROOT
 	done
 	[[ $("$memoffline" -s "$1" why 15 -v) == *"pid 4711 (holder)"*"/srv/file"* ]]
 	[[ $("$memoffline" -s "$1" doctor) == *"40-hot.rules"* ]]
+	[[ $("$memoffline" -s "$1" doctor) == *"20-acme.conf:3: timeout can't be 'soon'"*"the last policy that was right holds"* ]]
 }
 
 written() {
@@ -176,6 +180,9 @@ plant() {
 		"$BATS_TEST_DIRNAME/reports/pinned.json" >"$tree/run/memoffline/reports/last.json"
 	put run/memoffline/journal "memoffline 1\nZugvogel\n"
 	put memoffline/cgroups "1 /\n4711 /Zugvogel.slice/Königskranich.scope\n"
+	rm "$tree/etc/memoffline.conf.d/20-acme.conf"
+	put etc/memoffline.conf "# of Zugvogel\n[remove]\nudev = yes\n"
+	put etc/memoffline.conf.d/20-Zugvogel.conf "[remove]\ntimeout = 60\n[hooks]\ndir = /srv/Zugvogel\n"
 	put var/lib/memoffline/history.jsonl '{"schema":1,"host":"Zugvogel","target":"/Königskranich"}\n{"broken":"Zugvogel\n'
 	put var/lib/memoffline/history.jsonl.1 '{"schema":1,"x":[["Zugvogel"],{"y":"K\\u00f6nigskranich"}]}\n'
 	# A memory device of SMBIOS: strings 1 "DIMM_A2", 2 the serial number, 3 the asset tag.
@@ -198,7 +205,7 @@ plant() {
 	tar -xzf "$bundle" -C "$files/unpacked" --recursive-unlink
 	for file in proc/4713/comm proc/4713/maps proc/4714/maps proc/4715/maps proc/iomem proc/cmdline proc/version \
 		proc/modules proc/swaps proc/sys/kernel/osrelease boot/config-6.1.0-zugvogel etc/os-release \
-		etc/udev/rules.d/50-Zugvogel.rules memoffline/kernel.log memoffline/why.json memoffline/cgroups run/memoffline/reports/last.json \
+		etc/udev/rules.d/50-Zugvogel.rules etc/memoffline.conf etc/memoffline.conf.d/20-Zugvogel.conf memoffline/kernel.log memoffline/why.json memoffline/cgroups run/memoffline/reports/last.json \
 		run/memoffline/journal var/lib/memoffline/history.jsonl var/lib/memoffline/history.jsonl.1 \
 		sys/firmware/dmi/entries/17-0/raw memoffline/manifest.json; do
 		echo "$file"
@@ -218,6 +225,8 @@ plant() {
 	[[ $(cat "$files/proc/cmdline") == "movable_node memhp_default_state=online name"* ]]
 	[ "$(cat "$files"/boot/config-*)" = "CONFIG_MEMORY_HOTREMOVE=y" ]
 	[[ $(cat "$files/proc/modules") == *"virtio_mem 16384 0 - Live 0x0000000000000000"* ]]
+	[ "$(cat "$files/etc/memoffline.conf")" = $'[remove]\nudev = yes' ]
+	[ "$(cat "$files"/etc/memoffline.conf.d/20-name*.conf)" = $'[remove]\ntimeout = 60\n[hooks]' ]
 	grep -qa DIMM_A2 "$files/sys/firmware/dmi/entries/17-0/raw"
 	[ "$(jq .redacted "$files/memoffline/manifest.json")" = true ]
 	! grep -rqa name0 "$files/proc"

@@ -262,9 +262,9 @@ static void test_passed_over(void **state)
 	snprintf(path, sizeof(path), "%s/f", hooks_dir);
 	assert_int_equal(mkdir(path, 0755), 0);
 	assert_int_equal(run_phase(MO_HOOK_CHECK), 0);
-	expect_notes("hook e (check): not run, since it is not executable\n");
-	assert_non_null(strstr(debug_log, "hook a.sh is passed over for its name"));
-	assert_non_null(strstr(debug_log, "hook b~ is passed over for its name"));
+	expect_notes("hook e (check): it is not run, since it is not executable\n");
+	assert_non_null(strstr(debug_log, "hook a.sh is passed over: names"));
+	assert_non_null(strstr(debug_log, "hook b~ is passed over: names"));
 	assert_non_null(strstr(debug_log, "hook f is passed over: it is a directory"));
 	assert_null(strstr(debug_log, ".c"));
 }
@@ -281,6 +281,35 @@ static void test_none(void **state)
 	assert_int_equal(mo_ctx_set_sysroot(ctx, machine.dir), 0);
 	assert_int_equal(run_phase(MO_HOOK_CHECK), -EROFS);
 	mo_hooks_free(NULL);
+}
+
+static void list_fate(void *data, const char *name, enum mo_hook_fate fate, const char *why)
+{
+	static const char *const fates[] = { "run", "none", "off", "refused" };
+	char *text = data;
+
+	sprintf(text + strlen(text), "%s %s: %.22s\n", fates[fate], name, why);
+}
+
+static void test_each(void **state)
+{
+	char text[1024] = "", path[256];
+
+	(void)state;
+	put("a", "echo no");
+	put("b.sh", "echo no");
+	put_mode("c", "echo no", 0644);
+	put_mode("d", "echo no", 0777);
+	snprintf(path, sizeof(path), "%s/e", hooks_dir);
+	assert_int_equal(symlink("/nonexistent", path), 0);
+	put(".f", "echo no");
+	assert_int_equal(mo_hooks_each(ctx, &policy, list_fate, text), 0);
+	assert_string_equal(text, "run a: \nnone b.sh: is passed over: names \noff c: is not run, since it i\n"
+			    "refused d: can be written by othe\nrefused e: can't be looked at: No\n");
+	policy.hooks_dir = "/nonexistent/hooks.d";
+	assert_int_equal(mo_hooks_each(ctx, &policy, list_fate, text), 0);
+	policy.hooks_dir = "/proc/self/comm";
+	assert_int_equal(mo_hooks_each(ctx, &policy, list_fate, text), -ENOTDIR);
 }
 
 /* Root runs nothing that another could have written; what may be a safeguard is not left out in silence. */
@@ -547,6 +576,18 @@ static void test_undo_of_a_part(void **state)
 	expect_notes("hook b (undo): b\nhook a (undo): a\n");
 }
 
+/* What was told of a removal that nobody finished is none of the next one's, which ends before anybody is told. */
+static void test_undo_of_an_earlier_one(void **state)
+{
+	(void)state;
+	put("a", "echo $MEMOFFLINE_PHASE");
+	assert_int_equal(run_phase(MO_HOOK_PRE), 0);
+	put("b", "[ $1 != check ] || exit 1");
+	assert_int_equal(run_phase(MO_HOOK_CHECK), -ECANCELED);
+	assert_int_equal(run_phase(MO_HOOK_UNDO), 0);
+	expect_notes("");
+}
+
 /* Without a place for the names, a process that lives through it all still knows them. */
 static void test_undo_without_state(void **state)
 {
@@ -573,10 +614,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_environment), TEST(test_json), TEST(test_inherits_nothing), TEST(test_reads_nothing),
-		TEST(test_order), TEST(test_passed_over), TEST(test_none), TEST(test_distrust), TEST(test_owner),
-		TEST(test_veto), TEST(test_crash), TEST(test_no_program), TEST(test_any_bytes), TEST(test_much_output),
-		TEST(test_hangs), TEST(test_ends_when_asked), TEST(test_group_ends), TEST(test_leaves_somebody),
-		TEST(test_stop), TEST(test_undo), TEST(test_undo_of_a_part), TEST(test_undo_without_state),
+		TEST(test_order), TEST(test_passed_over), TEST(test_none), TEST(test_each), TEST(test_distrust),
+		TEST(test_owner), TEST(test_veto), TEST(test_crash), TEST(test_no_program), TEST(test_any_bytes),
+		TEST(test_much_output), TEST(test_hangs), TEST(test_ends_when_asked), TEST(test_group_ends),
+		TEST(test_leaves_somebody), TEST(test_stop), TEST(test_undo), TEST(test_undo_of_a_part),
+		TEST(test_undo_without_state), TEST(test_undo_of_an_earlier_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
