@@ -225,36 +225,3 @@ int mo_eject_await(struct mo_transaction *txn, uint32_t gone_ms)
 	mo_monitor_unref(monitor);
 	return err ? explain(&leaving, err) : 0;
 }
-
-/* ---- ACPI containers ---- */
-
-#define CONTAINER "/sys/devices/system/container/%s"
-
-/* For the kernel one that holds anything in use (processors, say) is in use. */
-static int ask_container(struct mo_ctx *ctx, const char *name)
-{
-	int err = mo_write_text(ctx, "0", CONTAINER "/online", name);
-
-	return err ? err : mo_write_text(ctx, "1", "/sys/bus/acpi/devices/%s/eject", name);
-}
-
-void mo_eject_container(struct mo_transaction *txn, const char *name, uint32_t gone_ms)
-{
-	const struct leaving leaving = { .txn = txn };
-	uint64_t until_ms = earlier(mo_now_ms() + gone_ms, txn->deadline_ms);
-	int err;
-
-	if (strchr(name, '/') || !mo_exists(txn->ctx, CONTAINER, name))
-		return;
-	err = ask_container(txn->ctx, name);
-	while (!err && mo_exists(txn->ctx, CONTAINER, name))
-		err = mo_now_ms() < until_ms ? await_events(&leaving, NULL) : -ETIMEDOUT;
-	if (err == -EBUSY)
-		mo_report_add_note(txn->report, "the memory in the container %s is gone, and the container stays: other devices in it are "
-				   "in use", name);
-	else if (err)
-		mo_report_add_note(txn->report, "the memory in the container %s is gone, and the container stays: %s; 'journalctl -k' may "
-				   "say why", name, strerror(-err));
-	else
-		mo_report_add_note(txn->report, "the container %s is gone, too", name);
-}

@@ -292,6 +292,19 @@ static int eject_devices(const struct removal *removal, struct mo_transaction *t
 	return err;
 }
 
+/*
+ * Who asked for a container has all of its memory; the rest is theirs. If firmware did not let go of an ejected container
+ * after all, 6.12 dies when a device in it comes back: that is no risk to take unasked.
+ */
+static void note_container(const struct removal *removal, struct mo_transaction *txn)
+{
+	const char *name = mo_report_target(txn->report);
+
+	if (!strchr(name, '/') && mo_exists(removal->ctx, "/sys/devices/system/container/%s", name))
+		mo_report_add_note(txn->report, "all memory in the container %s is gone; the container itself stays: to eject it, write 0 to "
+				   "/sys/devices/system/container/%s/online, then 1 to /sys/bus/acpi/devices/%s/eject", name, name, name);
+}
+
 static int finish(void *data, struct mo_transaction *txn)
 {
 	const struct removal *removal = data;
@@ -300,10 +313,9 @@ static int finish(void *data, struct mo_transaction *txn)
 	if (err)
 		return err;
 	err = eject_devices(removal, txn);
-	if (err)
-		return err;
-	mo_eject_container(txn, mo_report_target(txn->report), removal->policy->gone_timeout_ms);
-	return mo_journal_enter(txn->journal, MO_STAGE_GONE);
+	if (!err)
+		note_container(removal, txn);
+	return err ? err : mo_journal_enter(txn->journal, MO_STAGE_GONE);
 }
 
 static void end(void *data, struct mo_transaction *txn, int result, int back)

@@ -175,8 +175,6 @@ void mo_evacuate_end(struct mo_transaction *txn);
 int mo_eject(struct mo_transaction *txn, uint32_t device, uint32_t gone_ms);
 /* All blocks of the transaction are gone within GONE_MS: somebody else asked their device to go. */
 int mo_eject_await(struct mo_transaction *txn, uint32_t gone_ms);
-/* The ACPI container NAME goes after the memory in it, if nothing else keeps it. The report tells how that ended. */
-void mo_eject_container(struct mo_transaction *txn, const char *name, uint32_t gone_ms);
 
 /* ---- ladder.c ---- */
 /*

@@ -8,6 +8,7 @@ load common
 dimm=PNP0C80:00
 unit=memoffline-remove@$dimm.service
 journal=/var/lib/memoffline/removal
+rounds=${MEMOFFLINE_ROUNDS:+50}
 
 setup() {
 	plug d1 32 35
@@ -84,16 +85,22 @@ is_as_it_was() {
 	[ ! -e $journal ]
 }
 
-# A removal that takes its time: 200 MiB at 20 MiB in a second. All of it lies in d1, since d2 is not there at first.
-begin_slowly() {
-	local i
+# Work whose memory lies in d1: when it begins, d2 is not there to take it.
+fill() {	# SIZE [OPTION...]
+	local i size=$1
 
-	policy "udev = yes" "timeout = 60" "max-rate = 20m"
+	shift
 	for i in 36 37 38 39; do
 		echo offline > "$memory/memory$i/state"
 	done
-	start_work ready --node 1 --anon 200m --threads 0
+	start_work ready --node 1 --anon "$size" "$@"
 	all_online_movable 36 37 38 39
+}
+
+# A removal that takes its time: 200 MiB at 20 MiB in a second.
+begin_slowly() {
+	policy "udev = yes" "timeout = 60" "max-rate = 20m"
+	fill 200m --threads 0
 	request $dimm
 	await_begin
 }
@@ -109,6 +116,27 @@ begin_slowly() {
 	[ ! "$(host events | grep ACPI_DEVICE_OST)" ]
 }
 
+@test "mistakes in the policy are named with file and line, and what it was before holds" {
+	request $dimm
+	await_units
+	has_gone d1 32
+	plug d1 32 35
+	host clear-events
+	printf '[remove]\nudev = perhaps\ncolour = red\n' > /etc/memoffline.conf
+	printf '[remove]\nudev = no\n' > /run/other.conf
+	mkdir -p /etc/memoffline.conf.d
+	install -m 666 /run/other.conf /etc/memoffline.conf.d/10-other.conf
+	request $dimm
+	await_units
+	said
+	grep -q "/etc/memoffline.conf:2: udev can't be 'perhaps'" "$BATS_TEST_TMPDIR/said"
+	grep -q "/etc/memoffline.conf:3: there is no key 'colour'" "$BATS_TEST_TMPDIR/said"
+	grep -q "/etc/memoffline.conf.d/10-other.conf: others than root may write it" "$BATS_TEST_TMPDIR/said"
+	grep -qx "$dimm is safe to remove." "$BATS_TEST_TMPDIR/said"
+	has_gone d1 32
+	rm -r /etc/memoffline.conf.d
+}
+
 @test "a request by an event: a DIMM in use goes, and the host has it back" {
 	start_work ready --node 1 --anon 150m
 	request $dimm
@@ -118,6 +146,22 @@ begin_slowly() {
 	grep -qx "$dimm is safe to remove." "$BATS_TEST_TMPDIR/said"
 	has_gone d1 32
 	end_work "$pid"
+}
+
+@test "under load, again and again: each time it goes, and all that was in it is what it was" {
+	local i
+
+	for ((i = 0; i < ${rounds:-3}; i++)); do
+		fill 150m --threads 1 --touchers 1
+		host clear-events
+		request $dimm
+		await_units
+		[ "$(result)" = success ]
+		has_gone d1 32
+		end_work "$pid"
+		plug d1 32 35
+	done
+	echo "# $i removals" >&3
 }
 
 @test "a pinned page: refused within the deadline, with the reason, and all is as it was" {
@@ -241,7 +285,7 @@ has_started() {	# DEVICE
 	await_units
 	said
 	grep -q "PNP0C80:01 .*safe to remove\|safe to remove.*PNP0C80:01" "$BATS_TEST_TMPDIR/said"
-	grep -qi "the container ${container##*/} is gone, too" "$BATS_TEST_TMPDIR/said"
+	grep -q "all memory in the container ${container##*/} is gone; the container itself stays" "$BATS_TEST_TMPDIR/said"
 	has_gone d1 32
 	has_gone d2 36
 	end_work "$pid"
