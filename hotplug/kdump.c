@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The crash kernel has to know which memory there is, and distributions have udev load it anew with each block that goes
- * or comes. While devices are removed, their rules are hidden by copies that leave memory out; then one event has it
- * loaded anew once. The copies are in /run: a restart forgets them.
+ * The crash kernel has to know which memory there is, and distributions have udev load it anew with each block that
+ * goes or comes. While devices are removed, their rules are hidden by copies that leave memory out; then one event has
+ * it loaded anew once. The copies are in /run: a restart forgets them.
  */
 #include <errno.h>
 #include <limits.h>
@@ -172,6 +172,7 @@ static int find_held(void *data, const struct mo_rule_file *file)
 
 static void tell_udev(struct release *release)
 {
+	const char *action = release->action ? release->action : "change";
 	DIR *dir = mo_opendir(release->ctx, MEMORY);
 	struct dirent *entry;
 	char state[32];
@@ -182,8 +183,7 @@ static void tell_udev(struct release *release)
 		if (mo_name_number(entry->d_name, "memory", &block) &&
 		    mo_read_text(release->ctx, state, sizeof(state), MEMORY "/%s/state", entry->d_name) > 0 &&
 		    !strcmp(state, "online"))
-			err = mo_write_text(release->ctx, release->action ? release->action : "change", MEMORY "/%s/uevent",
-					    entry->d_name);
+			err = mo_write_text(release->ctx, action, MEMORY "/%s/uevent", entry->d_name);
 	if (dir)
 		closedir(dir);
 	release->err = release->err ? release->err : err;

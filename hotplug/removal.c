@@ -293,8 +293,8 @@ static int eject_devices(const struct removal *removal, struct mo_transaction *t
 }
 
 /*
- * Who asked for a container has all of its memory; the rest is theirs. If firmware did not let go of an ejected container
- * after all, 6.12 dies when a device in it comes back: that is no risk to take unasked.
+ * Who asked for a container has all of its memory; the rest is theirs. If firmware did not let go of an ejected
+ * container after all, 6.12 dies when a device in it comes back: that is no risk to take unasked.
  */
 static void note_container(const struct removal *removal, struct mo_transaction *txn)
 {

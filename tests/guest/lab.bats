@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # lab: host
+# soak: all other tests need the lab, and would fail without it
 # Tests of the guest lab itself. They run on the host.
 # shellcheck disable=SC2016,SC2030,SC2031,SC2154
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # lab: --topology four-nodes --disk 256m --swap 256m --append secretmem.enable=1
-# kernels: 6.12 6.1
-# soak-kernels: debug
+# kernels: 6.12
+# soak-kernels: 6.1 debug
 # Processes are moved from node to node.
 load common
 load core

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # lab: --topology one-node-dimm --append memhp_default_state=online_movable
-# kernels: 6.12 6.1
-# soak-kernels: debug
+# kernels: 6.12
+# soak-kernels: 6.1 debug
 # Sessions of the device: ranges are quarantined, evacuated and released. Blocks 32-39 are a DIMM on the only node.
 load common
 load core

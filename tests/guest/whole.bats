@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # lab: --topology one-node-dimm --append memhp_default_state=online_movable
+# kernels: 6.12
+# soak-kernels: 6.1
 # The command takes several blocks offline with the core: all are emptied at once. Blocks 32-39 are a DIMM on the only node.
 bats_require_minimum_version 1.5.0
 load common
