@@ -248,7 +248,7 @@ kdump_rules() {	# FOLDER
 	systemd-inhibit --list --no-pager | grep "memoffline.*shutdown:sleep.*$dimm is being removed"
 	grep "The memory of $dimm" /run/terminal && return 1
 	systemctl stop "$unit"
-	! systemd-inhibit --list --no-pager | grep memoffline
+	[ ! "$(systemd-inhibit --list --no-pager | grep memoffline)" ]
 	policy "udev = yes" "wall = yes" "inhibit = no"
 	request $dimm
 	await_units
