@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # lab: --topology two-dimms --memory 1G --disk 1g --swap 512m
-# kernels: 6.12 6.1
-# soak-kernels: debug
+# kernels: 6.12
+# soak-kernels: 6.1 debug
 # The core: content of each kind survives, bounds are kept, nothing is left behind. DIMM d1 is blocks 32-35, d2 36-39.
 load common
 load core

@@ -164,7 +164,7 @@ moved_pages() { vmstat_of pgmigrate_success; }
 	start_work ready --anon $((300 / scale / scale))m --threads 1
 	worker=$pid
 	pin_page 36
-	for ((i = 0; i < ${rounds:-20}; i++)); do
+	for ((i = 0; i < ${rounds:-5}; i++)); do
 		is_refused 4000 > "$said"
 		[ "$eject_ms" -ge 2900 ]
 		((eject_ms <= longest)) || longest=$eject_ms
